@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+import { doorStateSchema, EVENT_KINDS, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
+import { commandIdSchema } from './ids.js';
+import { LIMITS } from './limits.js';
+
+/** Frames on the door socket (contract 5): JSON, one object a frame, unknown members ignored (2.1). */
+
+const firmwareSchema = z.object({
+  version: z.string().min(1).max(64),
+  board: z.string().min(1).max(64),
+  securityVersion: z.int().min(0),
+});
+export type Firmware = z.infer<typeof firmwareSchema>;
+
+const epochSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER - 1);
+
+export const helloSchema = z.object({
+  t: z.literal('hello'),
+  boot: z.string().min(1).max(64),
+  epoch: epochSchema,
+  firmware: firmwareSchema,
+});
+
+export const resultSchema = z.object({
+  t: z.literal('result'),
+  id: commandIdSchema,
+  status: z.union([z.literal(200), z.literal(400)]),
+  // A reason this relay does not know (a newer door) reads as none: the result itself must still settle the command.
+  refusal: z
+    .string()
+    .max(64)
+    .transform((reason) => (reason === 'credential' ? reason : undefined))
+    .optional(),
+  receipt: z.string().max(LIMITS.receiptChars).optional(),
+});
+
+export const doorStatusSchema = z.object({ t: z.literal('status'), id: z.string().max(64).optional(), state: doorStateSchema });
+
+export const eventSchema = z.object({
+  t: z.literal('event'),
+  seq: z.int().min(0),
+  kind: z.enum(EVENT_KINDS),
+  at: z.number(),
+  data: eventDataSchema.refine((data) => new TextEncoder().encode(JSON.stringify(data)).length <= LIMITS.eventDataBytes, 'data over 512 bytes').optional(),
+});
+
+export const doorKeepaliveSchema = z.object({ t: z.literal('keepalive') });
+
+/** Firmware updates (contract 12.4) are a later chapter; the relay reads and sets aside the frame until then. */
+export const doorUpdateSchema = z.looseObject({ t: z.literal('update'), id: z.string().max(64), phase: z.string().max(32) });
+
+/** Door to relay. */
+export const doorFrameSchema = z.discriminatedUnion('t', [
+  helloSchema,
+  resultSchema,
+  doorStatusSchema,
+  eventSchema,
+  doorKeepaliveSchema,
+  doorUpdateSchema,
+]);
+export type DoorFrame = z.infer<typeof doorFrameSchema>;
+export type HelloFrame = z.infer<typeof helloSchema>;
+export type ResultFrame = z.infer<typeof resultSchema>;
+export type DoorStatusFrame = z.infer<typeof doorStatusSchema>;
+export type EventFrame = z.infer<typeof eventSchema>;
+
+/** Relay to door. Times in Unix milliseconds. */
+export type RelayFrame =
+  | { readonly t: 'welcome'; readonly door: string; readonly epoch: number; readonly time: number; readonly keepAliveSeconds: number }
+  | { readonly t: 'command'; readonly id: string; readonly jwe: string; readonly deadline: number }
+  | { readonly t: 'status'; readonly id: string }
+  | { readonly t: 'keepalive'; readonly time: number }
+  | { readonly t: 'update'; readonly id: string; readonly phase: 'offer'; readonly manifest: string };
+
+/** The same frames as a door reads them (the simulator, tests). */
+export const relayFrameSchema = z.discriminatedUnion('t', [
+  z.object({ t: z.literal('welcome'), door: z.string(), epoch: epochSchema, time: z.number(), keepAliveSeconds: z.number().min(1) }),
+  z.object({ t: z.literal('command'), id: commandIdSchema, jwe: z.string(), deadline: z.number() }),
+  z.object({ t: z.literal('status'), id: z.string() }),
+  z.object({ t: z.literal('keepalive'), time: z.number() }),
+  z.object({ t: z.literal('update'), id: z.string(), phase: z.string() }),
+]);
+
+export type { DoorState, EventData, EventKind };
+
+export const DOOR_SUBPROTOCOL = 'openlock.door.v1';
