@@ -1,0 +1,48 @@
+/** One line of the audit trail (contract 10.1). No secret, token, password or plaintext ever goes in. */
+export interface AuditEntry {
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** Relay (or `cli`) that wrote it; `store` for ends that Redis itself noticed. */
+  readonly node: string;
+  readonly kind: AuditKind;
+  /** Site id, `door:<id>`, `operator`, `relay` or `anonymous`. */
+  readonly actor: string;
+  readonly door?: string;
+  readonly commandId?: string;
+  readonly code?: string;
+  readonly address?: string;
+  readonly requestId?: string;
+  /** How many of the same within the minute, for folded entries. */
+  readonly count?: number;
+}
+
+export const AUDIT_KINDS = [
+  'login_requested',
+  'token_issued',
+  'token_refreshed',
+  'token_revoked',
+  'auth_failed',
+  'registered',
+  'socket_opened',
+  'socket_closed',
+  'command_submitted',
+  'command_settled',
+  'door_event',
+  'refused',
+  'limit_hit',
+  'address_blocked',
+  'site_blocked',
+  'site_unblocked',
+  'granted',
+  'grant_revoked',
+  'door_added',
+  'door_reset',
+  'door_disabled',
+  'door_enabled',
+  'door_removed',
+  'key_banned',
+  'key_unbanned',
+] as const;
+export type AuditKind = (typeof AUDIT_KINDS)[number];
+
+export type AuditFields = Omit<AuditEntry, 'at' | 'node'>;

@@ -1,0 +1,168 @@
+import type { CommandState } from '../protocol/client-frames.js';
+import type { Scope } from '../protocol/envelope.js';
+import { LIMITS } from '../protocol/limits.js';
+import type { ProblemCode } from '../protocol/problem.js';
+import { channels, doorKeys } from './keys.js';
+import type { RedisLink } from './redis-link.js';
+
+export interface AdmitFields {
+  readonly siteId: string;
+  readonly doorId: string;
+  readonly commandId: string;
+  readonly jwe: string;
+  readonly scope: Scope;
+  readonly kid: string;
+  /** Unix milliseconds, from the envelope. */
+  readonly iat: number;
+  readonly node: string;
+  /** Connection of the door on this relay, if it is here. */
+  readonly conn: string | undefined;
+  /** Relays with a lease, as `,a,b,`. */
+  readonly liveNodes: string;
+  readonly timeoutMs: number;
+  /** Role of an actor that needs no grant: the machine's own operator. */
+  readonly builtInRole: string | undefined;
+  readonly auditEntry: string;
+}
+
+/** Outcome of the store's part of contract 6.5. */
+export type AdmitResult =
+  | { readonly outcome: 'claimed' | 'pending'; readonly deadline: number }
+  | { readonly outcome: 'replayed'; readonly state: CommandState | undefined }
+  | { readonly outcome: 'refused'; readonly code: ProblemCode; readonly retryAfterMs: number };
+
+export type ClaimResult =
+  | { readonly outcome: 'claimed'; readonly jwe: string; readonly deadline: number; readonly siteId: string }
+  | { readonly outcome: string };
+
+export interface SettleFields {
+  readonly doorId: string;
+  readonly commandId: string;
+  readonly siteId: string;
+  readonly status: 200 | 400;
+  readonly credentialRefused: boolean;
+  readonly receipt: string | undefined;
+  readonly node: string;
+  readonly auditEntry: string;
+}
+
+export interface StoredCommand {
+  readonly state: CommandState;
+  readonly siteId: string;
+  readonly submittedAt: number;
+  readonly status: 200 | 400 | undefined;
+  readonly settledAt: number | undefined;
+  readonly receipt: string | undefined;
+}
+
+const COOLDOWN = { refusals: 3, firstMs: 60_000, longestMs: 3_600_000 } as const; // contract 6.6
+
+/** Typed calls of `redis/functions/commands.lua`: the life of a command (contract 6.7). */
+export class CommandStore {
+  readonly #link: RedisLink;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
+
+  async admit(fields: AdmitFields): Promise<AdmitResult> {
+    const keys = doorKeys(fields.doorId);
+    const [outcome, detail] = (await this.#link.call(
+      'command_admit',
+      [keys.record, keys.grants, keys.live, keys.inFlight, keys.command(fields.commandId), keys.jwe(fields.commandId), keys.audit, keys.cooldown(fields.siteId), keys.command('')],
+      [
+        fields.siteId,
+        fields.scope,
+        fields.kid,
+        fields.iat,
+        fields.node,
+        fields.conn ?? '',
+        fields.liveNodes,
+        fields.commandId,
+        fields.jwe,
+        fields.timeoutMs,
+        fields.builtInRole ?? '',
+        LIMITS.freshnessMs,
+        LIMITS.inFlightPerDoor,
+        LIMITS.commandStateSeconds * 1000,
+        channels.node(''),
+        fields.auditEntry,
+        fields.doorId,
+      ],
+    )) as [string, string | number];
+    if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
+    if (outcome === 'replayed') return { outcome, state: detail === '' ? undefined : (detail as CommandState) };
+    return { outcome: 'refused', code: outcome as ProblemCode, retryAfterMs: Number(detail) };
+  }
+
+  /** Takes a pending command for this very connection; the reply is what allows it to be written to the socket. */
+  async claim(doorId: string, commandId: string, node: string, conn: string): Promise<ClaimResult> {
+    const keys = doorKeys(doorId);
+    const [outcome, jwe, deadline, siteId] = (await this.#link.call(
+      'command_claim',
+      [keys.command(commandId), keys.jwe(commandId), keys.live, keys.audit],
+      [node, conn, commandId],
+    )) as [string, string?, string?, string?];
+    if (outcome !== 'claimed' || jwe === undefined || deadline === undefined || siteId === undefined) return { outcome };
+    return { outcome, jwe, deadline: Number(deadline), siteId };
+  }
+
+  /** Publishes the hint for a command that is still pending once more; returns the state it found. */
+  async nudge(doorId: string, commandId: string): Promise<CommandState | undefined> {
+    const keys = doorKeys(doorId);
+    const state = (await this.#link.call('command_nudge', [keys.command(commandId), keys.live], [channels.node(''), doorId, commandId])) as string;
+    return state === '' ? undefined : (state as CommandState);
+  }
+
+  /** Stores the door's answer. Idempotent: a second call changes nothing. */
+  async settle(fields: SettleFields): Promise<{ state: CommandState | undefined; settled: boolean }> {
+    const keys = doorKeys(fields.doorId);
+    const [state, settled] = (await this.#link.call(
+      'command_settle',
+      [keys.command(fields.commandId), keys.receipt(fields.commandId), keys.inFlight, keys.audit, keys.cooldown(fields.siteId)],
+      [
+        fields.commandId,
+        fields.status,
+        fields.credentialRefused ? 'credential' : '',
+        fields.receipt ?? '',
+        LIMITS.receiptSeconds * 1000,
+        fields.node,
+        channels.node(''),
+        fields.auditEntry,
+        COOLDOWN.refusals,
+        COOLDOWN.firstMs,
+        COOLDOWN.longestMs,
+      ],
+    )) as [string, number];
+    return { state: state === '' ? undefined : (state as CommandState), settled: settled === 1 };
+  }
+
+  /** Expires a command that was certainly never written to a socket. */
+  async abandon(doorId: string, commandId: string, node: string, auditEntry: string): Promise<void> {
+    const keys = doorKeys(doorId);
+    await this.#link.call('command_abandon', [keys.command(commandId), keys.inFlight, keys.audit], [commandId, node, channels.node(''), auditEntry]);
+  }
+
+  async read(doorId: string, commandId: string): Promise<StoredCommand | undefined> {
+    const keys = doorKeys(doorId);
+    const [state, siteId, at, status, settledAt, receipt] = (await this.#link.call(
+      'command_read',
+      [keys.command(commandId), keys.receipt(commandId), keys.audit, keys.inFlight],
+      [commandId],
+    )) as string[];
+    if (state === undefined || siteId === undefined) return undefined;
+    return {
+      state: state as CommandState,
+      siteId,
+      submittedAt: Number(at),
+      status: status === '200' ? 200 : status === '400' ? 400 : undefined,
+      settledAt: settledAt === undefined || settledAt === '' ? undefined : Number(settledAt),
+      receipt: receipt === undefined || receipt === '' ? undefined : receipt,
+    };
+  }
+
+  /** Site that sent a command, for a result whose command this relay no longer remembers. */
+  async siteOf(doorId: string, commandId: string): Promise<string | undefined> {
+    return (await this.#link.run((client) => client.hget(doorKeys(doorId).command(commandId), 'site'))) ?? undefined;
+  }
+}

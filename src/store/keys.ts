@@ -1,0 +1,69 @@
+/**
+ * Every Redis key and channel, built here and nowhere else. All keys of one door share the hash tag `{door:<id>}`, all of
+ * one site `{site:<id>}`, so that a Redis function may change them together, also in a Cluster. `redis/README.md` lists
+ * type, TTL and owner of each.
+ */
+export const doorKeys = (doorId: string) => {
+  const tag = `ol:{door:${doorId}}`;
+  return {
+    record: `${tag}:record`,
+    grants: `${tag}:grants`,
+    live: `${tag}:live`,
+    state: `${tag}:state`,
+    inFlight: `${tag}:in-flight`,
+    audit: `${tag}:audit`,
+    cooldown: (siteId: string) => `${tag}:cooldown:${siteId}`,
+    nonce: (nonce: string) => `${tag}:nonce:${nonce}`,
+    command: (commandId: string) => `${tag}:command:${commandId}`,
+    jwe: (commandId: string) => `${tag}:jwe:${commandId}`,
+    receipt: (commandId: string) => `${tag}:receipt:${commandId}`,
+  } as const;
+};
+
+export const siteKeys = (siteId: string) => {
+  const tag = `ol:{site:${siteId}}`;
+  return {
+    record: `${tag}:record`,
+    doors: `${tag}:doors`,
+    bucket: `${tag}:bucket`,
+    audit: `${tag}:audit`,
+    sessions: `${tag}:sessions`,
+    session: (sessionId: string) => `${tag}:session:${sessionId}`,
+    successor: (sessionId: string) => `${tag}:successor:${sessionId}`,
+  } as const;
+};
+
+export const nodeKeys = (nodeId: string) => ({ doors: `ol:{node:${nodeId}}:doors`, sweep: `ol:{node:${nodeId}}:sweep` }) as const;
+
+export const fleetKeys = {
+  /** Index of all door ids; a door's record is the truth. */
+  doors: 'ol:doors',
+  /** Index of all site ids. */
+  sites: 'ol:sites',
+  /** Relays with a lease: node id scored by the lease's end (Unix ms). */
+  nodes: 'ol:nodes',
+  /** Banned key ids. */
+  bans: 'ol:bans',
+  /** Entries that belong to no door and no site. */
+  audit: 'ol:{audit}:stream',
+  auditFold: (minute: number) => `ol:{audit}:fold:${minute}`,
+  auditFolds: 'ol:{audit}:folds',
+  kidDoors: (kid: string) => `ol:{kid:${kid}}:doors`,
+  login: (loginId: string) => `ol:{login:${loginId}}`,
+  loginMails: (hash: string) => `ol:{mail:${hash}}`,
+  siteByIdentity: (hash: string) => `ol:{identity:${hash}}`,
+  originSites: (origin: string) => `ol:{origin:${origin}}`,
+  /** Prefix of the counters of failed authentications; `:<address or /64>` follows. */
+  failures: 'ol:failures',
+  /** When a relay last started with each version of the functions library: hash -> Unix ms. */
+  libraries: 'ol:libraries',
+} as const;
+
+export const channels = {
+  /** Messages for one relay: hints, results, supersessions. */
+  node: (nodeId: string) => `ol:node:${nodeId}`,
+  /** Messages for every relay: revocations, blocks, door changes. */
+  fleet: 'ol:fleet',
+  /** Events, presence and state of one door, for the relays with a subscribed client. */
+  door: (doorId: string) => `ol:door-events:${doorId}`,
+} as const;

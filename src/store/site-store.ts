@@ -1,0 +1,205 @@
+import { OpenLockError } from '../protocol/problem.js';
+import { channels, fleetKeys, siteKeys } from './keys.js';
+import type { RedisLink } from './redis-link.js';
+
+/** A site as stored: one e-mail address at one origin. Times in Unix milliseconds. */
+export interface SiteRecord {
+  readonly siteId: string;
+  readonly email: string;
+  readonly origin: string;
+  readonly createdAt: number;
+  /** When the e-mail address last proved the origin; `undefined` for the built-in operator. */
+  readonly verifiedAt: number | undefined;
+  readonly lastLoginAt: number;
+  readonly blocked: boolean;
+}
+
+export type CodeAttempt = { readonly outcome: 'ok'; readonly email: string; readonly origin: string } | { readonly outcome: 'wrong' | 'gone' };
+
+export interface OpenSessionFields {
+  readonly siteId: string;
+  readonly sessionId: string;
+  readonly email: string;
+  readonly origin: string;
+  /** Unix milliseconds; `undefined` leaves what is remembered. */
+  readonly verifiedAt: number | undefined;
+  /** `undefined`: the session cannot be refreshed. */
+  readonly refreshHash: string | undefined;
+  readonly lifeMs: number;
+  readonly auditEntry: string;
+}
+
+export interface RefreshFields {
+  readonly siteId: string;
+  readonly sessionId: string;
+  readonly presentedHash: string;
+  readonly successorHash: string;
+  /** The whole answer, encrypted under a key that only the presented token and the fleet secret give. */
+  readonly sealedAnswer: string;
+  readonly lifeMs: number;
+  readonly sealedMs: number;
+  readonly refreshedEntry: string;
+  readonly reusedEntry: string;
+}
+
+export type RefreshOutcome = { readonly outcome: 'rotated' | 'reused' | 'gone' | 'blocked' } | { readonly outcome: 'again'; readonly sealedAnswer: string };
+
+/** Typed calls of `redis/functions/sites.lua`, and reads of a site's keys. All may throw `store_unavailable`. */
+export class SiteStore {
+  readonly #link: RedisLink;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
+
+  /** True when another login may be mailed to the address behind `emailHash`. */
+  async allowMail(emailHash: string, most: number, windowMs: number): Promise<boolean> {
+    return (await this.#link.call('site_mail_allow', [fleetKeys.loginMails(emailHash)], [most, windowMs])) === 1;
+  }
+
+  async startLogin(loginId: string, login: { readonly email: string; readonly origin: string; readonly codeHash: string; readonly lifeMs: number }): Promise<void> {
+    await this.#link.call('site_login_start', [fleetKeys.login(loginId)], [login.email, login.origin, login.codeHash, login.lifeMs]);
+  }
+
+  /** Compares a code with the login's; counts a wrong one and ends the login at `wrongAllowed`, atomically. */
+  async tryCode(loginId: string, codeHash: string, wrongAllowed: number): Promise<CodeAttempt> {
+    const [outcome, email, origin] = (await this.#link.call('site_login_try', [fleetKeys.login(loginId)], [codeHash, wrongAllowed])) as ['ok' | 'wrong' | 'gone', string, string];
+    return outcome === 'ok' ? { outcome, email, origin } : { outcome };
+  }
+
+  /** Takes one of the login's fetches; false when none is left. */
+  async takeFetch(loginId: string, fetchesAllowed: number): Promise<boolean> {
+    return (await this.#link.call('site_login_fetch', [fleetKeys.login(loginId)], [fetchesAllowed])) === 1;
+  }
+
+  /** Ends a login; true for the one caller who did. */
+  async endLogin(loginId: string): Promise<boolean> {
+    return (await this.#link.run((client) => client.del(fleetKeys.login(loginId)))) === 1;
+  }
+
+  async originOfLogin(loginId: string): Promise<string | undefined> {
+    return (await this.#link.run((client) => client.hget(fleetKeys.login(loginId), 'origin'))) ?? undefined;
+  }
+
+  /** The site of an (e-mail, origin), if it ever logged in. */
+  async siteOfIdentity(identityHash: string): Promise<string | undefined> {
+    return (await this.#link.run((client) => client.get(fleetKeys.siteByIdentity(identityHash)))) ?? undefined;
+  }
+
+  /** The site of an (e-mail, origin): `candidate` unless there is one already; the same for all who ask at once. */
+  async claimIdentity(identityHash: string, candidate: string): Promise<string> {
+    const key = fleetKeys.siteByIdentity(identityHash);
+    if ((await this.#link.run((client) => client.set(key, candidate, 'NX'))) === 'OK') return candidate;
+    const existing = await this.siteOfIdentity(identityHash);
+    // Identities are never deleted, so this only happens when the store lost data between the two calls.
+    if (existing === undefined) throw new OpenLockError('store_unavailable', 'The store lost a record just written; try again.');
+    return existing;
+  }
+
+  /** Puts a site into the indexes; its record is the truth. */
+  async index(siteId: string, origin: string | undefined): Promise<void> {
+    await this.#link.run((client) =>
+      Promise.all([client.sadd(fleetKeys.sites, siteId), ...(origin === undefined ? [] : [client.sadd(fleetKeys.originSites(origin), siteId)])]),
+    );
+  }
+
+  /** Creates the site on its first login and starts a session; `blocked` changes nothing. */
+  async openSession(fields: OpenSessionFields): Promise<'ok' | 'blocked'> {
+    const keys = siteKeys(fields.siteId);
+    return (await this.#link.call(
+      'site_session_open',
+      [keys.record, keys.sessions, keys.session(fields.sessionId), keys.audit],
+      [fields.email, fields.origin, fields.verifiedAt ?? '', fields.sessionId, fields.refreshHash ?? '', fields.lifeMs, fields.auditEntry],
+    )) as 'ok' | 'blocked';
+  }
+
+  async refresh(fields: RefreshFields): Promise<RefreshOutcome> {
+    const keys = siteKeys(fields.siteId);
+    const { siteId, sessionId } = fields;
+    const [outcome, sealedAnswer] = (await this.#link.call(
+      'site_refresh',
+      [keys.record, keys.session(sessionId), keys.successor(sessionId), keys.sessions, keys.audit],
+      [
+        sessionId,
+        fields.presentedHash,
+        fields.successorHash,
+        fields.sealedAnswer,
+        fields.lifeMs,
+        fields.sealedMs,
+        fields.refreshedEntry,
+        fields.reusedEntry,
+        channels.fleet,
+        sessionRevoked(siteId, sessionId),
+      ],
+    )) as [RefreshOutcome['outcome'], string];
+    return outcome === 'again' ? { outcome, sealedAnswer } : { outcome };
+  }
+
+  /** Ends a session and tells every relay; false when it had ended before. */
+  async endSession(siteId: string, sessionId: string, auditEntry: string): Promise<boolean> {
+    const keys = siteKeys(siteId);
+    const ended = await this.#link.call(
+      'site_session_end',
+      [keys.session(sessionId), keys.successor(sessionId), keys.sessions, keys.audit],
+      [sessionId, auditEntry, channels.fleet, sessionRevoked(siteId, sessionId)],
+    );
+    return ended === 1;
+  }
+
+  /** Blocks a site, ends its sessions, tells every relay; false when there is no such site. */
+  async block(siteId: string, auditEntry: string): Promise<boolean> {
+    const keys = siteKeys(siteId);
+    const message = JSON.stringify({ t: 'site_blocked', siteId });
+    return (await this.#link.call('site_block', [keys.record, keys.sessions, keys.audit], [keys.session(''), auditEntry, channels.fleet, message])) === 1;
+  }
+
+  async unblock(siteId: string, auditEntry: string): Promise<boolean> {
+    const keys = siteKeys(siteId);
+    return (await this.#link.call('site_unblock', [keys.record, keys.audit], [auditEntry])) === 1;
+  }
+
+  /**
+   * One call on the path of every command (contract 6.5, 8.1). `cost` 0 only looks at session and block.
+   * Result: 0 admitted, -1 session ended, -2 site blocked, above 0: milliseconds until there would be tokens enough.
+   */
+  async admit(siteId: string, sessionId: string, cost: number, capacity: number, perSecond: number): Promise<number> {
+    const keys = siteKeys(siteId);
+    return (await this.#link.call('site_admit', [keys.session(sessionId), keys.record, keys.bucket], [cost, capacity, perSecond])) as number;
+  }
+
+  async record(siteId: string): Promise<SiteRecord | undefined> {
+    const fields = await this.#link.run((client) => client.hgetall(siteKeys(siteId).record));
+    if (fields['createdAt'] === undefined) return undefined;
+    return {
+      siteId,
+      email: fields['email'] ?? '',
+      origin: fields['origin'] ?? '',
+      createdAt: Number(fields['createdAt']),
+      verifiedAt: fields['verifiedAt'] === undefined ? undefined : Number(fields['verifiedAt']),
+      lastLoginAt: Number(fields['lastLoginAt']),
+      blocked: fields['blocked'] === '1',
+    };
+  }
+
+  /** Sites that proved an origin, blocked ones included. */
+  async sitesOfOrigin(origin: string): Promise<readonly SiteRecord[]> {
+    return this.#records(await this.#link.run((client) => client.smembers(fleetKeys.originSites(origin))));
+  }
+
+  async all(): Promise<readonly SiteRecord[]> {
+    return this.#records(await this.#link.run((client) => client.smembers(fleetKeys.sites)));
+  }
+
+  async #records(siteIds: readonly string[]): Promise<readonly SiteRecord[]> {
+    const records: SiteRecord[] = [];
+    for (let start = 0; start < siteIds.length; start += 500) {
+      const page = await Promise.all(siteIds.slice(start, start + 500).map((siteId) => this.record(siteId)));
+      for (const record of page) if (record !== undefined) records.push(record);
+    }
+    return records;
+  }
+}
+
+function sessionRevoked(siteId: string, sessionId: string): string {
+  return JSON.stringify({ t: 'session_revoked', siteId, sessionId });
+}
