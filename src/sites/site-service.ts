@@ -1,0 +1,153 @@
+import type { Clock, Random, RequestContext, SiteIdentity } from '../ambient.js';
+import type { AuditTrail } from '../audit/trail.js';
+import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
+import { OpenLockError } from '../protocol/problem.js';
+import type { SiteRecord, SiteStore } from '../store/site-store.js';
+import type { AccessTokens } from './access-tokens.js';
+import type { FleetSecrets } from './fleet-secrets.js';
+import { KnownOrigins } from './known-origins.js';
+import { LoginFlow } from './login-flow.js';
+import type { Mailer } from './mailer.js';
+import { OPERATOR_SITE_ID } from './operator.js';
+import type { OriginVerifier } from './origin-verifier.js';
+import { normaliseOrigin } from './origin.js';
+import { RefreshTokens } from './refresh-tokens.js';
+import type { SigningKeys } from './signing-keys.js';
+import { SITE_LIMITS, type SiteLimits } from './site-limits.js';
+import { siteBlocked, SiteSessions } from './site-sessions.js';
+
+export interface SiteServiceDependencies {
+  readonly store: SiteStore;
+  readonly mailer: Mailer;
+  readonly verifier: OriginVerifier;
+  readonly tokens: AccessTokens;
+  readonly keys: SigningKeys;
+  readonly secrets: FleetSecrets;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly audit: AuditTrail;
+  readonly allowPrivateSites: boolean;
+  /** `OPENLOCK_SITE_RATE`: refill of a site's token bucket per second; it holds twice as many (contract 8.1). */
+  readonly siteRate: number;
+  readonly limits?: SiteLimits;
+}
+
+/**
+ * Websites: who they are and what they may ask how often (contract 3, 8.1). Refusals are {@link OpenLockError}s; whoever
+ * serves the request counts and audits them (8.2, 10.1), as it does those of every other service.
+ */
+export class SiteService {
+  readonly #deps: SiteServiceDependencies;
+  readonly #sessions: SiteSessions;
+  readonly #logins: LoginFlow;
+  readonly #origins: KnownOrigins;
+
+  constructor(dependencies: SiteServiceDependencies) {
+    this.#deps = dependencies;
+    const { store, secrets, clock, random } = dependencies;
+    const limits = dependencies.limits ?? SITE_LIMITS;
+    const refreshTokens = new RefreshTokens({ secrets, clock, random, lifetimeSeconds: limits.refreshSeconds });
+    this.#sessions = new SiteSessions({ ...dependencies, refreshTokens, limits });
+    this.#logins = new LoginFlow({ ...dependencies, sessions: this.#sessions, limits });
+    this.#origins = new KnownOrigins(store, clock);
+  }
+
+  /** Contract 3.1. Throws `invalid_request`, `forbidden_origin`, `store_unavailable`. */
+  login(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
+    return this.#logins.start(request, context);
+  }
+
+  /** Contract 3.2. Throws `unauthenticated`, `website_unverified`, `site_blocked`, `forbidden_origin`, `rate_limited`, `store_unavailable`. */
+  token(request: TokenRequest, context: RequestContext): Promise<TokenAnswer> {
+    return this.#logins.finish(request, context);
+  }
+
+  /** Contract 3.3. Throws `unauthenticated`, `token_expired`, `token_revoked`, `site_blocked`, `forbidden_origin`, `store_unavailable`. */
+  refresh(refreshToken: string, context: RequestContext): Promise<TokenAnswer> {
+    return this.#sessions.refresh(refreshToken, context);
+  }
+
+  /** Contract 3.4: on every relay, at once. */
+  revoke(identity: SiteIdentity, context: RequestContext): Promise<void> {
+    return this.#sessions.revoke(identity, context);
+  }
+
+  /** What an access token says; throws `unauthenticated` or `token_expired`. The session may have ended: see {@link admit}. */
+  authenticate(accessToken: string): SiteIdentity {
+    return this.#deps.tokens.verify(accessToken);
+  }
+
+  /**
+   * One call of the store for everything a request needs to know about its site (contract 6.5, 8.1). Throws `token_expired`,
+   * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`. `cost`: tokens taken from the bucket; 0 takes none.
+   */
+  async admit(identity: SiteIdentity, cost = 1): Promise<void> {
+    const { store, clock, siteRate } = this.#deps;
+    const { siteId, sessionId, expiresAt } = identity;
+    // A client socket outlives the token it was opened with.
+    if (expiresAt <= clock.now()) throw new OpenLockError('token_expired', 'The access token has expired; refresh it.');
+    const result = await store.admit(siteId, sessionId, siteId === OPERATOR_SITE_ID ? 0 : cost, siteRate * 2, siteRate);
+    if (result === 0) return;
+    if (result === -1) throw new OpenLockError('token_revoked', 'The session of this access token has ended; log in again.');
+    if (result === -2) throw siteBlocked();
+    throw new OpenLockError('rate_limited', `This site sends more than ${siteRate} requests a second.`, { retryAfterMs: result });
+  }
+
+  /** Origin of a running login, for CORS on the token route (contract 3.6). */
+  originOfLogin(loginId: string): Promise<string | undefined> {
+    return this.#logins.originOf(loginId);
+  }
+
+  /** True when some verified, unblocked site has this origin; a block made on another relay shows within two seconds. */
+  isKnownOrigin(origin: string): Promise<boolean> {
+    return this.#origins.has(origin);
+  }
+
+  /** All sites, the oldest first, without the built-in operator. */
+  async list(): Promise<readonly SiteRecord[]> {
+    const sites = await this.#deps.store.all();
+    return sites.filter(({ siteId }) => siteId !== OPERATOR_SITE_ID).sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** The sites a site id or an origin names: none, one, or (for an origin several e-mail addresses proved) more. */
+  async find(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
+    if (siteIdOrOrigin.includes('://')) {
+      const origin = normaliseOrigin(siteIdOrOrigin, { allowHttp: true });
+      return origin === undefined ? [] : this.#deps.store.sitesOfOrigin(origin);
+    }
+    const site = await this.#deps.store.record(siteIdOrOrigin);
+    return site === undefined ? [] : [site];
+  }
+
+  /** Blocks the sites named and ends their sessions on every relay (contract 3.4); gives them as they are now. Throws `not_found`. */
+  async block(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
+    const { store, audit } = this.#deps;
+    return this.#forEach(siteIdOrOrigin, (siteId) => store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR_SITE_ID })));
+  }
+
+  /** Lets the sites named log in again; sessions stay ended. Throws `not_found`. */
+  async unblock(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
+    const { store, audit } = this.#deps;
+    return this.#forEach(siteIdOrOrigin, (siteId) => store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR_SITE_ID })));
+  }
+
+  /** An access token of the built-in site `operator`, for the command line (contract 11.2). `publicOrigin`: the relay's own. */
+  operatorToken(publicOrigin: string): Promise<string> {
+    return this.#sessions.operatorToken(publicOrigin);
+  }
+
+  /** Contract 2.4: `/.well-known/jwks.json`. */
+  jwks(): { keys: object[] } {
+    return this.#deps.keys.jwks();
+  }
+
+  async #forEach(siteIdOrOrigin: string, change: (siteId: string) => Promise<boolean>): Promise<readonly SiteRecord[]> {
+    if (siteIdOrOrigin === OPERATOR_SITE_ID) throw new OpenLockError('invalid_request', 'The built-in site of the operator cannot be blocked.');
+    const sites = await this.find(siteIdOrOrigin);
+    if (sites.length === 0) throw new OpenLockError('not_found', `There is no site ${siteIdOrOrigin}.`);
+    for (const { siteId } of sites) await change(siteId);
+    this.#origins.forget();
+    const changed = await Promise.all(sites.map(({ siteId }) => this.#deps.store.record(siteId)));
+    return changed.filter((site) => site !== undefined);
+  }
+}
