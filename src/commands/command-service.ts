@@ -1,0 +1,198 @@
+/** Commands from a site to a door: admission in the order of contract 6.5, at most once (6.7), and the answer. */
+import { createHash } from 'node:crypto';
+
+import type { Clock, RequestContext, SiteIdentity } from '../ambient.js';
+import type { Metrics } from '../audit/metrics.js';
+import type { AuditTrail } from '../audit/trail.js';
+import type { DoorAccess } from '../doors/door-access.js';
+import type { RelayLease } from '../doors/relay-lease.js';
+import type { CommandAnswer, CommandRecord, DoorStatusAnswer } from '../protocol/api.js';
+import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
+import { OpenLockError } from '../protocol/problem.js';
+import { OPERATOR_SITE_ID } from '../sites/operator.js';
+import type { AdmitResult, CommandStore } from '../store/command-store.js';
+import type { DoorDispatcher } from './door-dispatcher.js';
+import type { DoorLink, DoorLinks } from './door-links.js';
+import type { StatusQueries } from './status-queries.js';
+import type { Ending, Waiter, Waiters } from './waiters.js';
+
+export interface CommandServiceDependencies {
+  readonly store: CommandStore;
+  readonly access: DoorAccess;
+  readonly lease: RelayLease;
+  readonly links: DoorLinks;
+  readonly dispatcher: DoorDispatcher;
+  readonly waiters: Waiters;
+  readonly statusQueries: StatusQueries;
+  readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly nodeId: string;
+  readonly commandTimeoutMs: number;
+  readonly onError: (error: unknown, work: string) => void;
+}
+
+/** When a hint to another relay may have been lost, it is repeated after these many milliseconds. */
+const NUDGES_MS = [300, 1500] as const;
+/** Grace after the deadline for a door's answer that is on its way through the store. */
+const GRACE_MS = 100;
+
+export class CommandService {
+  readonly #deps: CommandServiceDependencies;
+
+  constructor(dependencies: CommandServiceDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /**
+   * Forwards one envelope and waits for the door's answer (contract 7.3). The caller has checked token, session and limits.
+   * Throws `door_refused`, `door_timeout`, `replayed` and every refusal of 6.5.
+   */
+  async submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer> {
+    const startedAt = this.#deps.clock.monotonic();
+    const header = this.#parse(doorId, jwe);
+    const commandId = createHash('sha256').update(jwe).digest('base64url');
+    const waiter = this.#deps.waiters.open(commandId);
+    try {
+      const link = this.#deps.links.find(doorId);
+      const admitted = await this.#admit(identity, header, jwe, commandId, link, context);
+      waiter.expireIn(this.#deps.commandTimeoutMs + GRACE_MS);
+      const sent = await this.#forward(admitted, identity, jwe, commandId, link);
+      const ending = sent ? await this.#await(waiter, doorId, commandId, admitted.outcome) : { state: 'expired' as const };
+      return this.#answer(ending, commandId, startedAt);
+    } finally {
+      waiter.close();
+    }
+  }
+
+  /** A command's state, for its sender (contract 7.4). */
+  async record(identity: SiteIdentity, doorId: string, commandId: string): Promise<CommandRecord> {
+    await this.#deps.access.roleOf(identity.siteId, doorId);
+    const stored = /^[A-Za-z0-9_-]{43}$/.test(commandId) ? await this.#deps.store.read(doorId, commandId) : undefined;
+    if (stored === undefined || stored.siteId !== identity.siteId) {
+      throw new OpenLockError('command_not_found', 'No such command, or it is older than ten minutes.');
+    }
+    return {
+      commandId,
+      state: stored.state,
+      submittedAt: stored.submittedAt,
+      ...(stored.status !== undefined && { status: stored.status }),
+      ...(stored.receipt !== undefined && { receipt: stored.receipt }),
+      ...(stored.settledAt !== undefined && { settledAt: stored.settledAt }),
+    };
+  }
+
+  /** Asks the door, or tells what it last said (contract 7.5). */
+  async status(identity: SiteIdentity, doorId: string): Promise<DoorStatusAnswer> {
+    await this.#deps.access.roleOf(identity.siteId, doorId);
+    return this.#deps.statusQueries.ask(doorId);
+  }
+
+  #parse(doorId: string, jwe: string): CommandHeader {
+    const envelope = parseCommandEnvelope(jwe);
+    if (!envelope.ok) throw new OpenLockError('invalid_envelope', `The envelope is refused: ${envelope.detail}.`);
+    if (envelope.header.door !== doorId) throw new OpenLockError('invalid_envelope', 'The envelope is for another door than the path names.');
+    return envelope.header;
+  }
+
+  async #admit(
+    identity: SiteIdentity,
+    header: CommandHeader,
+    jwe: string,
+    commandId: string,
+    link: DoorLink | undefined,
+    context: RequestContext,
+  ): Promise<Extract<AdmitResult, { deadline: number }>> {
+    const result = await this.#deps.store.admit({
+      siteId: identity.siteId,
+      doorId: header.door,
+      commandId,
+      jwe,
+      scope: header.scope,
+      kid: header.kid,
+      iat: header.iat,
+      node: this.#deps.nodeId,
+      conn: link?.conn,
+      liveNodes: this.#deps.lease.liveList,
+      timeoutMs: this.#deps.commandTimeoutMs,
+      builtInRole: identity.siteId === OPERATOR_SITE_ID ? 'manager' : undefined,
+      auditEntry: this.#deps.audit.entry({
+        kind: 'command_submitted',
+        actor: identity.siteId,
+        door: header.door,
+        commandId,
+        address: context.address,
+        requestId: context.requestId,
+      }),
+    });
+    if (result.outcome === 'replayed') {
+      this.#deps.metrics.replays.inc();
+      throw new OpenLockError('replayed', 'This envelope was already used; make a new one for a new command.', {
+        commandId,
+        ...(result.state !== undefined && { state: result.state }),
+      });
+    }
+    if (result.outcome === 'refused') throw refusal(result.code, result.retryAfterMs);
+    return result;
+  }
+
+  /** True when the command is on its way; false when it is certain that it was not sent. */
+  async #forward(
+    admitted: Extract<AdmitResult, { deadline: number }>,
+    identity: SiteIdentity,
+    jwe: string,
+    commandId: string,
+    link: DoorLink | undefined,
+  ): Promise<boolean> {
+    if (admitted.outcome === 'pending') return true; // the store has published the hint
+    if (link === undefined) throw new Error('claimed without a local connection');
+    return this.#deps.dispatcher.deliver(link, { commandId, jwe, deadline: admitted.deadline, siteId: identity.siteId });
+  }
+
+  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: 'pending' | 'claimed'): Promise<Ending> {
+    const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
+    const ending = await waiter.promise;
+    for (const timer of nudges) clearTimeout(timer);
+    // Time is up, or a message between relays was lost: the store knows.
+    return ending ?? (await this.#deps.store.read(doorId, commandId)) ?? { state: 'indeterminate' };
+  }
+
+  #nudge(doorId: string, commandId: string): readonly NodeJS.Timeout[] {
+    const nudge = async (): Promise<void> => {
+      const state = await this.#deps.store.nudge(doorId, commandId);
+      if (state !== 'executed' && state !== 'refused' && state !== 'expired') return;
+      const stored = await this.#deps.store.read(doorId, commandId);
+      if (stored !== undefined) this.#deps.waiters.settle(commandId, stored);
+    };
+    return NUDGES_MS.map((afterMs) => setTimeout(() => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge')), afterMs));
+  }
+
+  #answer(ending: Ending, commandId: string, startedAt: number): CommandAnswer {
+    const { state, status, receipt } = ending;
+    const latencyMs = Math.round((this.#deps.clock.monotonic() - startedAt) * 10) / 10;
+    this.#deps.metrics.commands.inc({ state });
+    if (state === 'executed' || state === 'refused') this.#deps.metrics.commandSeconds.observe(latencyMs / 1000);
+    const extras = { commandId, state, ...(receipt !== undefined && { receipt }) };
+    if (state === 'executed') return { commandId, state, status: 200, latencyMs, ...(receipt !== undefined && { receipt }) };
+    if (state === 'refused' || status === 400) throw new OpenLockError('door_refused', 'The door refused the command; the receipt says why.', { ...extras, doorStatus: 400, latencyMs });
+    if (state === 'expired') throw new OpenLockError('door_timeout', 'The command did not reach the door and has expired; it was certainly not sent.', extras);
+    throw new OpenLockError('door_timeout', 'The door did not answer in time; the command may have run. Ask for its state before trying again.', extras);
+  }
+}
+
+const DETAILS: Partial<Record<OpenLockError['code'], string>> = {
+  door_not_found: 'There is no such door, or this site may not see it.',
+  action_not_allowed: 'The role of this site at this door does not allow the scope of the command.',
+  door_disabled: 'The door is disabled by its operator.',
+  key_not_found: 'The door has no key yet.',
+  wrong_key: 'The envelope is made for a key that is not the current one of this door.',
+  key_banned: 'The key of this door is banned.',
+  stale_timestamp: 'The envelope is more than 60 seconds away from the time of the relay; check the clock and make a new one.',
+  rate_limited: 'Too many commands for this door at the moment.',
+  door_offline: 'The door is not connected.',
+};
+
+function refusal(code: OpenLockError['code'], retryAfterMs: number): OpenLockError {
+  const retry = retryAfterMs > 0 ? retryAfterMs : code === 'door_offline' ? 2000 : undefined;
+  return new OpenLockError(code, DETAILS[code] ?? code, retry === undefined ? {} : { retryAfterMs: retry });
+}

@@ -1,0 +1,178 @@
+/** What operators do to doors, grants and keys (contract 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
+import { createHash } from 'node:crypto';
+
+import type { Clock, Random } from '../ambient.js';
+import type { AuditTrail } from '../audit/trail.js';
+import type { Role } from '../protocol/api.js';
+import { DOOR_ID, kidSchema } from '../protocol/ids.js';
+import { LIMITS } from '../protocol/limits.js';
+import { OpenLockError } from '../protocol/problem.js';
+import type { DoorPresence, DoorRecord, DoorStore, Grant } from '../store/door-store.js';
+
+export interface DoorAdminDependencies {
+  readonly store: DoorStore;
+  readonly audit: AuditTrail;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Resolves a site id or origin to site ids; origins may have several sites, one per e-mail. */
+  readonly findSites: (siteIdOrOrigin: string) => Promise<readonly string[]>;
+}
+
+/** Printed by `door add --json` (contract 11.2). `expiresAt` in Unix milliseconds. */
+export interface Enrolment {
+  readonly doorId: string;
+  readonly enrolmentToken: string;
+  readonly expiresAt: number;
+}
+
+export interface DoorDetails {
+  readonly record: DoorRecord;
+  readonly presence: DoorPresence;
+  readonly grants: ReadonlyMap<string, Grant>;
+}
+
+const noSuchDoor = (doorId: string): OpenLockError => new OpenLockError('door_not_found', `There is no door "${doorId}"; \`openlock door list\` shows all.`);
+
+export class DoorAdmin {
+  readonly #deps: DoorAdminDependencies;
+
+  constructor(dependencies: DoorAdminDependencies) {
+    this.#deps = dependencies;
+  }
+
+  /** Creates a door and its one-time enrolment token, good for 24 hours; with `kid` only that key can enrol. */
+  async add(doorId: string, options: { kid?: string | undefined; name?: string | undefined } = {}): Promise<Enrolment> {
+    if (!DOOR_ID.test(doorId)) throw new OpenLockError('invalid_request', 'A door id has 3 to 64 letters, digits, `_` or `-`, and starts with a letter or digit.');
+    checkKid(options.kid);
+    const token = this.#token();
+    const outcome = await this.#deps.store.add(doorId, { name: options.name ?? doorId, kid: options.kid, ...token.stored, auditEntry: this.#entry('door_added', doorId) });
+    if (outcome === 'exists') throw new OpenLockError('invalid_request', `Door "${doorId}" exists already; \`openlock door reset ${doorId}\` gives it a new enrolment token.`);
+    return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
+  }
+
+  /** Forgets the door's key and session; the answer enrols a new one. Grants stay. */
+  async reset(doorId: string, options: { kid?: string | undefined } = {}): Promise<Enrolment> {
+    checkKid(options.kid);
+    const token = this.#token();
+    const outcome = await this.#deps.store.reset(doorId, { kid: options.kid, ...token.stored, auditEntry: this.#entry('door_reset', doorId) });
+    if (outcome === 'missing') throw noSuchDoor(doorId);
+    await this.#changed(doorId, 'reset');
+    return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
+  }
+
+  async list(): Promise<readonly DoorDetails[]> {
+    const ids = await this.#deps.store.doorIds();
+    const doors = await Promise.all(ids.map((doorId) => this.#details(doorId)));
+    return doors.filter((door) => door !== undefined);
+  }
+
+  async show(doorId: string): Promise<DoorDetails> {
+    const details = await this.#details(doorId);
+    if (details === undefined) throw noSuchDoor(doorId);
+    return details;
+  }
+
+  async disable(doorId: string): Promise<void> {
+    await this.#flag(doorId, true);
+    await this.#changed(doorId, 'disabled');
+  }
+
+  async enable(doorId: string): Promise<void> {
+    await this.#flag(doorId, false);
+    await this.#changed(doorId, 'enabled');
+  }
+
+  async remove(doorId: string): Promise<void> {
+    const outcome = await this.#deps.store.remove(doorId, this.#entry('door_removed', doorId));
+    if (outcome === 'missing') throw noSuchDoor(doorId);
+    await this.#changed(doorId, 'removed');
+  }
+
+  /** Grants a role to a site, or to every site of an origin; returns the site ids. */
+  async grant(doorId: string, siteIdOrOrigin: string, grant: { role: Role; notBefore?: number | undefined; notAfter?: number | undefined }): Promise<readonly string[]> {
+    const sites = await this.#sites(siteIdOrOrigin);
+    for (const siteId of sites) {
+      const entry = this.#entry('granted', doorId, `${siteId}:${grant.role}`);
+      const outcome = await this.#deps.store.setGrant(doorId, siteId, { role: grant.role, notBefore: grant.notBefore, notAfter: grant.notAfter }, entry);
+      if (outcome === 'missing') throw noSuchDoor(doorId);
+      await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
+    }
+    return sites;
+  }
+
+  /** Takes grants away; returns the site ids that had one. */
+  async revokeGrant(doorId: string, siteIdOrOrigin: string): Promise<readonly string[]> {
+    const revoked: string[] = [];
+    for (const siteId of await this.#sites(siteIdOrOrigin)) {
+      const outcome = await this.#deps.store.removeGrant(doorId, siteId, this.#entry('grant_revoked', doorId, siteId));
+      if (outcome === 'missing') throw noSuchDoor(doorId);
+      if (outcome === 'no_grant') continue;
+      revoked.push(siteId);
+      await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
+    }
+    if (revoked.length === 0) throw new OpenLockError('invalid_request', `"${siteIdOrOrigin}" has no grant at door "${doorId}".`);
+    return revoked;
+  }
+
+  /** Bans a key everywhere, at once; returns the doors that have it. */
+  async banKey(kid: string): Promise<readonly string[]> {
+    checkKid(kid);
+    // List first, doors second: a registration in between reads the list again after it is bound.
+    await this.#deps.store.setBan(kid, this.#deps.clock.now());
+    const doors: string[] = [];
+    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
+      const outcome = await this.#deps.store.setFlag(doorId, 'banned', true, this.#entry('key_banned', doorId, kid), kid);
+      if (outcome !== 'ok') continue;
+      doors.push(doorId);
+      await this.#changed(doorId, 'banned');
+    }
+    return doors;
+  }
+
+  async unbanKey(kid: string): Promise<readonly string[]> {
+    checkKid(kid);
+    if (!(await this.#deps.store.clearBan(kid))) throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
+    const doors: string[] = [];
+    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
+      const outcome = await this.#deps.store.setFlag(doorId, 'banned', false, this.#entry('key_unbanned', doorId, kid), kid);
+      if (outcome === 'ok') doors.push(doorId);
+    }
+    return doors;
+  }
+
+  #token(): { text: string; stored: { tokenHash: string; tokenUntil: number } } {
+    const text = this.#deps.random.bytes(24).toString('base64url');
+    const tokenHash = createHash('sha256').update(text).digest('base64url');
+    return { text, stored: { tokenHash, tokenUntil: this.#deps.clock.now() + LIMITS.enrolmentSeconds * 1000 } };
+  }
+
+  #entry(kind: Parameters<AuditTrail['entry']>[0]['kind'], doorId: string, code?: string): string {
+    return this.#deps.audit.entry({ kind, actor: 'operator', door: doorId, ...(code !== undefined && { code }) });
+  }
+
+  async #details(doorId: string): Promise<DoorDetails | undefined> {
+    const record = await this.#deps.store.record(doorId);
+    if (record === undefined) return undefined;
+    const [presence, grants] = await Promise.all([this.#deps.store.presence(doorId), this.#deps.store.grants(doorId)]);
+    return { record, presence, grants };
+  }
+
+  async #flag(doorId: string, disabled: boolean): Promise<void> {
+    const entry = this.#entry(disabled ? 'door_disabled' : 'door_enabled', doorId);
+    if ((await this.#deps.store.setFlag(doorId, 'disabled', disabled, entry)) === 'missing') throw noSuchDoor(doorId);
+  }
+
+  async #sites(siteIdOrOrigin: string): Promise<readonly string[]> {
+    const sites = await this.#deps.findSites(siteIdOrOrigin);
+    if (sites.length === 0) throw new OpenLockError('invalid_request', `There is no site "${siteIdOrOrigin}"; \`openlock site list\` shows all. A site exists once it has logged in.`);
+    return sites;
+  }
+
+  async #changed(doorId: string, change: 'disabled' | 'enabled' | 'reset' | 'removed' | 'banned'): Promise<void> {
+    await this.#deps.store.tellFleet({ t: 'door_changed', door: doorId, change });
+  }
+}
+
+function checkKid(kid: string | undefined): void {
+  if (kid !== undefined && !kidSchema.safeParse(kid).success) throw new OpenLockError('invalid_request', 'A key id is the base64url SHA-256 thumbprint of a key: 43 characters.');
+}

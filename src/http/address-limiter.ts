@@ -1,0 +1,105 @@
+/**
+ * Requests per address (contract 8.1) in memory that never grows: a table of token buckets, four ways associative like a
+ * processor's cache. An address hashes to one set; within it, it has a slot of its own, or takes over the one that has the
+ * most tokens left, which loses least. The hash is keyed, so that nobody can aim at the slot of somebody else.
+ */
+import type { Clock, Random } from '../ambient.js';
+import { addressKey } from './client-address.js';
+import { HalfSipHash } from './half-siphash.js';
+
+export interface AddressLimiterOptions {
+  /** Requests per second and address; the bucket holds as many (`OPENLOCK_ADDRESS_RATE`). */
+  readonly ratePerSecond: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Addresses remembered at once; a power of two, at least 4. Default 65,536 (2 MB). */
+  readonly slots?: number;
+}
+
+export interface AddressVerdict {
+  readonly allowed: boolean;
+  /** Milliseconds until one request is allowed again; 0 when this one is. */
+  readonly retryAfterMs: number;
+  /** The address has now been above its limit for 10 s on end; said once for each such stretch (contract 8.2). */
+  readonly sustained: boolean;
+}
+
+const WAYS = 4;
+const SUSTAINED_MS = 10_000;
+/** A stretch above the limit ends when nothing was refused for this long. */
+const STRETCH_GAP_MS = 1_500;
+const ALLOWED: AddressVerdict = { allowed: true, retryAfterMs: 0, sustained: false };
+
+export class AddressLimiter {
+  readonly #rate: number;
+  readonly #clock: Clock;
+  readonly #hash: HalfSipHash;
+  readonly #setMask: number;
+  /** The whole hash of the address in the slot; a fresh slot has a full bucket, so whose it is does not matter. */
+  readonly #tags: Uint32Array;
+  readonly #tokens: Float64Array;
+  /** Monotonic milliseconds at which `#tokens` was true. */
+  readonly #countedAt: Float64Array;
+  readonly #stretchStart: Float64Array;
+  readonly #lastRefusal: Float64Array;
+
+  constructor(options: AddressLimiterOptions) {
+    const slots = options.slots ?? 65_536;
+    if (slots < WAYS || (slots & (slots - 1)) !== 0) throw new RangeError('slots must be a power of two, at least 4');
+    this.#rate = options.ratePerSecond;
+    this.#clock = options.clock;
+    this.#hash = new HalfSipHash(options.random.bytes(8));
+    this.#setMask = slots / WAYS - 1;
+    this.#tags = new Uint32Array(slots);
+    this.#tokens = new Float64Array(slots).fill(this.#rate);
+    this.#countedAt = new Float64Array(slots).fill(options.clock.monotonic());
+    this.#stretchStart = new Float64Array(slots).fill(-Infinity);
+    this.#lastRefusal = new Float64Array(slots).fill(-Infinity);
+  }
+
+  /** Counts one request of this address (IPv6 by /64). */
+  take(address: string): AddressVerdict {
+    const now = this.#clock.monotonic();
+    const slot = this.#slotOf(this.#hash.hash(addressKey(address)), now);
+    const tokens = this.#tokensAt(slot, now);
+    this.#countedAt[slot] = now;
+    if (tokens >= 1) {
+      this.#tokens[slot] = tokens - 1;
+      return ALLOWED;
+    }
+    this.#tokens[slot] = tokens;
+    return { allowed: false, retryAfterMs: Math.max(1, Math.ceil(((1 - tokens) * 1000) / this.#rate)), sustained: this.#noteRefusal(slot, now) };
+  }
+
+  #slotOf(tag: number, now: number): number {
+    const first = (tag & this.#setMask) * WAYS;
+    let fullest = first;
+    let most = -1;
+    for (let slot = first; slot < first + WAYS; slot += 1) {
+      if (this.#tags[slot] === tag) return slot;
+      const tokens = this.#tokensAt(slot, now);
+      if (tokens > most) {
+        most = tokens;
+        fullest = slot;
+      }
+    }
+    this.#tags[fullest] = tag;
+    this.#tokens[fullest] = this.#rate;
+    this.#countedAt[fullest] = now;
+    this.#lastRefusal[fullest] = -Infinity;
+    return fullest;
+  }
+
+  #tokensAt(slot: number, now: number): number {
+    const elapsedMs = now - (this.#countedAt[slot] ?? now);
+    return Math.min(this.#rate, (this.#tokens[slot] ?? 0) + (elapsedMs * this.#rate) / 1000);
+  }
+
+  #noteRefusal(slot: number, now: number): boolean {
+    const isNewStretch = now - (this.#lastRefusal[slot] ?? -Infinity) > STRETCH_GAP_MS;
+    this.#lastRefusal[slot] = now;
+    if (!isNewStretch && now - (this.#stretchStart[slot] ?? now) < SUSTAINED_MS) return false;
+    this.#stretchStart[slot] = now;
+    return !isNewStretch;
+  }
+}

@@ -1,0 +1,48 @@
+/** The HTTP API: the table of all routes, and the handler that serves them (contract 2 to 4, 7). */
+import { openApiDocument } from './openapi.js';
+import { Pipeline, type PipelineDependencies } from './pipeline.js';
+import type { Route } from './route.js';
+import { createRouter, type RequestHandler } from './router.js';
+import { authRoutes } from './routes/auth.js';
+import { deviceRoutes } from './routes/devices.js';
+import { commandRoutes, doorRoutes } from './routes/doors.js';
+import { serviceRoutes, upgradeRoutes } from './routes/service.js';
+import type { CommandApi, DoorApi, Readiness } from './services.js';
+
+export interface HttpApiDependencies extends Omit<PipelineDependencies, 'strictTransport'> {
+  readonly doors: DoorApi;
+  readonly commands: CommandApi;
+  readonly readiness: Readiness;
+  /** This relay speaks TLS itself (`OPENLOCK_TLS`). */
+  readonly tls: boolean;
+  /** `OPENLOCK_PUBLIC_URL`'s origins; they become the document's servers. */
+  readonly publicOrigins: readonly string[];
+}
+
+export class HttpApi {
+  /** For `createListener`, or any `http.createServer`. */
+  readonly handler: RequestHandler;
+  /** Every route there is; the OpenAPI document is made of it. */
+  readonly routes: readonly Route[];
+
+  constructor(dependencies: HttpApiDependencies) {
+    const { sites, doors, commands, readiness, publicOrigins } = dependencies;
+    let document: object | undefined;
+    this.routes = [
+      ...serviceRoutes({ sites, readiness, document: () => (document ??= openApiDocument(this.routes, publicOrigins)) }),
+      ...authRoutes(sites),
+      ...deviceRoutes(doors),
+      ...doorRoutes(doors),
+      ...commandRoutes(commands, doors),
+      ...upgradeRoutes(),
+    ];
+    const strictTransport = dependencies.tls && publicOrigins.every(mayPinTransport);
+    this.handler = createRouter(this.routes, new Pipeline({ ...dependencies, strictTransport }));
+  }
+}
+
+/** HSTS counts for a whole host: on localhost it would take plain http away from everything else on the machine. */
+function mayPinTransport(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === 'https:' && hostname !== 'localhost' && !hostname.endsWith('.localhost');
+}
