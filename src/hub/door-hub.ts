@@ -8,7 +8,7 @@ import type { DoorDispatcher } from '../commands/door-dispatcher.js';
 import type { DoorLink, DoorLinks } from '../commands/door-links.js';
 import type { StatusQueries } from '../commands/status-queries.js';
 import type { DoorFrame, EventFrame, HelloFrame } from '../protocol/door-frames.js';
-import type { DoorState } from '../protocol/door-state.js';
+import { isEventKind, type DoorState } from '../protocol/door-state.js';
 import type { CloseName } from '../protocol/close-codes.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { DoorStore } from '../store/door-store.js';
@@ -201,6 +201,7 @@ export class DoorHub implements DoorConnectionHandler {
     const last = this.#lastEvent.get(doorId);
     if (last?.boot === boot && event.seq > last.seq + 1) this.#deps.metrics.sequenceGaps.inc(event.seq - last.seq - 1);
     this.#lastEvent.set(doorId, { boot, seq: event.seq });
+    if (!isEventKind(event.kind)) return;
     const frame = { t: 'event', kind: event.kind, at: event.at, ...(event.data !== undefined && { data: event.data }) };
     const entry = this.#deps.audit.entry({ kind: 'door_event', actor: `door:${doorId}`, door: doorId, code: event.kind });
     await this.#deps.doors.event(doorId, JSON.stringify(frame), entry);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { doorStateSchema, EVENT_KINDS, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
+import { doorStateSchema, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
 import { commandIdSchema } from './ids.js';
 import { LIMITS } from './limits.js';
 
@@ -40,7 +40,8 @@ export const doorStatusSchema = z.object({ t: z.literal('status'), id: z.string(
 export const eventSchema = z.object({
   t: z.literal('event'),
   seq: z.int().min(0),
-  kind: z.enum(EVENT_KINDS),
+  /** A kind this relay does not know comes from a newer door: read, and set aside (contract 2.1). */
+  kind: z.string().regex(/^[a-z][a-z_]{0,31}$/),
   at: z.number(),
   data: eventDataSchema.refine((data) => new TextEncoder().encode(JSON.stringify(data)).length <= LIMITS.eventDataBytes, 'data over 512 bytes').optional(),
 });

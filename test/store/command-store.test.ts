@@ -1,0 +1,200 @@
+import { expect } from 'chai';
+
+import { systemClock, systemRandom } from '../../src/ambient.js';
+import { CommandStore, type AdmitFields } from '../../src/store/command-store.js';
+import { DoorStore } from '../../src/store/door-store.js';
+import { channels, doorKeys } from '../../src/store/keys.js';
+import type { RedisLink } from '../../src/store/redis-link.js';
+import { startTestRedis, type TestRedis } from '../support/redis.js';
+
+const KID = 'k'.repeat(43);
+const entry = '{"at":0,"node":"t","kind":"command_submitted","actor":"t"}';
+const id = (): string => systemRandom.bytes(32).toString('base64url');
+
+describe('command store (contract 6.5, 6.7)', () => {
+  /** A door of its own for each test: nothing is flushed. */
+  let doorId: string;
+  let redis: TestRedis;
+  let link: RedisLink;
+  let commands: CommandStore;
+  let doors: DoorStore;
+
+  before(async () => {
+    redis = await startTestRedis();
+    link = await redis.link();
+    commands = new CommandStore(link);
+    doors = new DoorStore(link);
+  });
+
+  after(() => redis.stop());
+
+  beforeEach(async () => {
+    doorId = `door-${systemRandom.bytes(6).toString('hex')}`;
+    const keys = doorKeys(doorId);
+    await doors.add(doorId, { name: 'Front', tokenHash: 'x', tokenUntil: systemClock.now() + 1000, kid: undefined, auditEntry: entry });
+    await link.client.hset(keys.record, 'kid', KID, 'publicKey', 'pem');
+    await link.client.hset(keys.live, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
+    await doors.setGrant(doorId, 'site_1', { role: 'manager', notBefore: undefined, notAfter: undefined }, entry);
+  });
+
+  function fields(over: Partial<AdmitFields> = {}): AdmitFields {
+    return {
+      siteId: 'site_1',
+      doorId,
+      commandId: id(),
+      jwe: 'jwe-text',
+      scope: 'operate',
+      kid: KID,
+      iat: systemClock.now(),
+      node: 'node-a',
+      conn: 'conn-1',
+      liveNodes: ',node-a,node-b,',
+      timeoutMs: 5000,
+      builtInRole: undefined,
+      auditEntry: entry,
+      ...over,
+    };
+  }
+
+  /** Resolves once subscribed; `message` is the first one. */
+  async function listen(node: string): Promise<{ message: Promise<string> }> {
+    let resolve!: (message: string) => void;
+    const message = new Promise<string>((done) => {
+      resolve = done;
+    });
+    await link.subscribe(channels.node(node), resolve);
+    return { message };
+  }
+
+  const refusedWith = async (over: Partial<AdmitFields>): Promise<string> => {
+    const result = await commands.admit(fields(over));
+    return result.outcome === 'refused' ? result.code : result.outcome;
+  };
+
+  it('claims at once for the connection on the same relay, and leaves it pending for any other', async () => {
+    expect(await commands.admit(fields())).to.include({ outcome: 'claimed' });
+    expect(await commands.admit(fields({ node: 'node-b', conn: undefined }))).to.include({ outcome: 'pending' });
+    expect(await commands.admit(fields({ conn: 'conn-0' })), 'an older connection of the same relay').to.include({ outcome: 'pending' });
+  });
+
+  it('publishes a hint to the relay that has the door', async () => {
+    const heard = await listen('node-a');
+    const commandId = id();
+    await commands.admit(fields({ node: 'node-b', conn: undefined, commandId }));
+    expect(JSON.parse(await heard.message)).to.deep.equal({ t: 'claim', door: doorId, id: commandId });
+  });
+
+  it('refuses in the order of 6.5 and records nothing of a refused envelope', async () => {
+    expect(await refusedWith({ siteId: 'site_2' })).to.equal('door_not_found');
+    expect(await refusedWith({ doorId: 'no-such-door' })).to.equal('door_not_found');
+    expect(await refusedWith({ kid: 'z'.repeat(43) })).to.equal('wrong_key');
+    expect(await refusedWith({ iat: systemClock.now() - 61_000 })).to.equal('stale_timestamp');
+    expect(await refusedWith({ iat: systemClock.now() + 61_000 })).to.equal('stale_timestamp');
+    expect(await refusedWith({ liveNodes: ',node-b,' }), 'the relay of the door is dead').to.equal('door_offline');
+    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    expect(await refusedWith({ scope: 'configure' })).to.equal('action_not_allowed');
+    await doors.setFlag(doorId, 'banned', true, entry);
+    expect(await refusedWith({})).to.equal('key_banned');
+    expect(await refusedWith({ kid: 'z'.repeat(43) }), 'the key comes before its ban').to.equal('wrong_key');
+    await doors.setFlag(doorId, 'disabled', true, entry);
+    expect(await refusedWith({})).to.equal('door_disabled');
+    expect(await link.client.xlen(doorKeys(doorId).audit), 'added, granted twice, banned, disabled').to.equal(5);
+    expect(await link.client.zcard(doorKeys(doorId).inFlight)).to.equal(0);
+  });
+
+  it('heeds the dates of a grant', async () => {
+    const now = systemClock.now();
+    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now + 60_000, notAfter: undefined }, entry);
+    expect(await refusedWith({})).to.equal('door_not_found');
+    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now - 1 }, entry);
+    expect(await refusedWith({})).to.equal('door_not_found');
+    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now + 60_000 }, entry);
+    expect(await refusedWith({})).to.equal('claimed');
+  });
+
+  it('admits one of many concurrent submissions of the same envelope', async () => {
+    const commandId = id();
+    const results = await Promise.all(Array.from({ length: 50 }, () => commands.admit(fields({ commandId }))));
+    expect(results.filter((result) => result.outcome === 'claimed')).to.have.length(1);
+    expect(results.filter((result) => result.outcome === 'replayed')).to.have.length(49);
+  });
+
+  it('tells the state of a replayed envelope to its sender alone', async () => {
+    const commandId = id();
+    await doors.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    await commands.admit(fields({ commandId }));
+    expect(await commands.admit(fields({ commandId }))).to.deep.equal({ outcome: 'replayed', state: 'claimed' });
+    expect(await commands.admit(fields({ commandId, siteId: 'site_2' }))).to.deep.equal({ outcome: 'replayed', state: undefined });
+    expect(await refusedWith({ commandId, siteId: 'site_3' }), 'no grant: the door does not exist').to.equal('door_not_found');
+  });
+
+  it('lets four be in flight, and no longer counts what is past its deadline', async () => {
+    for (let count = 0; count < 4; count += 1) expect(await refusedWith({ timeoutMs: 100 })).to.equal('claimed');
+    expect(await refusedWith({})).to.equal('rate_limited');
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(await refusedWith({})).to.equal('claimed');
+  });
+
+  it('gives a pending command to the live connection once, and to no other', async () => {
+    const commandId = id();
+    await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
+    expect(await commands.claim(doorId, commandId, 'node-a', 'conn-0')).to.deep.equal({ outcome: 'not_live' });
+    expect(await commands.claim(doorId, commandId, 'node-b', 'conn-1')).to.deep.equal({ outcome: 'not_live' });
+    const claims = await Promise.all(Array.from({ length: 20 }, () => commands.claim(doorId, commandId, 'node-a', 'conn-1')));
+    expect(claims.filter((claim) => 'jwe' in claim)).to.have.length(1);
+    expect(claims.find((claim) => 'jwe' in claim)).to.include({ jwe: 'jwe-text', siteId: 'site_1' });
+  });
+
+  it('expires what was pending past its deadline, and never gives it out afterwards', async () => {
+    const commandId = id();
+    await commands.admit(fields({ commandId, node: 'node-b', conn: undefined, timeoutMs: 100 }));
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(await commands.claim(doorId, commandId, 'node-a', 'conn-1')).to.deep.equal({ outcome: 'expired' });
+    expect((await commands.read(doorId, commandId))?.state).to.equal('expired');
+    const settled = await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: undefined, node: 'node-a', auditEntry: entry });
+    expect(settled).to.deep.equal({ state: 'expired', settled: false });
+  });
+
+  it('calls what was claimed past its deadline indeterminate, which a late result still settles', async () => {
+    const commandId = id();
+    await commands.admit(fields({ commandId, timeoutMs: 100 }));
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    expect((await commands.read(doorId, commandId))?.state).to.equal('indeterminate');
+    const settle = (status: 200 | 400) =>
+      commands.settle({ doorId, commandId, siteId: 'site_1', status, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
+    expect(await settle(200)).to.deep.equal({ state: 'executed', settled: true });
+    expect(await settle(400), 'a second answer changes nothing').to.deep.equal({ state: 'executed', settled: false });
+    expect(await commands.read(doorId, commandId)).to.include({ state: 'executed', status: 200, receipt: 'sealed', siteId: 'site_1' });
+  });
+
+  it('tells the relay that took the command how it ended', async () => {
+    const heard = await listen('node-b');
+    const commandId = id();
+    await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
+    await commands.claim(doorId, commandId, 'node-a', 'conn-1');
+    await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
+    expect(JSON.parse(await heard.message)).to.deep.equal({ t: 'settled', id: commandId, state: 'executed', status: 200, receipt: 'sealed' });
+  });
+
+  it('refuses a site at a door after three wrong credentials, and no other site', async () => {
+    await doors.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    for (let count = 0; count < 3; count += 1) {
+      const commandId = id();
+      expect(await refusedWith({ commandId })).to.equal('claimed');
+      await commands.settle({ doorId, commandId, siteId: 'site_1', status: 400, credentialRefused: true, receipt: undefined, node: 'node-a', auditEntry: entry });
+    }
+    const refused = await commands.admit(fields());
+    expect(refused).to.include({ outcome: 'refused', code: 'rate_limited' });
+    expect(refused).to.have.property('retryAfterMs').within(50_000, 60_000);
+    expect(await refusedWith({ siteId: 'site_2' })).to.equal('claimed');
+  });
+
+  it('keeps states ten minutes and receipts one, and writes every step into the audit stream', async () => {
+    const commandId = id();
+    await commands.admit(fields({ commandId }));
+    await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
+    expect(await link.client.pttl(doorKeys(doorId).command(commandId))).to.be.within(595_000, 600_000);
+    expect(await link.client.pttl(doorKeys(doorId).receipt(commandId))).to.be.within(55_000, 60_000);
+    expect(await link.client.xlen(doorKeys(doorId).audit)).to.equal(4); // added, granted, submitted, settled
+  });
+});

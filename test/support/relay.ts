@@ -1,0 +1,69 @@
+/** A whole relay in this process: real TLS, real Redis, a free port, a directory of its own. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { systemClock, systemRandom } from '../../src/ambient.js';
+import { createApp, type App } from '../../src/app.js';
+import { AuditTrail } from '../../src/audit/trail.js';
+import { readConfig, type Environment } from '../../src/config.js';
+import { DoorAdmin } from '../../src/doors/door-admin.js';
+import { AuditStore } from '../../src/store/audit-store.js';
+import { DoorStore } from '../../src/store/door-store.js';
+import type { RedisLink } from '../../src/store/redis-link.js';
+import { SiteStore } from '../../src/store/site-store.js';
+
+export interface TestRelay {
+  readonly app: App;
+  readonly port: number;
+  /** `https://localhost:<port>`. */
+  readonly url: string;
+  /** PEM of the local CA. */
+  readonly ca: string;
+  readonly dataDir: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a relay on `redisUrl`; relays that share a Redis in a test share `secretsDir` too. */
+export async function startTestRelay(redisUrl: string | undefined, environment: Environment = {}): Promise<TestRelay> {
+  const dataDir = environment['OPENLOCK_DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'openlock-relay-'));
+  const config = readConfig({
+    OPENLOCK_HOST: '127.0.0.1',
+    OPENLOCK_PORT: '0',
+    OPENLOCK_DATA_DIR: dataDir,
+    ...(redisUrl !== undefined && { OPENLOCK_REDIS_URL: redisUrl }),
+    OPENLOCK_ALLOW_PRIVATE_SITES: 'true',
+    OPENLOCK_LOG_LEVEL: 'silent',
+    OPENLOCK_ADDRESS_RATE: '100000',
+    OPENLOCK_SITE_RATE: '100000',
+    ...environment,
+  });
+  const app = createApp(config);
+  const { port, caPath } = await app.start();
+  return {
+    app,
+    port,
+    url: `https://localhost:${port}`,
+    ca: caPath === undefined ? '' : readFileSync(caPath, 'utf8'),
+    dataDir,
+    async stop() {
+      await app.stop();
+      if (environment['OPENLOCK_DATA_DIR'] === undefined) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The operator's side of a store, as the command line has it. */
+export function doorAdmin(link: RedisLink): DoorAdmin {
+  const sites = new SiteStore(link);
+  return new DoorAdmin({
+    store: new DoorStore(link),
+    audit: new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined }),
+    clock: systemClock,
+    random: systemRandom,
+    findSites: async (siteIdOrOrigin) => {
+      const site = await sites.record(siteIdOrOrigin);
+      return site === undefined ? (await sites.sitesOfOrigin(siteIdOrOrigin)).map((found) => found.siteId) : [siteIdOrOrigin];
+    },
+  });
+}
