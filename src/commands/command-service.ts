@@ -32,6 +32,9 @@ export interface CommandServiceDependencies {
   readonly onError: (error: unknown, work: string) => void;
 }
 
+/** `beforeDeadline`: told, not found out when the time was up. */
+type TimedEnding = Ending & { readonly beforeDeadline?: boolean };
+
 /** When a hint to another relay may have been lost, it is repeated after these many milliseconds. */
 const NUDGES_MS = [300, 1500] as const;
 /** Grace after the deadline for a door's answer that is on its way through the store. */
@@ -58,7 +61,7 @@ export class CommandService {
       const admitted = await this.#admit(identity, header, jwe, commandId, link, context);
       waiter.expireIn(this.#deps.commandTimeoutMs + GRACE_MS);
       const sent = await this.#forward(admitted, identity, jwe, commandId, link);
-      const ending = sent ? await this.#await(waiter, doorId, commandId, admitted.outcome) : { state: 'expired' as const };
+      const ending = sent ? await this.#await(waiter, doorId, commandId, admitted.outcome) : { state: 'expired' as const, beforeDeadline: true };
       return this.#answer(ending, commandId, startedAt);
     } finally {
       waiter.close();
@@ -103,28 +106,33 @@ export class CommandService {
     link: DoorLink | undefined,
     context: RequestContext,
   ): Promise<Extract<AdmitResult, { deadline: number }>> {
-    const result = await this.#deps.store.admit({
-      siteId: identity.siteId,
-      doorId: header.door,
-      commandId,
-      jwe,
-      scope: header.scope,
-      kid: header.kid,
-      iat: header.iat,
-      node: this.#deps.nodeId,
-      conn: link?.conn,
-      liveNodes: this.#deps.lease.liveList,
-      timeoutMs: this.#deps.commandTimeoutMs,
-      builtInRole: identity.siteId === OPERATOR_SITE_ID ? 'manager' : undefined,
-      auditEntry: this.#deps.audit.entry({
-        kind: 'command_submitted',
-        actor: identity.siteId,
-        door: header.door,
+    const result = await this.#deps.store
+      .admit({
+        siteId: identity.siteId,
+        doorId: header.door,
         commandId,
-        address: context.address,
-        requestId: context.requestId,
-      }),
-    });
+        jwe,
+        scope: header.scope,
+        kid: header.kid,
+        iat: header.iat,
+        node: this.#deps.nodeId,
+        conn: link?.conn,
+        liveNodes: this.#deps.lease.liveList,
+        timeoutMs: this.#deps.commandTimeoutMs,
+        builtInRole: identity.siteId === OPERATOR_SITE_ID ? 'manager' : undefined,
+        auditEntry: this.#deps.audit.entry({
+          kind: 'command_submitted',
+          actor: identity.siteId,
+          door: header.door,
+          commandId,
+          address: context.address,
+          requestId: context.requestId,
+        }),
+      })
+      .catch((error: unknown) => {
+        // The reply is lost, so it may be recorded (and, through another relay, run): the id lets the sender ask later.
+        throw error instanceof OpenLockError ? new OpenLockError(error.code, error.message, { ...error.extras, commandId }) : error;
+      });
     if (result.outcome === 'replayed') {
       this.#deps.metrics.replays.inc();
       throw new OpenLockError('replayed', 'This envelope was already used; make a new one for a new command.', {
@@ -149,12 +157,20 @@ export class CommandService {
     return this.#deps.dispatcher.deliver(link, { commandId, jwe, deadline: admitted.deadline, siteId: identity.siteId });
   }
 
-  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: 'pending' | 'claimed'): Promise<Ending> {
+  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: 'pending' | 'claimed'): Promise<TimedEnding> {
     const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
     const ending = await waiter.promise;
     for (const timer of nudges) clearTimeout(timer);
+    if (ending !== undefined) return { ...ending, beforeDeadline: true };
     // Time is up, or a message between relays was lost: the store knows.
-    return ending ?? (await this.#deps.store.read(doorId, commandId)) ?? { state: 'indeterminate' };
+    try {
+      return (await this.#deps.store.read(doorId, commandId)) ?? { state: 'indeterminate' };
+    } catch (error) {
+      if (!isStoreLoss(error)) throw error;
+      // The command is on its way and nobody can tell what became of it: that is what the sender has to hear.
+      this.#deps.onError(error, 'read');
+      return { state: 'indeterminate' };
+    }
   }
 
   #nudge(doorId: string, commandId: string): readonly NodeJS.Timeout[] {
@@ -167,7 +183,7 @@ export class CommandService {
     return NUDGES_MS.map((afterMs) => setTimeout(() => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge')), afterMs));
   }
 
-  #answer(ending: Ending, commandId: string, startedAt: number): CommandAnswer {
+  #answer(ending: TimedEnding, commandId: string, startedAt: number): CommandAnswer {
     const { state, status, receipt } = ending;
     const latencyMs = Math.round((this.#deps.clock.monotonic() - startedAt) * 10) / 10;
     this.#deps.metrics.commands.inc({ state });
@@ -175,6 +191,9 @@ export class CommandService {
     const extras = { commandId, state, ...(receipt !== undefined && { receipt }) };
     if (state === 'executed') return { commandId, state, status: 200, latencyMs, ...(receipt !== undefined && { receipt }) };
     if (state === 'refused' || status === 400) throw new OpenLockError('door_refused', 'The door refused the command; the receipt says why.', { ...extras, doorStatus: 400, latencyMs });
+    if (state === 'expired' && ending.beforeDeadline === true) {
+      throw new OpenLockError('door_offline', 'The door went away before the command was written to its socket; it was certainly not sent.', { ...extras, retryAfterMs: 2000 });
+    }
     if (state === 'expired') throw new OpenLockError('door_timeout', 'The command did not reach the door and has expired; it was certainly not sent.', extras);
     throw new OpenLockError('door_timeout', 'The door did not answer in time; the command may have run. Ask for its state before trying again.', extras);
   }
@@ -191,6 +210,10 @@ const DETAILS: Partial<Record<OpenLockError['code'], string>> = {
   rate_limited: 'Too many commands for this door at the moment.',
   door_offline: 'The door is not connected.',
 };
+
+function isStoreLoss(error: unknown): boolean {
+  return error instanceof OpenLockError && error.code === 'store_unavailable';
+}
 
 function refusal(code: OpenLockError['code'], retryAfterMs: number): OpenLockError {
   const retry = retryAfterMs > 0 ? retryAfterMs : code === 'door_offline' ? 2000 : undefined;
