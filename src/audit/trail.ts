@@ -18,7 +18,7 @@ export interface Refusal {
 }
 
 export interface AuditTrailDependencies {
-  readonly store: AuditStore;
+  readonly store: Pick<AuditStore, 'fold' | 'closeFoldsBefore' | 'append'>;
   readonly clock: Clock;
   /** Name of this relay in the entries. */
   readonly node: string;
