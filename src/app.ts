@@ -22,6 +22,7 @@ import { addressOf } from './http/client-address.js';
 import { createListener } from './http/listener.js';
 import { createMetricsListener } from './http/metrics-listener.js';
 import { HttpApi } from './http/server.js';
+import { createStartingHandler } from './http/starting.js';
 import { ClientHub } from './hub/client-hub.js';
 import { DoorHub, DoorRegistry } from './hub/door-hub.js';
 import { RelayMail } from './hub/relay-mail.js';
@@ -128,9 +129,7 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
   };
 
   const tls = config.tls ? await loadTls(config) : undefined;
-  let handler: HttpApi['handler'] = (_request, response) => {
-    response.writeHead(503, { 'Retry-After': '1' }).end();
-  };
+  let handler: HttpApi['handler'] = createStartingHandler(random);
   const listener = createListener({ tls, random, handler: (request, response) => handler(request, response) });
   const port = await listener.start(config.port, config.host);
   onRelease(() => listener.stop());
@@ -214,7 +213,6 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
     lease,
     challenges: new Challenges(secrets.mac('challenge'), clock, random),
     audit,
-    metrics,
     clock,
     random,
     audiences: () => origins.audiences,
@@ -222,6 +220,7 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
   const addressLimiter = new AddressLimiter({ ratePerSecond: config.addressRate, clock, random });
   const takeAddress = (address: string): { allowed: boolean; retryAfterMs: number } => {
     const verdict = addressLimiter.take(address);
+    if (!verdict.allowed) metrics.limiterHits.inc({ limit: 'address' });
     if (verdict.sustained) failures.record(address).catch((error: unknown) => onError(error, 'failure'));
     return verdict;
   };

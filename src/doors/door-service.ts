@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random, RequestContext } from '../ambient.js';
-import type { Metrics } from '../audit/metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
 import { LIMITS } from '../protocol/limits.js';
@@ -20,7 +19,6 @@ export interface DoorServiceDependencies {
   readonly lease: RelayLease;
   readonly challenges: Challenges;
   readonly audit: AuditTrail;
-  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
   /** Origins a proof may name as `aud`; known once the port is. */
@@ -51,10 +49,10 @@ export class DoorService {
     if (key === undefined) throw new OpenLockError('invalid_request', 'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.');
     const proof = await verifyProof(request.proof, key);
     if (proof === undefined || proof.door !== doorId || !this.#deps.audiences().includes(proof.aud) || !this.#deps.challenges.isFresh(doorId, proof.nonce)) {
-      throw this.#failed(unauthenticated());
+      throw unauthenticated();
     }
     const record = await this.#deps.store.record(doorId);
-    if (record === undefined) throw this.#failed(unauthenticated());
+    if (record === undefined) throw unauthenticated();
     if (await this.#deps.store.isBanned(key.kid)) throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
     const sessionToken = this.#deps.random.bytes(32).toString('base64url');
     const outcome = await this.#deps.store.register({
@@ -124,12 +122,7 @@ export class DoorService {
     if (outcome === 'wrong_key') throw new OpenLockError('wrong_key', 'The door has another key; send a rotation signed by it, or have an operator reset the door.');
     if (outcome === 'disabled') throw new OpenLockError('door_disabled', 'The door is disabled by its operator.');
     if (outcome === 'banned') throw new OpenLockError('key_banned', 'The key of this door is banned; an operator has to reset the door.');
-    throw this.#failed(unauthenticated());
-  }
-
-  #failed(error: OpenLockError): OpenLockError {
-    this.#deps.metrics.authFailures.inc({ kind: 'door' });
-    return error;
+    throw unauthenticated();
   }
 
   /** The ban list and a registration may cross: the index is written first, then the list is read once more. */

@@ -2,7 +2,7 @@
 import type { Refusal } from '../audit/trail.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
 import type { Exchange } from './exchange.js';
-import type { HttpLog, HttpMetrics, RefusalTrail } from './services.js';
+import type { HttpLog, HttpMetrics, LimitName, RefusalTrail } from './services.js';
 
 export interface RefusalsDependencies {
   readonly audit: RefusalTrail;
@@ -13,7 +13,7 @@ export interface RefusalsDependencies {
 /** Not refusals: nothing was asked that exists, or the command's own entries tell how it ended. */
 const NOT_AUDITED: ReadonlySet<ProblemCode> = new Set(['not_found', 'method_not_allowed', 'upgrade_required', 'door_refused', 'door_timeout', 'internal']);
 /** Only said of a door the site may see: checked after the grant (contract 6.5, 7.6). */
-const OF_A_VISIBLE_DOOR: ReadonlySet<ProblemCode> = new Set(['action_not_allowed', 'key_banned', 'key_not_found', 'door_disabled', 'stale_timestamp', 'command_not_found', 'door_offline']);
+const OF_A_VISIBLE_DOOR: ReadonlySet<ProblemCode> = new Set(['action_not_allowed', 'key_banned', 'key_not_found', 'wrong_key', 'door_disabled', 'stale_timestamp', 'command_not_found', 'door_offline']);
 
 export class Refusals {
   readonly #deps: RefusalsDependencies;
@@ -32,9 +32,10 @@ export class Refusals {
   }
 }
 
-function limitAt(exchange: Exchange): 'address' | 'site' | 'door' {
-  if (exchange.stage === 'address') return 'address';
-  return exchange.stage === 'work' ? 'door' : 'site';
+function limitAt({ stage, route }: Exchange): LimitName {
+  if (stage === 'address') return 'address';
+  if (route.audience !== 'site') return 'login';
+  return stage === 'work' ? 'door' : 'site';
 }
 
 function entryOf(exchange: Exchange, error: OpenLockError): Refusal {

@@ -33,7 +33,7 @@ export class HttpApi {
       ...authRoutes(sites),
       ...deviceRoutes(doors),
       ...doorRoutes(doors),
-      ...commandRoutes(commands, doors),
+      ...commandRoutes(commands),
       ...upgradeRoutes(),
     ];
     const strictTransport = dependencies.tls && publicOrigins.every(mayPinTransport);

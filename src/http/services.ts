@@ -47,6 +47,7 @@ export interface DoorApi {
 /** Contract 7.3 to 7.5. */
 export interface CommandApi {
   submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer>;
+  /** `commandId` as it came in the path: whatever is not one is `command_not_found`, after the door itself (7.6). */
   record(identity: SiteIdentity, doorId: string, commandId: string): Promise<CommandRecord>;
   status(identity: SiteIdentity, doorId: string, context: RequestContext): Promise<DoorStatusAnswer>;
 }
@@ -67,10 +68,12 @@ export interface RefusalTrail {
   refusal(refusal: Refusal): void;
 }
 
+/** The limit a request met: 8.1's two, a site at one door (6.5, 6.6), or the work behind a login (3.2). */
+export type LimitName = 'address' | 'site' | 'door' | 'login';
+
 export interface HttpMetrics {
   readonly refusals: { inc(labels: { code: ProblemCode }): void };
-  /** `limit`: `address`, `site`, or `door` (contract 6.6, a site at one door). */
-  readonly limiterHits: { inc(labels: { limit: 'address' | 'site' | 'door' }): void };
+  readonly limiterHits: { inc(labels: { limit: LimitName }): void };
   /** `kind`: `access_token`, or the operation that failed. */
   readonly authFailures: { inc(labels: { kind: string }): void };
 }

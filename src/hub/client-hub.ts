@@ -92,7 +92,6 @@ export class ClientHub implements ClientConnectionHandler {
   admitFrame(connection: ClientConnection): void {
     const taken = this.#deps.takeAddress(connection.context.address);
     if (taken.allowed) return;
-    this.#deps.metrics.limiterHits.inc({ limit: 'address' });
     throw new OpenLockError('rate_limited', 'Too many requests from this address.', { retryAfterMs: taken.retryAfterMs });
   }
 

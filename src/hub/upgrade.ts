@@ -188,6 +188,8 @@ export class Upgrades {
       `Content-Length: ${Buffer.byteLength(body)}`,
       `X-Request-Id: ${context.requestId}`,
       'Cache-Control: no-store',
+      'X-Content-Type-Options: nosniff',
+      'Vary: Origin',
       'Connection: close',
       ...(problem.status === 401 ? ['WWW-Authenticate: Bearer'] : []),
       ...(problem.status === 426 ? ['Upgrade: websocket'] : []),
