@@ -112,6 +112,7 @@ async function openStore(config: Config, log: Logger, onRelease: (release: Relea
   }
   const link = await RedisLink.open({ url, clientName: `openlock-relay-${process.pid}`, commandTimeoutMs: STORE_TIMEOUT_MS });
   onRelease(() => link.close());
+  link.onConnectionChange(({ connected, reason }) => (connected ? log.info('the store is connected') : log.warn({ reason }, 'the store is disconnected')));
   return link;
 }
 
@@ -241,7 +242,8 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
     random,
     trustProxyHops: config.trustProxyHops,
     allowPrivateSites: config.allowPrivateSites,
-    readiness: () => !stopping && link.ready,
+    // Asked, not assumed: a store that hangs keeps its connection.
+    readiness: async () => !stopping && (await link.run((client) => client.ping())) === 'PONG',
     tls: config.tls,
     publicOrigins: origins.shown,
   });

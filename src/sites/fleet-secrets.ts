@@ -1,9 +1,8 @@
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Random } from '../ambient.js';
-import { createSecretFile, isErrno } from './secret-files.js';
+import { OWNER_ONLY, readOrCreate } from '../store/files.js';
 
 const FILE = 'fleet.key';
 const SECRET_BYTES = 32;
@@ -23,11 +22,13 @@ export class FleetSecrets {
   }
 
   /** Reads `<dir>/fleet.key`, creating it (and the directory) the first time; relays that start at once agree on one. */
-  static async load(dir: string, random: Random): Promise<FleetSecrets> {
-    const path = join(dir, FILE);
-    const text = (await readOrCreate(path, random)).trim();
-    if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${path} is not a fleet secret (64 hexadecimal digits).`);
-    return new FleetSecrets(Buffer.from(text, 'hex'));
+  static load(dir: string, random: Random): Promise<FleetSecrets> {
+    return Promise.resolve().then(() => {
+      const path = join(dir, FILE);
+      const text = readOrCreate(path, OWNER_ONLY, () => `${random.bytes(SECRET_BYTES).toString('hex')}\n`).trim();
+      if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${path} is not a fleet secret (64 hexadecimal digits).`);
+      return new FleetSecrets(Buffer.from(text, 'hex'));
+    });
   }
 
   /** HMAC-SHA256 over purpose and parts; JSON keeps the parts apart. */
@@ -49,16 +50,5 @@ export class FleetSecrets {
     const decipher = createDecipheriv('aes-256-gcm', this.mac(`seal:${purpose}`, context), bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
     decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
     return Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]).toString('utf8');
-  }
-}
-
-/** A directory that already has its secret may be read-only. */
-async function readOrCreate(path: string, random: Random): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT')) throw error;
-    await createSecretFile(path, `${random.bytes(SECRET_BYTES).toString('hex')}\n`);
-    return readFile(path, 'utf8');
   }
 }

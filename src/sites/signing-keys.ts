@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Clock } from '../ambient.js';
-import { createSecretFile, isErrno } from './secret-files.js';
+import { createFile, isErrno, OWNER_ONLY } from '../store/files.js';
 
 const FILE = /^access-token-([0-9]{6})\.pem$/;
 /** A directory's time stamp may be too coarse to show a second change, so it is read again after this long anyway. */
@@ -37,12 +37,14 @@ export class SigningKeys {
   }
 
   /** Reads the keys of `dir`, creating the first; relays that start at once agree on one. */
-  static async load(dir: string, clock: Clock): Promise<SigningKeys> {
-    const keys = new SigningKeys(dir, clock);
-    // A directory that already has keys may be read-only, and the first of them may be gone by now.
-    if (numbersIn(dir).length === 0) await createKeyFile(dir, 1);
-    keys.#read();
-    return keys;
+  static load(dir: string, clock: Clock): Promise<SigningKeys> {
+    return Promise.resolve().then(() => {
+      const keys = new SigningKeys(dir, clock);
+      // A directory that already has keys may be read-only, and the first of them may be gone by now.
+      if (numbersIn(dir).length === 0) createKeyFile(dir, 1);
+      keys.#read();
+      return keys;
+    });
   }
 
   /** Another number whenever there are other keys than before: what was verified with the old ones is to be forgotten. */
@@ -72,10 +74,12 @@ export class SigningKeys {
   }
 
   /** Adds a key that signs from now on; tokens of the older ones stay good until they expire or their file is removed. */
-  async rotate(): Promise<void> {
-    let number = (numbersIn(this.#dir).at(-1) ?? 0) + 1;
-    while (!(await createKeyFile(this.#dir, number))) number += 1;
-    this.#read();
+  rotate(): Promise<void> {
+    return Promise.resolve().then(() => {
+      let number = (numbersIn(this.#dir).at(-1) ?? 0) + 1;
+      while (!createKeyFile(this.#dir, number)) number += 1;
+      this.#read();
+    });
   }
 
   #readIfChanged(): void {
@@ -122,9 +126,9 @@ function namesIn(dir: string): readonly string[] {
   }
 }
 
-async function createKeyFile(dir: string, number: number): Promise<boolean> {
+function createKeyFile(dir: string, number: number): boolean {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return createSecretFile(join(dir, fileName(number)), privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  return createFile(join(dir, fileName(number)), OWNER_ONLY, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
 }
 
 function readKey(path: string): SigningKey {

@@ -45,6 +45,8 @@ export class FailureLimits {
       points: this.#points - 1,
       duration: options.durationSeconds ?? 300,
       blockDuration: options.blockSeconds ?? 900,
+      // A Cluster client that is down would queue commands for ever; refused is what 8.3 asks for.
+      rejectIfRedisNotReady: true,
     });
   }
 

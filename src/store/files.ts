@@ -1,6 +1,6 @@
 /** Files that appear whole or not at all, also when several processes write them at once or the power goes. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Permission bits of a file that only its owner may read. */
@@ -13,17 +13,25 @@ export const OWNER_ONLY = 0o600;
 export function readOrCreate(path: string, mode: number, make: () => string): string {
   const existing = readIfThere(path);
   if (existing !== undefined) return existing;
-  const temporary = writeTemporary(path, mode, make());
+  createFile(path, mode, make());
+  return readFileSync(path, 'utf8');
+}
+
+/** Creates a file with its directory, unless it exists. True for the one caller, of all processes, that created it. */
+export function createFile(path: string, mode: number, content: string): boolean {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = writeTemporary(path, mode, content);
   try {
     // A hard link fails when the name is taken; a rename would replace what another process already uses.
     linkSync(temporary, path);
   } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
   } finally {
     rmSync(temporary, { force: true });
   }
   syncDirectory(path);
-  return readFileSync(path, 'utf8');
+  return true;
 }
 
 /** Writes `content` in place of whatever `path` held. */

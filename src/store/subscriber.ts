@@ -38,10 +38,6 @@ export class Subscriber {
     this.#create = create;
   }
 
-  get ready(): boolean {
-    return this.#ready;
-  }
-
   /** Begins to connect, and to stay connected; settles when connected for the first time. */
   start(): Promise<void> {
     this.#ping = setInterval(() => this.#checkAlive(), PING_INTERVAL_MS);
