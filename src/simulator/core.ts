@@ -1,0 +1,323 @@
+/** The door behind the façade: what it remembers, decides and says. {@link SimulatedDoor} is its public face. */
+import type { ConfigureParams } from '../protocol/command-body.js';
+import type { HelloFrame } from '../protocol/door-frames.js';
+import type { DoorState, EventData, EventKind } from '../protocol/door-state.js';
+import type { Cancel, RandomSource, TimeSource } from './ambient.js';
+import type { ActOutcome } from './commands/acts.js';
+import { runCommand, type CommandDoor, type CommandEnd } from './commands/pipeline.js';
+import type { CommandFrame, WelcomeFrame } from './connection.js';
+import { CredentialGuard } from './credential-guard.js';
+import { DoorClock } from './door-clock.js';
+import { FailSafe } from './fail-safe.js';
+import { DoorIdentity } from './identity.js';
+import { LockModel } from './lock-model.js';
+import type { DoorMemory } from './memory.js';
+import { Outbox } from './outbox.js';
+import { ReplayGuard } from './replay-guard.js';
+import { DoorSession, type SessionHost, type SessionTools, type Trouble } from './session.js';
+import { applyParams, type DoorSettings } from './settings.js';
+import type { Firmware } from '../protocol/door-frames.js';
+import type { DoorSignals } from './door-signals.js';
+import type { Signals } from './signal.js';
+
+/** A critical change that no relay has accepted by then is taken back (contract 6.3; firmware: 3 minutes). */
+export const PROBATION_MS = 180_000;
+/** Commands that may wait behind the one at work; the relay sends four at most (contract 6.5). */
+const MAX_WAITING = 8;
+const REMEMBERED_IDS = 1024;
+
+export interface CoreParts extends SessionTools {
+  readonly memory: DoorMemory;
+  readonly identity: DoorIdentity;
+  readonly firmware: Firmware;
+  readonly signals: Signals<DoorSignals>;
+  readonly replayCapacity: number;
+  readonly sntp: boolean;
+  /** What every command is answered with, unread; `undefined`: commands are opened and obeyed. */
+  readonly blindAnswer: CommandEnd | undefined;
+  readonly makeKey: () => Promise<DoorIdentity>;
+  readonly canJoin: (settings: DoorSettings) => boolean;
+}
+
+/** What one power-up brings and the next does not have. */
+interface Boot {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly clock: DoorClock;
+  readonly replay: ReplayGuard;
+  seq: number;
+}
+
+export class DoorCore implements SessionHost, CommandDoor {
+  readonly lock: LockModel;
+  readonly credentials: CredentialGuard;
+  readonly session: DoorSession;
+  readonly random: RandomSource;
+  readonly firmware: Firmware;
+  identity: DoorIdentity;
+  nextIdentity: DoorIdentity | undefined;
+  received = 0;
+  duplicates = 0;
+  readonly #parts: CoreParts;
+  readonly #time: TimeSource;
+  readonly #outbox: Outbox;
+  readonly #failSafe: FailSafe;
+  readonly #recentIds = new Set<string>();
+  #boot: Boot;
+  #probation: Cancel | undefined;
+  #lastCommand: { at: number; status: number } | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(parts: CoreParts) {
+    const { time, memory } = parts;
+    this.#parts = parts;
+    this.#time = time;
+    this.random = parts.random;
+    this.firmware = parts.firmware;
+    this.identity = parts.identity;
+    this.nextIdentity = memory.state.nextKey === undefined ? undefined : DoorIdentity.fromPem(memory.state.nextKey);
+    this.lock = new LockModel(time, { event: (kind) => this.#lockMoved(kind) });
+    this.credentials = new CredentialGuard(time, memory.state.guard);
+    this.#failSafe = new FailSafe(time, this.lock, (kind) => this.event(kind));
+    this.#outbox = new Outbox(time);
+    this.#boot = this.#newBoot();
+    this.session = new DoorSession(this, parts);
+  }
+
+  get settings(): DoorSettings {
+    return this.#parts.memory.state.settings;
+  }
+  get doorId(): string {
+    return this.settings.doorId;
+  }
+  get clock(): DoorClock {
+    return this.#boot.clock;
+  }
+  get replay(): ReplayGuard {
+    return this.#boot.replay;
+  }
+  get bootId(): string {
+    return this.#boot.id;
+  }
+  get epoch(): number {
+    return this.#parts.memory.state.epoch;
+  }
+
+  /** Power on. */
+  start(): void {
+    this.#afterBoot();
+    this.session.start();
+  }
+
+  /** Closes the socket in order and lets every timer go. */
+  async stop(): Promise<void> {
+    await this.session.stop();
+    this.#probation?.();
+    this.#failSafe.stop();
+    this.lock.reset();
+    this.#outbox.clear();
+  }
+
+  // --- what the connection asks and tells (SessionHost)
+
+  hello(): HelloFrame {
+    const { version, board, securityVersion } = this.firmware;
+    return { t: 'hello', boot: this.#boot.id, epoch: this.epoch, firmware: { version, board, securityVersion } };
+  }
+
+  networkUp(): boolean {
+    return this.#parts.canJoin(this.settings);
+  }
+
+  async adoptNextKey(): Promise<void> {
+    if (this.nextIdentity === undefined) return;
+    this.identity = this.nextIdentity;
+    this.nextIdentity = undefined;
+    await this.#parts.memory.update({ key: this.identity.privatePem }, ['nextKey']);
+  }
+
+  welcomed(frame: WelcomeFrame): void {
+    const onProbation = this.#parts.memory.state.previous !== undefined;
+    this.#save({ epoch: frame.epoch }, onProbation ? ['previous'] : []);
+    this.clock.relay(frame.time);
+    this.#failSafe.online();
+    if (onProbation) {
+      this.#probation?.();
+      this.event('configured', { outcome: 'kept' });
+    }
+    const { connection } = this.session;
+    this.#outbox.attach((out, lost) => connection?.send(out, lost));
+    connection?.send({ t: 'status', state: this.describe() });
+    this.#parts.signals.emit('live', { epoch: frame.epoch });
+  }
+
+  relayTime(unixMs: number): void {
+    this.clock.relay(unixMs);
+  }
+
+  lost(): void {
+    this.#outbox.detach();
+    this.#failSafe.offline(this.settings);
+    this.#parts.signals.emit('offline', undefined);
+  }
+
+  trouble(trouble: Trouble): void {
+    this.#parts.signals.emit('trouble', trouble);
+  }
+
+  statusAsked(id: string): void {
+    this.session.connection?.send({ t: 'status', id, state: this.describe() });
+  }
+
+  updateOffered(id: string): void {
+    // The simulator has no update slot and trusts no release key, which is the truthful refusal (contract 12.7).
+    this.session.connection?.send({ t: 'update', id, phase: 'refuse', code: 'unknown_key' });
+  }
+
+  command(frame: CommandFrame): void {
+    this.#countDuplicates(frame.id);
+    if (this.#waiting >= MAX_WAITING) return this.#outbox.result({ t: 'result', id: frame.id, status: 400 });
+    const boot = this.#boot;
+    this.#waiting += 1;
+    this.#queue = this.#queue.then(async () => {
+      this.#waiting -= 1;
+      if (boot === this.#boot) await this.#execute(frame, boot);
+    });
+  }
+
+  // --- what commands do (CommandDoor)
+
+  describe(): DoorState {
+    const mode = this.credentials.lockedOut ? 'lockout' : this.#failSafe.active ? 'fail_safe' : 'normal';
+    return {
+      ...this.lock.reading(),
+      mode,
+      uptimeMs: Math.round(this.#time.monotonic() - this.#boot.startedAt),
+      ...(this.#lastCommand !== undefined && { lastCommand: this.#lastCommand }),
+    };
+  }
+
+  event(kind: EventKind, data?: EventData): void {
+    this.#boot.seq += 1;
+    const at = Math.round(this.clock.now());
+    this.#outbox.event({ t: 'event', seq: this.#boot.seq, kind, at, ...(data !== undefined && { data }) });
+    this.#parts.signals.emit('event', { kind, at, ...(data !== undefined && { data }) });
+  }
+
+  persistMark(iat: number): Promise<void> | void {
+    if (iat > this.#parts.memory.state.mark) return this.#parts.memory.update({ mark: iat });
+  }
+
+  persistGuard(): Promise<void> | void {
+    return this.#parts.memory.update({ guard: this.credentials.memory() });
+  }
+
+  noteCommand(status: 200 | 400): void {
+    this.#lastCommand = { at: Math.round(this.clock.now()), status };
+  }
+
+  async configure(params: ConfigureParams): Promise<ActOutcome> {
+    const { settings, critical } = applyParams(this.settings, params);
+    if (!critical) {
+      await this.#parts.memory.update({ settings });
+      this.event('configured', { outcome: 'kept' });
+      return {};
+    }
+    // A second change while one is on probation still goes back to the last settings that were accepted.
+    const previous = this.#parts.memory.state.previous ?? this.settings;
+    await this.#parts.memory.update({ settings, previous });
+    return { afterwards: () => this.restart() };
+  }
+
+  async makeNextKey(): Promise<string> {
+    const next = await this.#parts.makeKey();
+    await this.#parts.memory.update({ nextKey: next.privatePem });
+    this.nextIdentity = next;
+    return next.kid;
+  }
+
+  registerAgain(): void {
+    this.session.renew();
+  }
+
+  /** Power off and on: locked first, memory gone, a new boot. */
+  restart(): void {
+    this.lock.reset();
+    this.#outbox.clear();
+    this.#boot = this.#newBoot();
+    this.#afterBoot();
+    this.session.renew();
+  }
+
+  // --- inside
+
+  #newBoot(): Boot {
+    const { mark } = this.#parts.memory.state;
+    const clock = new DoorClock(this.#time, mark);
+    if (this.#parts.sntp) clock.sntp(this.#time.now());
+    const replay = new ReplayGuard(clock, mark, this.#parts.replayCapacity);
+    return { id: this.random.bytes(12).toString('base64url'), startedAt: this.#time.monotonic(), clock, replay, seq: 0 };
+  }
+
+  #afterBoot(): void {
+    this.event('boot');
+    this.#failSafe.offline(this.settings);
+    this.#probation?.();
+    if (this.#parts.memory.state.previous !== undefined) this.#probation = this.#time.after(PROBATION_MS, () => this.#revert());
+  }
+
+  #revert(): void {
+    const { previous } = this.#parts.memory.state;
+    if (previous === undefined) return;
+    this.#save({ settings: previous }, ['previous']);
+    this.restart();
+    this.event('configured', { outcome: 'reverted' });
+  }
+
+  async #execute(frame: CommandFrame, boot: Boot): Promise<void> {
+    const end = this.#parts.blindAnswer ?? (await this.#obey(frame));
+    this.received += 1;
+    if (boot !== this.#boot) return; // the power went while it was at work
+    const { status, refusal, receipt } = end;
+    this.#outbox.result({ t: 'result', id: frame.id, status, ...(refusal !== undefined && { refusal }), ...(receipt !== undefined && { receipt }) });
+    end.afterwards?.();
+  }
+
+  async #obey(frame: CommandFrame): Promise<CommandEnd> {
+    let end: CommandEnd;
+    try {
+      end = await runCommand(frame.jwe, frame.deadline, this);
+    } catch {
+      return { status: 400 }; // the store failed on the way: nothing was done
+    }
+    const at = Math.round(this.clock.now());
+    if (end.executed !== undefined) this.#parts.signals.emit('execution', { ...end.executed, commandId: frame.id, at });
+    this.#parts.signals.emit('command', { commandId: frame.id, status: end.status, code: end.code });
+    return end;
+  }
+
+  #lockMoved(kind: EventKind): void {
+    this.event(kind);
+    const state = this.describe();
+    this.session.connection?.send({ t: 'status', state });
+    this.#parts.signals.emit('state', state);
+  }
+
+  #countDuplicates(id: string): void {
+    if (this.#recentIds.has(id)) this.duplicates += 1;
+    this.#recentIds.add(id);
+    if (this.#recentIds.size <= REMEMBERED_IDS) return;
+    for (const oldest of this.#recentIds) {
+      this.#recentIds.delete(oldest);
+      return;
+    }
+  }
+
+  /** For changes that nobody waits for. */
+  #save(...change: Parameters<DoorMemory['update']>): void {
+    void Promise.resolve(this.#parts.memory.update(...change)).catch((error: unknown) => {
+      this.#parts.signals.emit('fault', { error });
+    });
+  }
+}
