@@ -1,0 +1,61 @@
+import { readFileSync } from 'node:fs';
+
+import { Argument, type Command } from 'commander';
+
+import { ACT_SCOPES, type Act } from '../protocol/command-body.js';
+import { OpenLockError } from '../protocol/problem.js';
+import { addCommand, doorId, wholeNumber, type JsonOption } from './support/arguments.js';
+import { UsageError } from './support/failure.js';
+import type { Io } from './support/io.js';
+import { withOperatorClient } from './support/operator-client.js';
+import { readPassword } from './support/password.js';
+import { styled } from './support/printer.js';
+import { Run } from './support/run.js';
+
+interface CommandActOptions extends JsonOption {
+  readonly hold?: number;
+  readonly params?: string;
+}
+
+/** `openlock command <act> <doorId>`: an encrypted command through the API, and the door's receipt. */
+export function registerCommand(program: Command, io: Io): void {
+  addCommand(program, 'command', 'send a door an encrypted command and print its receipt; asks for the door’s password', [
+    'openlock command unlock front-door',
+    'openlock command unlock front-door --hold 10000 < password.txt',
+    'openlock command configure front-door --params settings.json   # {"autoRelockMs": 8000}',
+  ])
+    .addArgument(new Argument('<act>', 'what to do').choices(Object.keys(ACT_SCOPES)))
+    .argument('<doorId>', 'the door', doorId)
+    .option('--hold <ms>', 'unlock only: how long; 0 stays unlocked (default: the door’s setting)', wholeNumber(0, 3_600_000))
+    .option('--params <file>', 'JSON file with the params of the act')
+    .addHelpText('after', '\nThe password is read from standard input, or asked for on a terminal; it is never an argument.')
+    .action(async (act: Act, id: string, options: CommandActOptions) => {
+      const run = new Run(io, options);
+      const params = paramsOf(act, options);
+      const password = await readPassword(io, `Password of ${id}: `);
+      const result = await withOperatorClient(run, id, ({ client, kid }) => {
+        if (kid === undefined) throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);
+        return client.door(id, { kid }).command(act, { password }, params);
+      });
+      const { receipt, commandId, latencyMs } = result;
+      run.print.value({ commandId, latencyMs: latencyMs ?? null, receipt: { ...receipt, pad: undefined } });
+      run.print.line(styled('green', receipt.code), `  ${id} says so itself, in ${latencyMs ?? '?'} ms`);
+      if (receipt.state !== undefined) run.print.line('state   ', JSON.stringify(receipt.state));
+      if (receipt.newKid !== undefined) run.print.line('new key ', receipt.newKid);
+      run.print.line(styled('dim', `command ${commandId}`));
+    });
+}
+
+function paramsOf(act: Act, { hold, params: path }: CommandActOptions): Readonly<Record<string, unknown>> | undefined {
+  if (hold !== undefined && act !== 'unlock') throw new UsageError('--hold goes with unlock only.');
+  if (path === undefined) return hold === undefined ? undefined : { holdMs: hold };
+  if (hold !== undefined) throw new UsageError('Give --hold or --params, not both.');
+  let params: unknown;
+  try {
+    params = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--params: ${error instanceof Error ? error.message : 'not readable'}`);
+  }
+  if (typeof params !== 'object' || params === null || Array.isArray(params)) throw new UsageError('--params: the file must hold one JSON object.');
+  return params as Record<string, unknown>;
+}

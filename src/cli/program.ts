@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+
+import { Command } from 'commander';
+
+import { registerAudit } from './audit.js';
+import { registerCheckConfig } from './check-config.js';
+import { registerCommand } from './command.js';
+import { registerDemo } from './demo.js';
+import { registerDoor } from './door.js';
+import { registerKey } from './key.js';
+import { registerServe } from './serve.js';
+import { registerSimulate } from './simulate.js';
+import { registerSite } from './site.js';
+import { registerStatus } from './status.js';
+import { toFailure, type Failure } from './support/failure.js';
+import type { Io } from './support/io.js';
+import { Printer, styled } from './support/printer.js';
+import { visible } from './support/visible.js';
+import { registerVirtualDoor } from './virtual-door.js';
+
+const HELP = `
+A first look:            openlock demo
+Run a relay:             openlock check-config && openlock serve
+Bring a door in:         openlock door add front-door
+Let a website use it:    openlock site list
+                         openlock door grant front-door https://booking.example --role user
+Try it:                  openlock command unlock front-door
+See who did what:        openlock audit --follow
+
+Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
+
+/** Runs one command line (without node and script) to its end and resolves to the exit code (contract 11.2). */
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  const program = buildProgram(io);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return 0;
+  } catch (error) {
+    const failure = toFailure(error);
+    tell(new Printer(io, wantsJson(args)), failure, error);
+    return failure.exitCode;
+  }
+}
+
+const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n');
+
+function buildProgram(io: Io): Command {
+  const program = new Command('openlock')
+    .description('A smart-lock relay nobody has to trust: websites open doors with commands only the door can read.')
+    .version(version(), '-V, --version')
+    .showHelpAfterError('(--help shows how it is used)')
+    .addHelpText('after', HELP)
+    .exitOverride()
+    // Commander repeats what it was given: arguments may have been pasted from anywhere.
+    .configureOutput({ writeOut: (text) => void io.stdout.write(visibleLines(text)), writeErr: (text) => void io.stderr.write(visibleLines(text)) });
+  for (const register of [
+    registerDemo,
+    registerServe,
+    registerCheckConfig,
+    registerDoor,
+    registerKey,
+    registerSite,
+    registerCommand,
+    registerStatus,
+    registerAudit,
+    registerSimulate,
+    registerVirtualDoor,
+  ]) {
+    register(program, io);
+  }
+  return program;
+}
+
+function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
+  if (exitCode !== 0) print.value({ error });
+  if (told) return;
+  for (const line of error.detail.split('\n')) print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  if (unexpected && thrown instanceof Error) for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
+}
+
+/** Whether `--json` was asked for, also where parsing failed before anybody could look. */
+function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  return args.slice(0, end < 0 ? args.length : end).includes('--json');
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+}

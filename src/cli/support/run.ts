@@ -1,0 +1,33 @@
+import { readConfig, type Config } from '../../config.js';
+import { openOperator, type Operator } from '../../operator.js';
+import type { JsonOption } from './arguments.js';
+import type { Io } from './io.js';
+import { Printer } from './printer.js';
+
+/** One run of one command: its terminal, its configuration, and the store when it needs it. */
+export class Run {
+  readonly io: Io;
+  readonly print: Printer;
+
+  constructor(io: Io, options: JsonOption) {
+    this.io = io;
+    this.print = new Printer(io, options.json === true);
+  }
+
+  /** Reads the environment; what it warns about goes to standard error. Throws ConfigError. */
+  config(defaults: Readonly<Record<string, string>> = {}): Config {
+    const config = readConfig({ ...defaults, ...this.io.environment });
+    for (const warning of config.warnings) this.print.note('warning: ', warning);
+    return config;
+  }
+
+  /** Does store work as the machine's operator, with the relay up or down (contract 11.2). */
+  async operator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
+    const operator = await openOperator(this.config());
+    try {
+      return await work(operator);
+    } finally {
+      await operator.close();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What the machine's operator works with (contract 11.2): the same parts as the relay's, without sockets, on the same
+ * store, whether a relay runs or not. The second composition root, next to app.ts; a command opens it, acts, and closes it.
+ */
+import { randomBytes } from 'node:crypto';
+
+import { pino } from 'pino';
+
+import type { Clock, Random } from './ambient.js';
+import { AuditTrail } from './audit/trail.js';
+import type { Config } from './config.js';
+import { DoorAdmin } from './doors/door-admin.js';
+import { AccessTokens } from './sites/access-tokens.js';
+import { FleetSecrets } from './sites/fleet-secrets.js';
+import { Mailer } from './sites/mailer.js';
+import { OriginVerifier } from './sites/origin-verifier.js';
+import { SigningKeys } from './sites/signing-keys.js';
+import { SiteService } from './sites/site-service.js';
+import { AuditStore } from './store/audit-store.js';
+import { DoorStore } from './store/door-store.js';
+import { NodeStore } from './store/node-store.js';
+import { PrivateRedis } from './store/private-redis.js';
+import { RedisLink } from './store/redis-link.js';
+import { SiteStore } from './store/site-store.js';
+
+export interface Operator {
+  readonly doors: DoorAdmin;
+  readonly sites: SiteService;
+  readonly nodes: NodeStore;
+  readonly auditStore: AuditStore;
+  /** Flushes what is unwritten, disconnects, and lets a redis-server go that was started for this. */
+  close(): Promise<void>;
+}
+
+/** Commands wait longer than a relay may: nobody else is held up. */
+const COMMAND_TIMEOUT_MS = 5000;
+
+/** Opens the store of `config`, starting its private redis-server when no relay has. Throws `store_unavailable`, ConfigError. */
+export async function openOperator(config: Config): Promise<Operator> {
+  const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+  const random: Random = { bytes: (length) => randomBytes(length) };
+  const log = pino({ level: 'silent' });
+  const release: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of release.reverse().splice(0)) await step();
+  };
+  try {
+    const redis = config.redisUrl === undefined ? await PrivateRedis.acquire(config.dataDir, log) : undefined;
+    if (redis !== undefined) release.push(() => redis.release());
+    const link = await RedisLink.open({ url: redis?.url ?? config.redisUrl ?? '', clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS });
+    release.push(() => link.close());
+    const auditStore = new AuditStore(link);
+    const audit = new AuditTrail({ store: auditStore, clock, node: 'cli', onError: () => undefined });
+    release.push(() => audit.flush());
+    const sites = await siteService(config, link, { clock, random, audit, log });
+    const findSites = async (name: string): Promise<readonly string[]> => (await sites.find(name)).map(({ siteId }) => siteId);
+    const doors = new DoorAdmin({ store: new DoorStore(link), audit, clock, random, findSites });
+    return { doors, sites, nodes: new NodeStore(link), auditStore, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function siteService(config: Config, link: RedisLink, ambient: { clock: Clock; random: Random; audit: AuditTrail; log: pino.Logger }): Promise<SiteService> {
+  const { clock, random, audit, log } = ambient;
+  const [keys, secrets] = [await SigningKeys.load(config.secretsDir, clock), await FleetSecrets.load(config.secretsDir, random)];
+  return new SiteService({
+    store: new SiteStore(link),
+    mailer: new Mailer({ mailUrl: config.mailUrl, mailFrom: config.mailFrom, dataDir: config.dataDir, clock, random, log }),
+    verifier: new OriginVerifier({ allowPrivateSites: config.allowPrivateSites }),
+    tokens: new AccessTokens({ keys, clock, random, issuers: () => config.publicUrls, lifetimeSeconds: config.accessTokenSeconds }),
+    keys,
+    secrets,
+    clock,
+    random,
+    audit,
+    allowPrivateSites: config.allowPrivateSites,
+    siteRate: config.siteRate,
+  });
+}

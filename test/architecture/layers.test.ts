@@ -1,0 +1,54 @@
+import { fileURLToPath } from 'node:url';
+
+import { expect } from 'chai';
+
+import { readSources, type SourceTree } from './import-graph.js';
+import { violations } from './layer-rules.js';
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url));
+
+const tree = (files: Record<string, string>): SourceTree => new Map(Object.entries(files));
+
+describe('layers and circles', () => {
+  it('src/ keeps to the table of docs/architecture.md and has no circle', () => {
+    expect(violations(readSources(SRC))).to.deep.equal([]);
+  });
+
+  it('would notice a layer that imports one above it', () => {
+    const found = violations(tree({ 'store/a.ts': `import { b } from '../hub/b.js';`, 'hub/b.ts': 'export const b = 1;' }));
+    expect(found).to.deep.equal(['store/a.ts imports hub/b.ts: store may not import hub']);
+  });
+
+  it('would notice the same through import type, a re-export and import()', () => {
+    const hub = { 'hub/b.ts': 'export type B = 1;' };
+    for (const line of [`import type { B } from '../hub/b.js';`, `export * from '../hub/b.js';`, `const b = await import('../hub/b.js');`]) {
+      expect(violations(tree({ ...hub, 'protocol/a.ts': line })), line).to.have.length(1);
+    }
+  });
+
+  it('would notice a circle between files of one folder', () => {
+    const found = violations(tree({ 'doors/a.ts': `import './b.js';`, 'doors/b.ts': `import './c.js';`, 'doors/c.ts': `import './a.js';` }));
+    expect(found).to.deep.equal(['circle: doors/a.ts -> doors/b.ts -> doors/c.ts -> doors/a.ts']);
+  });
+
+  it('would notice two folders that need each other, even without a circle of files', () => {
+    const found = violations(
+      tree({ 'doors/a.ts': `import '../commands/b.js';`, 'commands/b.ts': '', 'commands/c.ts': `import '../doors/d.js';`, 'doors/d.ts': '' }),
+    );
+    expect(found).to.deep.equal(['circle: doors -> commands -> doors']);
+  });
+
+  it('would notice a package outside its home, and a Node module in what runs in a browser', () => {
+    const found = violations(tree({ 'doors/a.ts': `import { Redis } from 'ioredis';`, 'client/b.ts': `import { readFileSync } from 'node:fs';` }));
+    expect(found).to.deep.equal(['doors/a.ts imports ioredis: only store may', 'client/b.ts imports node:fs: client also runs in a browser']);
+  });
+
+  it('would notice a second reader of the environment, but not a comment about it', () => {
+    expect(violations(tree({ 'doors/a.ts': `const host = process.env['HOST'];` }))).to.have.length(1);
+    expect(violations(tree({ 'doors/a.ts': '// never read process.env here' }))).to.deep.equal([]);
+  });
+
+  it('would notice a new folder that the table does not know', () => {
+    expect(violations(tree({ 'misc/a.ts': 'export const a = 1;' }))).to.deep.equal(['misc/a.ts is in no layer of the table']);
+  });
+});

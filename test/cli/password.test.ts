@@ -1,0 +1,71 @@
+import { EventEmitter } from 'node:events';
+import { Readable } from 'node:stream';
+
+import { expect } from 'chai';
+
+import { CommandFailure, UsageError } from '../../src/cli/support/failure.js';
+import { readPassword } from '../../src/cli/support/password.js';
+import { Recorder } from './support/cli.js';
+
+/** A keyboard: raw mode, and keys as they come. */
+class Keyboard extends EventEmitter {
+  readonly isTTY = true;
+  raw = false;
+  setRawMode(on: boolean): void {
+    this.raw = on;
+  }
+  setEncoding(): void {}
+  resume(): void {}
+  pause(): void {}
+}
+
+const piped = (text: string) => ({ stdin: Readable.from([Buffer.from(text)]) as unknown as NodeJS.ReadStream, stderr: new Recorder() });
+
+async function failure(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+  } catch (error) {
+    return error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the door password', () => {
+  it('is the first line of standard input, without its end', async () => {
+    expect(await readPassword(piped('s3cret ü\n'), '?')).to.equal('s3cret ü');
+    expect(await readPassword(piped('s3cret\r\nmore\n'), '?')).to.equal('s3cret');
+    expect(await readPassword(piped(' with spaces '), '?')).to.equal(' with spaces ');
+  });
+
+  it('survives a character cut in two by the pipe', async () => {
+    const bytes = Buffer.from('sésame\n');
+    const stdin = Readable.from([bytes.subarray(0, 2), bytes.subarray(2)]) as unknown as NodeJS.ReadStream;
+    expect(await readPassword({ stdin, stderr: new Recorder() }, '?')).to.equal('sésame');
+  });
+
+  it('must be there, and of a sane length', async () => {
+    expect(await failure(readPassword(piped(''), '?'))).to.be.instanceOf(UsageError);
+    expect(await failure(readPassword(piped('\n'), '?'))).to.be.instanceOf(UsageError);
+    expect(await failure(readPassword(piped('x'.repeat(5000)), '?'))).to.be.instanceOf(UsageError);
+  });
+
+  it('is asked for without an echo on a terminal', async () => {
+    const keyboard = new Keyboard();
+    const stderr = new Recorder(true);
+    const asked = readPassword({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr }, 'Password: ');
+    expect(keyboard.raw).to.equal(true);
+    for (const key of ['s', 'x', '\u007f', 'ecr', 'et', '\r']) keyboard.emit('data', key);
+    expect(await asked).to.equal('secret');
+    expect(stderr.text).to.equal('Password: \n');
+    expect(keyboard.raw).to.equal(false);
+    expect(keyboard.listenerCount('data')).to.equal(0);
+  });
+
+  it('is given up by Ctrl-C', async () => {
+    const keyboard = new Keyboard();
+    const asked = failure(readPassword({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr: new Recorder(true) }, '?'));
+    keyboard.emit('data', 'se\u0003');
+    expect(await asked).to.be.instanceOf(CommandFailure);
+    expect(keyboard.raw).to.equal(false);
+  });
+});

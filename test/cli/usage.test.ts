@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+
+import { cli, testIo } from './support/cli.js';
+
+/** Every command of contract 11.2. */
+const COMMANDS = [
+  ...['serve', 'demo', 'check-config', 'simulate', 'virtual-door', 'command', 'status', 'audit', 'audit export'],
+  ...['add', 'list', 'show', 'reset', 'disable', 'enable', 'remove', 'grant', 'revoke'].map((name) => `door ${name}`),
+  ...['key ban', 'key unban', 'site list', 'site block', 'site unblock'],
+];
+
+const KID = 'A'.repeat(43);
+
+describe('usage of the command line', () => {
+  for (const command of COMMANDS) {
+    it(`openlock ${command} --help teaches with examples and exits 0`, async () => {
+      const { code, stdout } = await cli([...command.split(' '), '--help']);
+      expect(code).to.equal(0);
+      expect(stdout).to.contain('Usage: openlock ').and.contain('Example').and.contain('--json');
+      expect(stdout).to.match(new RegExp(`\\$ .*openlock ${command}`));
+    });
+  }
+
+  const wrong: readonly (readonly string[])[] = [
+    [],
+    ['door'],
+    ['nonsense'],
+    ['door', 'nonsense'],
+    ['door', 'add'],
+    ['door', 'add', 'a'],
+    ['door', 'add', '-x-', '--json'],
+    ['door', 'add', 'front-door', '--kid', 'short'],
+    ['door', 'add', 'front-door', 'too', 'many'],
+    ['door', 'grant', 'front-door', 'https://a.example'],
+    ['door', 'grant', 'front-door', 'https://a.example', '--role', 'owner'],
+    ['door', 'grant', 'front-door', 'https://a.example', '--role', 'user', '--until', 'tomorrow'],
+    ['door', 'grant', 'front-door', 'https://a.example', '--role', 'user', '--from', '2027-02-01', '--until', '2027-01-01'],
+    ['key', 'ban', 'x'],
+    ['command', 'fly', 'front-door'],
+    ['command', 'lock', 'front-door', '--hold', '5'],
+    ['command', 'unlock', 'front-door', '--hold', '3600001'],
+    ['command', 'configure', 'front-door', '--params', '/nowhere/at-all.json'],
+    ['simulate'],
+    ['virtual-door'],
+    ['virtual-door', 'a'],
+    ['simulate', '--doors', '0'],
+    ['audit', '--last', '-1'],
+    ['serve', '--port', '1'],
+  ];
+  for (const args of wrong) {
+    it(`exits 2 for: openlock ${args.join(' ')}`, async () => {
+      const { code, stderr } = await cli(args);
+      expect(code).to.equal(2);
+      expect(stderr).to.not.equal('');
+    });
+  }
+
+  it('prints wrong usage as one JSON value with --json', async () => {
+    const { code, stdout } = await cli(['door', 'add', '--json']);
+    expect(code).to.equal(2);
+    expect(JSON.parse(stdout)).to.deep.equal({ error: { code: 'wrong_usage', detail: "missing required argument 'doorId'" } });
+  });
+
+  it('does not take --json after -- for an option', async () => {
+    expect((await cli(['door', 'add', '--', '--json'])).stdout).to.equal('');
+  });
+
+  it('repeats no control character of a wrong argument', async () => {
+    const { code, stderr } = await cli(['\u001b[2Jfrob']);
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('\\x1b[2Jfrob').and.to.not.contain('\u001b');
+  });
+
+  it('takes no password as an argument', async () => {
+    for (const option of ['--password', '-p']) expect((await cli(['command', 'unlock', 'front-door', option, 'secret'])).code).to.equal(2);
+  });
+
+  it('names the variable of a bad setting and exits 1', async () => {
+    for (const args of [['check-config'], ['serve'], ['demo', '--once'], ['door', 'list'], ['key', 'ban', KID]]) {
+      const { code, stdout, stderr } = await cli([...args, '--json'], testIo({ environment: { OPENLOCK_PORT: 'eighty' } }));
+      expect(code, args.join(' ')).to.equal(1);
+      expect(stderr).to.contain('OPENLOCK_PORT');
+      const { error } = JSON.parse(stdout) as { error: { code: string; detail: string } };
+      expect(error.code).to.equal('invalid_config');
+      expect(error.detail).to.contain('OPENLOCK_PORT');
+    }
+  });
+
+  it('checks a configuration without starting anything, and hides its passwords', async () => {
+    const environment = { OPENLOCK_REDIS_URL: 'redis://relay:hunter2@10.0.0.5', OPENLOCK_MAIL_URL: 'smtp://me:hunter2@mail.example', OPENLOCK_TYPO: '1' };
+    for (const json of [[], ['--json']]) {
+      const { code, stdout, stderr } = await cli(['check-config', ...json], testIo({ environment }));
+      expect(code).to.equal(0);
+      expect(stdout).to.contain('10.0.0.5').and.to.not.contain('hunter2');
+      expect(stderr).to.contain('OPENLOCK_TYPO');
+    }
+  });
+});
