@@ -5,7 +5,7 @@ import { compactVerify, errors } from 'jose';
 import type { z } from 'zod';
 
 import { proofClaimsSchema, proofHeaderSchema, rotationClaimsSchema, rotationHeaderSchema, type ProofClaims } from '../protocol/api.js';
-import { decodeBase64url } from '../protocol/base64url.js';
+import { decodeBase64url, isCanonicalBase64url } from '../protocol/base64url.js';
 import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
 
 /** A door's public key, in the forms the API hands out. */
@@ -47,7 +47,10 @@ export async function verifyRotation(jws: string, oldKey: DoorPublicKey): Promis
 
 async function verify<T>(jws: string, key: DoorPublicKey, headerSchema: z.ZodType<{ kid: string }>, claimsSchema: z.ZodType<T>): Promise<T | undefined> {
   try {
-    const [headerText = ''] = jws.split('.');
+    const parts = jws.split('.');
+    // One spelling a JWS: what is lenient about base64url would let a signature carry padding.
+    if (parts.length !== 3 || !parts.every((part) => isCanonicalBase64url(part))) return undefined;
+    const [headerText = ''] = parts;
     const headerBytes = decodeBase64url(headerText);
     if (headerBytes === undefined) return undefined;
     const header = headerSchema.safeParse(parseStrictJson(decodeUtf8(headerBytes), 1));

@@ -5,16 +5,21 @@ import { LIMITS } from '../protocol/limits.js';
 
 /** How long the other side may take to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
+/** How often a socket whose peer is behind is looked at. */
+const SLOW_CHECK_MS = 10;
 
 /** One WebSocket with the bounds every socket of ours has: a reader that never reads is cut off, a close is never waited for long. */
 export class LiveSocket {
   readonly #ws: WebSocket;
   #closing = false;
+  #looking = false;
+  #slow: NodeJS.Timeout | undefined;
 
   constructor(ws: WebSocket) {
     this.#ws = ws;
     // Protocol violations (1002, 1007, 1009) are closed by ws itself; without a listener they would end the process.
     ws.on('error', () => undefined);
+    ws.once('close', () => clearInterval(this.#slow));
   }
 
   onText(listener: (text: string) => void): void {
@@ -44,12 +49,12 @@ export class LiveSocket {
   /** Writes one frame; false when nothing was written. A socket with too much unread is ended. */
   send(frame: object): boolean {
     if (!this.open) return false;
-    if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) {
-      this.#closing = true;
-      this.#ws.terminate();
+    if (this.#ws.bufferedAmount > LIMITS.sendBufferMaxBytes) {
+      this.terminate();
       return false;
     }
     this.#ws.send(JSON.stringify(frame));
+    if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#lookAgain();
     return true;
   }
 
@@ -65,5 +70,31 @@ export class LiveSocket {
   terminate(): void {
     this.#closing = true;
     this.#ws.terminate();
+  }
+
+  /** Many answers written in one turn of the event loop look like a peer that does not read: only the next turn tells. */
+  #lookAgain(): void {
+    if (this.#looking || this.#slow !== undefined) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      if (this.open && this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#waitForReader();
+    });
+  }
+
+  /** The peer gets some seconds to catch up, in which nothing is read from it, so that no further answers pile up. */
+  #waitForReader(): void {
+    this.#ws.pause();
+    let checksLeft = LIMITS.slowReaderMs / SLOW_CHECK_MS;
+    this.#slow = setInterval(() => {
+      checksLeft -= 1;
+      if (this.#ws.bufferedAmount <= LIMITS.sendBufferBytes) {
+        clearInterval(this.#slow);
+        this.#slow = undefined;
+        this.#ws.resume();
+      } else if (checksLeft <= 0) {
+        this.terminate();
+      }
+    }, SLOW_CHECK_MS);
   }
 }

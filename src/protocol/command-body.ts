@@ -51,7 +51,7 @@ export const configureParamsSchema = z
     enrolmentToken: z.string().min(1).max(128),
     doorPassword: z.string().refine((text) => characters(text) >= 8 && characters(text) <= 128, '8 to 128 characters'),
     failSafe: z.enum(['keep', 'lock', 'unlock']),
-    failSafeAfterMs: z.int().min(0).max(7 * 24 * 3_600_000),
+    failSafeAfterMs: z.int().min(0).max(24 * 3_600_000),
     autoRelockMs: z.int().min(0).max(3_600_000),
     releaseKeys: z.array(publicPem).max(4),
   })

@@ -24,5 +24,7 @@ export const LIMITS = {
   unsentResults: 8, // 5.7
   unsentResultMs: 600_000, // 5.7
   paddingBytes: 256, // 6.2
-  sendBufferBytes: 64 * 1024, // a reader that never reads is cut off here
+  sendBufferBytes: 64 * 1024, // with more unread than this, a socket is not read from until its peer has caught up
+  sendBufferMaxBytes: 1024 * 1024, // and with more than this it is ended at once
+  slowReaderMs: 5_000, // a peer that has not caught up by then never reads
 } as const;

@@ -1,51 +1,38 @@
 /** The door behind the façade: what it remembers, decides and says. {@link SimulatedDoor} is its public face. */
 import type { ConfigureParams } from '../protocol/command-body.js';
-import type { HelloFrame } from '../protocol/door-frames.js';
+import type { Firmware, HelloFrame } from '../protocol/door-frames.js';
 import type { DoorState, EventData, EventKind } from '../protocol/door-state.js';
 import type { Cancel, RandomSource, TimeSource } from './ambient.js';
+import { powerUp, type Boot, type BootSettings } from './boot.js';
+import { CommandQueue } from './command-queue.js';
 import type { ActOutcome } from './commands/acts.js';
 import { runCommand, type CommandDoor, type CommandEnd } from './commands/pipeline.js';
 import type { CommandFrame, WelcomeFrame } from './connection.js';
 import { CredentialGuard } from './credential-guard.js';
-import { DoorClock } from './door-clock.js';
+import type { DoorClock } from './door-clock.js';
 import { FailSafe } from './fail-safe.js';
 import { DoorIdentity } from './identity.js';
 import { LockModel } from './lock-model.js';
 import type { DoorMemory } from './memory.js';
 import { Outbox } from './outbox.js';
-import { ReplayGuard } from './replay-guard.js';
+import type { ReplayGuard } from './replay-guard.js';
 import { DoorSession, type SessionHost, type SessionTools, type Trouble } from './session.js';
 import { applyParams, type DoorSettings } from './settings.js';
-import type { Firmware } from '../protocol/door-frames.js';
 import type { DoorSignals } from './door-signals.js';
 import type { Signals } from './signal.js';
 
 /** A critical change that no relay has accepted by then is taken back (contract 6.3; firmware: 3 minutes). */
 export const PROBATION_MS = 180_000;
-/** Commands that may wait behind the one at work; the relay sends four at most (contract 6.5). */
-const MAX_WAITING = 8;
-const REMEMBERED_IDS = 1024;
 
-export interface CoreParts extends SessionTools {
+export interface CoreParts extends SessionTools, BootSettings {
   readonly memory: DoorMemory;
   readonly identity: DoorIdentity;
   readonly firmware: Firmware;
   readonly signals: Signals<DoorSignals>;
-  readonly replayCapacity: number;
-  readonly sntp: boolean;
   /** What every command is answered with, unread; `undefined`: commands are opened and obeyed. */
   readonly blindAnswer: CommandEnd | undefined;
   readonly makeKey: () => Promise<DoorIdentity>;
   readonly canJoin: (settings: DoorSettings) => boolean;
-}
-
-/** What one power-up brings and the next does not have. */
-interface Boot {
-  readonly id: string;
-  readonly startedAt: number;
-  readonly clock: DoorClock;
-  readonly replay: ReplayGuard;
-  seq: number;
 }
 
 export class DoorCore implements SessionHost, CommandDoor {
@@ -57,17 +44,14 @@ export class DoorCore implements SessionHost, CommandDoor {
   identity: DoorIdentity;
   nextIdentity: DoorIdentity | undefined;
   received = 0;
-  duplicates = 0;
   readonly #parts: CoreParts;
   readonly #time: TimeSource;
   readonly #outbox: Outbox;
   readonly #failSafe: FailSafe;
-  readonly #recentIds = new Set<string>();
+  readonly #queue = new CommandQueue();
   #boot: Boot;
   #probation: Cancel | undefined;
   #lastCommand: { at: number; status: number } | undefined;
-  #queue: Promise<void> = Promise.resolve();
-  #waiting = 0;
 
   constructor(parts: CoreParts) {
     const { time, memory } = parts;
@@ -81,7 +65,7 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.credentials = new CredentialGuard(time, memory.state.guard);
     this.#failSafe = new FailSafe(time, this.lock, (kind) => this.event(kind));
     this.#outbox = new Outbox(time);
-    this.#boot = this.#newBoot();
+    this.#boot = this.#bootNow();
     this.session = new DoorSession(this, parts);
   }
 
@@ -99,6 +83,9 @@ export class DoorCore implements SessionHost, CommandDoor {
   }
   get bootId(): string {
     return this.#boot.id;
+  }
+  get duplicates(): number {
+    return this.#queue.duplicates;
   }
   get epoch(): number {
     return this.#parts.memory.state.epoch;
@@ -176,14 +163,11 @@ export class DoorCore implements SessionHost, CommandDoor {
   }
 
   command(frame: CommandFrame): void {
-    this.#countDuplicates(frame.id);
-    if (this.#waiting >= MAX_WAITING) return this.#outbox.result({ t: 'result', id: frame.id, status: 400 });
     const boot = this.#boot;
-    this.#waiting += 1;
-    this.#queue = this.#queue.then(async () => {
-      this.#waiting -= 1;
+    const taken = this.#queue.offer(frame.id, async () => {
       if (boot === this.#boot) await this.#execute(frame, boot);
     });
+    if (!taken) this.#outbox.result({ t: 'result', id: frame.id, status: 400 });
   }
 
   // --- what commands do (CommandDoor)
@@ -245,19 +229,15 @@ export class DoorCore implements SessionHost, CommandDoor {
   restart(): void {
     this.lock.reset();
     this.#outbox.clear();
-    this.#boot = this.#newBoot();
+    this.#boot = this.#bootNow();
     this.#afterBoot();
     this.session.renew();
   }
 
   // --- inside
 
-  #newBoot(): Boot {
-    const { mark } = this.#parts.memory.state;
-    const clock = new DoorClock(this.#time, mark);
-    if (this.#parts.sntp) clock.sntp(this.#time.now());
-    const replay = new ReplayGuard(clock, mark, this.#parts.replayCapacity);
-    return { id: this.random.bytes(12).toString('base64url'), startedAt: this.#time.monotonic(), clock, replay, seq: 0 };
+  #bootNow(): Boot {
+    return powerUp(this.#time, this.random, this.#parts.memory.state.mark, this.#parts);
   }
 
   #afterBoot(): void {
@@ -302,16 +282,6 @@ export class DoorCore implements SessionHost, CommandDoor {
     const state = this.describe();
     this.session.connection?.send({ t: 'status', state });
     this.#parts.signals.emit('state', state);
-  }
-
-  #countDuplicates(id: string): void {
-    if (this.#recentIds.has(id)) this.duplicates += 1;
-    this.#recentIds.add(id);
-    if (this.#recentIds.size <= REMEMBERED_IDS) return;
-    for (const oldest of this.#recentIds) {
-      this.#recentIds.delete(oldest);
-      return;
-    }
   }
 
   /** For changes that nobody waits for. */

@@ -74,7 +74,7 @@ function pad(body: Record<string, unknown>): string {
   return JSON.stringify({ ...body, pad: ' '.repeat((256 - (bare % 256)) % 256) });
 }
 
-function openReceipt(receipt: string | undefined, replyKey: Buffer): Receipt {
+export function openReceipt(receipt: string | undefined, replyKey: Buffer): Receipt {
   if (receipt === undefined) throw new Error('there is no receipt');
   const [header = '', key, iv = '', ciphertext = '', tag = ''] = receipt.split('.');
   if (key !== '') throw new Error('a receipt has an empty encrypted key');
