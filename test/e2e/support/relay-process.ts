@@ -1,0 +1,94 @@
+/** A relay in a process of its own, as an operator starts it: it can be killed. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import { killProcess } from '../../support/redis.js';
+
+const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What tests need to reach a relay, in this process or another. */
+export interface Reachable {
+  readonly url: string;
+  readonly ca: string;
+  readonly dataDir: string;
+}
+
+export interface RelayProcess extends Reachable {
+  readonly port: number;
+  readonly child: ChildProcess;
+  /** SIGKILL: no farewell to anybody. */
+  kill(): Promise<void>;
+  /** SIGTERM; resolves with the exit code. */
+  terminate(): Promise<number | null>;
+  /** Kills it if it still runs, and removes its directory. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * Starts `serve` and waits until it listens; throws with its output when it ends before that. `ca`: PEM of the authority,
+ * where the environment names a certificate of the test's own.
+ */
+export async function startRelayProcess(environment: Readonly<Record<string, string>>, ca?: string): Promise<RelayProcess> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'openlock-relay-'));
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'serve', '--json'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env['PATH'],
+      OPENLOCK_HOST: '127.0.0.1',
+      OPENLOCK_DATA_DIR: dataDir,
+      OPENLOCK_ALLOW_PRIVATE_SITES: 'true',
+      OPENLOCK_ADDRESS_RATE: '100000',
+      OPENLOCK_SITE_RATE: '100000',
+      OPENLOCK_LOG_LEVEL: 'error',
+      OPENLOCK_PORT: '0',
+      ...environment,
+    },
+  });
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints = `${complaints}${chunk.toString()}`.slice(-8000);
+  });
+  const { port, caPath } = await Promise.race([
+    firstLine(child),
+    once(child, 'exit').then(() => Promise.reject(new Error(`the relay ended before it listened: ${complaints}`))),
+  ]);
+  return {
+    port,
+    url: `https://localhost:${port}`,
+    ca: ca ?? readFileSync(caPath ?? '', 'utf8'),
+    dataDir,
+    child,
+    kill: () => killProcess(child),
+    async terminate() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exited;
+      return child.exitCode;
+    },
+    async dispose() {
+      await killProcess(child);
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function firstLine(child: ChildProcess): Promise<{ readonly port: number; readonly caPath?: string }> {
+  if (child.stdout === null) throw new Error('no standard output');
+  let text = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    text += line;
+    try {
+      return JSON.parse(text) as { port: number; caPath?: string };
+    } catch {
+      continue; // one JSON value, possibly over several lines
+    }
+  }
+  throw new Error('the relay said nothing');
+}
