@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+
+#include "ports/key_value_store.h"
+
+namespace host {
+
+/// One file a key in a directory that one process holds at a time. A write goes to a temporary file, is synced and
+/// renamed, and the directory synced: after a power cut or kill -9 a key holds the whole old or the whole new value.
+class FileStore final : public esplock::KeyValueStore {
+ public:
+  enum class OpenResult { ok, in_use, failed };
+
+  ~FileStore() override;
+
+  /// Makes the directory (mode 0700) if needed and takes its lock for as long as the store lives.
+  OpenResult open(const std::string& directory);
+
+  esplock::StoreResult read(const char* key, std::uint8_t* out, std::size_t capacity, std::size_t& length) override;
+  bool write(const char* key, const std::uint8_t* value, std::size_t length) override;
+  bool erase(const char* key) override;
+
+ private:
+  bool syncDirectory() const;
+
+  int directory_ = -1;
+  int lock_ = -1;
+};
+
+}  // namespace host

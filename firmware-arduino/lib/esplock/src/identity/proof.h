@@ -1,0 +1,42 @@
+// The body of `POST /v1/devices/register` and the signatures in it (contract 4.4).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "identity/key_ring.h"
+#include "status.h"
+
+namespace esplock {
+
+struct RegistrationInput {
+  std::string_view doorId;
+  std::string_view nonce;
+  std::string_view audience;          ///< the origin the door called
+  std::string_view enrolmentToken;    ///< empty: left out
+  const char* version = "";
+  const char* board = "";
+  std::uint32_t securityVersion = 0;
+  const std::uint8_t* imageDigest = nullptr;   ///< SHA-256 of the running image, null: left out
+};
+
+class RegistrationWriter {
+ public:
+  /// With a rotation under way the new key registers, vouched for by the old one.
+  Status write(const KeyRing& keys, const RegistrationInput& input, char* out, std::size_t capacity,
+               std::size_t& length);
+
+ private:
+  Status writeProof(const crypto::RsaKey& key, std::string_view kid, const RegistrationInput& input);
+  Status writeRotation(const KeyRing& keys, const RegistrationInput& input);
+
+  char pem_[maxPublicPemChars] = {};
+  char proof_[1800] = {};
+  char rotation_[1300] = {};
+  char payload_[800] = {};
+  std::size_t proofLength_ = 0;
+  std::size_t rotationLength_ = 0;
+};
+
+}  // namespace esplock

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Builds and runs everything that can be checked of the firmware without a board. Usage: run.sh [--fuzz-seconds N]
+# Out of tree; ESPLOCK_BUILD_DIR chooses where (default: firmware-arduino/build). 0 seconds leave the fuzzing out.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+build=${ESPLOCK_BUILD_DIR:-"$here/../build"}
+fuzz_seconds=5
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --fuzz-seconds)
+      [ $# -ge 2 ] || { echo "run.sh: --fuzz-seconds needs a number" >&2; exit 2; }
+      fuzz_seconds=$2
+      shift 2 ;;
+    *) echo "run.sh: unknown argument $1 (usage: run.sh [--fuzz-seconds N])" >&2; exit 2 ;;
+  esac
+done
+case "$fuzz_seconds" in '' | *[!0-9]*) echo "run.sh: --fuzz-seconds needs a number" >&2; exit 2 ;; esac
+
+missing=""
+need() { # <what to look for> <package>
+  if [ -e "$1" ] || command -v "$1" >/dev/null 2>&1; then return 0; fi
+  missing="$missing $2"
+}
+need c++ g++
+need cmake cmake
+need make make
+need /usr/include/psa/crypto.h libmbedtls-dev
+need /usr/include/libwebsockets.h libwebsockets-dev
+need /usr/include/doctest/doctest.h doctest-dev
+need /usr/include/nlohmann/json.hpp nlohmann-json3-dev
+if [ "$fuzz_seconds" -gt 0 ]; then
+  need clang++ clang
+  if command -v clang++ >/dev/null 2>&1; then
+    runtime=$(clang++ -print-resource-dir)/lib/linux
+    ls "$runtime"/libclang_rt.fuzzer-*.a >/dev/null 2>&1 ||
+      missing="$missing libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
+  fi
+fi
+if [ -n "$missing" ]; then
+  echo "run.sh: these Debian packages are missing:$missing" >&2
+  echo "        get them with: apt-get install$missing" >&2
+  exit 1
+fi
+
+jobs=${ESPLOCK_JOBS:-2}
+mkdir -p "$build"
+build=$(cd "$build" && pwd)
+make_in() { # <dir> <cmake arguments...>
+  dir=$1
+  shift
+  if ! cmake -S "$@" -B "$build/$dir" >"$build/$dir.log" 2>&1 || ! make -C "$build/$dir" -j"$jobs" >>"$build/$dir.log" 2>&1; then
+    tail -40 "$build/$dir.log" >&2
+    echo "run.sh: building $dir failed" >&2
+    exit 1
+  fi
+}
+
+echo "== virtual door (warnings are errors)"
+make_in host "$here/../host"
+"$build/host/esplock-door" --help >/dev/null
+
+echo "== units under ASan and UBSan"
+make_in units "$here"
+"$build/units/units"
+
+echo "== stack and heap"
+make_in measure "$here" -DESPLOCK_SANITIZE=OFF
+"$build/measure/measure"
+
+if [ "$fuzz_seconds" -gt 0 ]; then
+  echo "== fuzzing, $fuzz_seconds s a target"
+  CXX=clang++ make_in fuzz "$here" -DESPLOCK_FUZZ=ON
+  for target in json base64url frame envelope jws settings request; do
+    # What it finds new goes to the build directory; the corpus in the tree is the seed and stays as it is.
+    mkdir -p "$build/fuzz/corpus-$target" "$build/fuzz/findings"
+    if ! "$build/fuzz/fuzz-$target" -max_total_time="$fuzz_seconds" -max_len=9000 -timeout=10 -rss_limit_mb=1024 \
+      -artifact_prefix="$build/fuzz/findings/$target-" \
+      "$build/fuzz/corpus-$target" "$here/corpus/$target" >"$build/fuzz/$target.log" 2>&1; then
+      tail -30 "$build/fuzz/$target.log" >&2
+      echo "run.sh: fuzz target $target failed; the input is in $build/fuzz/findings" >&2
+      exit 1
+    fi
+    echo "$target: $(grep -E '^Done' "$build/fuzz/$target.log" || echo done)"
+  done
+fi
+echo "== firmware: all passed"

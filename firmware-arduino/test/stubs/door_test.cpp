@@ -1,0 +1,190 @@
+// The whole board on the stubs, with the real core: from an empty chip to a welcomed door, over the serial console.
+#include <doctest/doctest.h>
+
+#include "board_defaults.h"
+#include "pin_map.h"
+#include "pins/gpio_output.h"
+#include "platform/board.h"
+
+using Kind = stub::PinEvent::Kind;
+using Step = stub::SocketStep::Kind;
+using esplock::SessionState;
+
+namespace {
+
+const char setUp[] =
+    "set wifiSsid home\n"
+    "set wifiPassword wifi-secret\n"
+    "set serverAddress https://relay.example:8443\n"
+    "set doorId front-door\n"
+    "set enrolmentToken token-secret\n"
+    "set doorPassword door-secret\n"
+    "set caCertificate\n"
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIIB\n"
+    "-----END CERTIFICATE-----\n"
+    ".\n"
+    "commit\n"
+    "show\n";
+
+struct Chip {
+  Chip() {
+    stub::reset();
+    relay = std::make_unique<board::GpioOutput>(board::pins.relay, board::relayActiveHigh);
+    power();
+  }
+  void power() {
+    board.reset();
+    board = std::make_unique<board::Board>(*relay);
+    board->begin();
+  }
+  void run(int turns) {
+    for (int i = 0; i < turns; ++i) {
+      board->turn();
+      board->network().turn();
+      stub::runTask("esplock-work");
+    }
+  }
+  void type(const std::string& text) {
+    stub::world().serialIn += text;
+    for (int i = 0; i < 20 && !stub::world().serialIn.empty(); ++i) board->turn();
+  }
+  void relayAnswers() {
+    stub::world().http = [](const std::string& path, const std::string& body) {
+      if (path == "/v1/devices/challenge") return stub::HttpAnswer{200, R"({"nonce":"n1","expiresInSeconds":60,"time":1795000000000})", 0};
+      const bool good = body.find("token-secret") != std::string::npos || body.find("enrolmentToken") == std::string::npos;
+      if (!good) return stub::HttpAnswer{401, R"({"code":"unauthenticated"})", 0};
+      return stub::HttpAnswer{200,
+                              R"({"sessionToken":"session-1","expiresInSeconds":86400,"socketPath":"/v1/devices/socket",)"
+                              R"("keepAliveSeconds":10,"time":1795000000000,"kid":"k"})",
+                              0};
+    };
+    stub::world().steps = {
+        {Step::upgrade, 101, "openlock.door.v1"},
+        {Step::text, 0, R"({"t":"welcome","door":"front-door","epoch":7,"time":1795000000000,"keepAliveSeconds":10})"}};
+  }
+  void goLive() {
+    relayAnswers();
+    stub::world().wifiStatus = 3;
+    for (int i = 0; i < 300 && board->door().sessionState() != SessionState::live; ++i) run(1);
+    REQUIRE(board->door().sessionState() == SessionState::live);
+  }
+  bool relayEverActive() const {
+    const unsigned active = board::relayActiveHigh ? 1 : 0;
+    for (const stub::PinEvent& event : stub::world().pins) {
+      if (event.kind == Kind::level && event.pin == board::pins.relay && event.level == active) return true;
+    }
+    return false;
+  }
+  bool said(const char* text) const { return stub::world().serialOut.find(text) != std::string::npos; }
+
+  std::unique_ptr<board::GpioOutput> relay;
+  std::unique_ptr<board::Board> board;
+};
+
+}  // namespace
+
+TEST_CASE("from an empty chip over the serial console to a welcomed door, and back after a restart") {
+  Chip chip;
+  CHECK(chip.board->door().sessionState() == SessionState::unconfigured);
+  CHECK(chip.said("set it up here"));
+  CHECK(stub::world().sntpStarts == 0);
+  chip.type(setUp);
+  CHECK(chip.said("serverAddress = https://relay.example:8443"));
+  CHECK(chip.said("doorPassword = (set)"));
+  chip.run(5);
+  const std::string kid(chip.board->door().kid());
+  CHECK(kid.size() == 43);
+  CHECK(chip.said(kid.c_str()));
+
+  chip.goLive();
+  CHECK(stub::world().sntpStarts == 1);
+  CHECK_FALSE(stub::world().sntpRunning);   // stopped by the welcome
+  REQUIRE_FALSE(stub::world().sent.empty());
+  CHECK(stub::world().sent[0].find(R"("t":"hello")") != std::string::npos);
+  CHECK(stub::world().sent[0].find(board::pins.board) != std::string::npos);
+  CHECK(stub::world().setInsecureCalls == 0);
+
+  // Arduino's own partition may be erased at any start: the door must not notice.
+  stub::world().nvs.erase("nvs/esplock");
+  stub::world().nvs.erase("nvs/nvs.net80211");
+  chip.power();
+  CHECK(chip.board->door().kid() == kid);
+  chip.goLive();
+  CHECK(stub::world().longestKey <= 15);
+  CHECK_FALSE(chip.relayEverActive());
+}
+
+TEST_CASE("nothing secret is echoed, shown, or stored in the clear") {
+  Chip chip;
+  chip.type(setUp);
+  chip.run(5);
+  chip.type("show\nlog\ndoor-secret\n");
+  CHECK(chip.said("unknown command"));
+  for (const char* secret : {"wifi-secret", "token-secret", "door-secret"}) {
+    CHECK_FALSE(chip.said(secret));
+    for (const auto& place : stub::world().nvs) {
+      for (const auto& entry : place.second) {
+        const std::string value(entry.second.begin(), entry.second.end());
+        CHECK(value.find(secret) == std::string::npos);
+      }
+    }
+  }
+}
+
+TEST_CASE("a line too long is refused as such, and CR LF ends one line") {
+  Chip chip;
+  chip.type("set doorId " + std::string(700, 'x') + "\r\n");
+  CHECK(chip.said(esplock::textOf(esplock::Status::too_big)));
+  stub::world().serialOut.clear();
+  chip.type("set doorId front-door\r\nset doorPassword good-password\r\n");
+  CHECK(stub::world().serialOut == "ok\r\nok\r\n");
+}
+
+TEST_CASE("the watchdog watches the door's task, is fed once a turn, and by nothing else") {
+  Chip chip;
+  CHECK(stub::world().watchdogWatching);
+  CHECK(stub::world().watchdogIdleMask == 0);
+  CHECK(stub::world().watchdogTimeoutMs >= 5'000);
+  const int before = stub::world().watchdogFed;
+  for (int i = 0; i < 10; ++i) chip.board->turn();
+  CHECK(stub::world().watchdogFed == before + 10);
+  for (int i = 0; i < 10; ++i) chip.board->network().turn();
+  CHECK(stub::world().watchdogFed == before + 10);
+}
+
+TEST_CASE("a network task that hangs for five minutes is ended by a restart, an idle one is not") {
+  Chip chip;
+  for (int i = 0; i < 100; ++i) {
+    stub::world().nowMs += 10'000;
+    chip.run(1);
+  }
+  CHECK(stub::world().restarts == 0);
+  for (int i = 0; i < 40; ++i) {
+    stub::world().nowMs += 10'000;
+    chip.board->turn();
+  }
+  CHECK(stub::world().restarts == 1);
+  CHECK_FALSE(chip.relayEverActive());
+}
+
+TEST_CASE("flash that does not answer leaves a locked door that says so") {
+  stub::reset();
+  stub::world().nvsBroken = true;
+  board::GpioOutput relay(board::pins.relay, board::relayActiveHigh);
+  board::Board board(relay);
+  board.begin();
+  for (int i = 0; i < 50; ++i) board.turn();
+  CHECK(board.door().kid().empty());
+  CHECK(board.door().lock().reported == esplock::LockState::locked);
+  CHECK(stub::world().serialOut.find("[error] boot") != std::string::npos);
+  CHECK(stub::world().serialOut.find("new door") == std::string::npos);
+  CHECK(stub::world().pixels == std::vector<uint32_t>(board::lightPixels, 0xFF0000));
+}
+
+TEST_CASE("log lines are plain text with level, cause and number") {
+  stub::reset();
+  board::SerialOut out;
+  out.write(esplock::LogLevel::warning, "session.failed", -3);
+  CHECK(stub::world().serialOut == "[warning] session.failed -3\r\n");
+}

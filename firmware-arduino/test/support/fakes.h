@@ -1,0 +1,230 @@
+// Ports that do what a test says. The clock stands until moved; the store can lose power between two writes.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "esplock/door.h"
+#include "session/events.h"
+
+namespace fakes {
+
+using namespace esplock;
+
+struct FakeClock final : Clock {
+  std::uint64_t nowMs = 1'000;
+  std::uint64_t wallNowMs = 0;   ///< 0: no SNTP
+  std::uint64_t monotonicMs() override { return nowMs; }
+  bool wallMs(std::uint64_t& outMs) override {
+    outMs = wallNowMs;
+    return wallNowMs != 0;
+  }
+  void advance(std::uint64_t ms) {
+    nowMs += ms;
+    if (wallNowMs != 0) wallNowMs += ms;
+  }
+};
+
+struct FakeRandom final : Random {
+  std::uint64_t state = 0x9E3779B97F4A7C15ULL;
+  bool works = true;
+  bool fill(std::uint8_t* out, std::size_t length) override {
+    for (std::size_t i = 0; i < length; ++i) {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      out[i] = static_cast<std::uint8_t>(state >> 32);
+    }
+    return works;
+  }
+};
+
+struct FakeStore final : KeyValueStore {
+  std::map<std::string, std::vector<std::uint8_t>> values;
+  bool writesFail = false;
+  bool readsFail = false;
+  int writesLeft = -1;   ///< power is lost after so many changes; -1: never
+  int changes = 0;
+
+  bool powered() {
+    if (writesFail) return false;
+    if (writesLeft == 0) return false;
+    if (writesLeft > 0) --writesLeft;
+    ++changes;
+    return true;
+  }
+  StoreResult read(const char* key, std::uint8_t* out, std::size_t capacity, std::size_t& length) override {
+    length = 0;
+    if (readsFail) return StoreResult::failed;
+    const auto found = values.find(key);
+    if (found == values.end()) return StoreResult::missing;
+    if (found->second.size() > capacity) return StoreResult::failed;
+    length = found->second.size();
+    if (length > 0) std::memcpy(out, found->second.data(), length);
+    return StoreResult::ok;
+  }
+  bool write(const char* key, const std::uint8_t* value, std::size_t length) override {
+    if (std::strlen(key) > maxKeyLength || length > maxValueBytes || !powered()) return false;
+    values[key].assign(value, value + length);
+    return true;
+  }
+  bool erase(const char* key) override {
+    if (values.find(key) == values.end()) return !writesFail && writesLeft != 0;
+    if (!powered()) return false;
+    values.erase(key);
+    return true;
+  }
+};
+
+struct FakePin final : OutputPin {
+  std::vector<bool> trace;
+  void write(bool active) override { trace.push_back(active); }
+  bool active() const { return !trace.empty() && trace.back(); }
+  bool everActive() const {
+    for (const bool level : trace) {
+      if (level) return true;
+    }
+    return false;
+  }
+};
+
+struct FakeInput final : InputPin {
+  bool fitted = true;
+  bool on = false;
+  bool present() override { return fitted; }
+  bool active() override { return on; }
+};
+
+struct FakeLight final : LightStrip {
+  std::vector<Colour> trace;
+  void show(Colour colour) override { trace.push_back(colour); }
+};
+
+struct FakeLog final : Log {
+  std::vector<std::string> lines;
+  void write(LogLevel, const char* cause, std::int64_t) override { lines.emplace_back(cause); }
+};
+
+struct FakeSystem final : System {
+  int restarts = 0;
+  bool keyWorks = true;
+  bool runNow = true;   ///< false: background work waits for runPending
+  std::size_t heap = 100'000;
+  std::vector<std::pair<void (*)(void*), void*>> pending;
+  void restart() override { ++restarts; }
+  std::size_t freeHeap() override { return heap; }
+  bool sealingKey(std::uint8_t out[32]) override {
+    std::memset(out, 0x5A, 32);
+    return keyWorks;
+  }
+  bool runInBackground(void (*work)(void*), void* argument) override {
+    if (runNow) work(argument);
+    else pending.emplace_back(work, argument);
+    return true;
+  }
+  void runPending() {
+    for (const auto& item : pending) item.first(item.second);
+    pending.clear();
+  }
+};
+
+struct FakeTransport final : Transport {
+  struct Post {
+    std::string path;
+    std::string body;
+  };
+  std::vector<Post> posts;
+  std::deque<std::pair<int, std::string>> answers;   ///< status 0: fails with `error`
+  TransportError error = TransportError::unreachable;
+  bool postRunning = false;
+  std::string answerBody;
+
+  std::deque<std::pair<SocketEvent, std::string>> events;
+  std::pair<SocketEvent, std::string> handedOut;
+  std::vector<std::string> sent;
+  std::vector<std::uint16_t> closes;
+  std::string bearer;
+  std::string server;
+  std::string ca;
+  int socketsOpened = 0;
+  int joins = 0;
+  bool open = false;
+  bool sendFails = false;
+  bool answersClose = true;
+  NetworkState network = NetworkState::up;
+
+  void setServer(std::string_view origin, std::string_view caPem) override {
+    server = origin;
+    ca = caPem;
+  }
+  void joinNetwork(std::string_view, std::string_view) override { ++joins; }
+  NetworkState networkState() override { return network; }
+  bool startPost(std::string_view path, std::string_view body) override {
+    posts.push_back({std::string(path), std::string(body)});
+    postRunning = true;
+    return true;
+  }
+  PostState pollPost(PostAnswer& answer) override {
+    if (!postRunning || answers.empty()) return postRunning ? PostState::pending : PostState::idle;
+    postRunning = false;
+    answerBody = answers.front().second;
+    answer.httpStatus = answers.front().first;
+    answers.pop_front();
+    answer.body = answerBody;
+    answer.error = answer.httpStatus == 0 ? error : TransportError::none;
+    return answer.httpStatus == 0 ? PostState::failed : PostState::done;
+  }
+  void cancelPost() override { postRunning = false; }
+  bool openSocket(const SocketRequest& request) override {
+    ++socketsOpened;
+    bearer = request.bearer;
+    return true;
+  }
+  SocketEvent pollSocket() override {
+    if (events.empty()) return {};
+    handedOut = events.front();
+    events.pop_front();
+    handedOut.first.data = handedOut.second;
+    if (handedOut.first.kind == SocketEventKind::opened) open = true;
+    if (handedOut.first.kind == SocketEventKind::closed) open = false;
+    return handedOut.first;
+  }
+  bool sendText(std::string_view message) override {
+    if (!open || sendFails) return false;
+    sent.emplace_back(message);
+    return true;
+  }
+  bool sendBinary(const std::uint8_t*, std::size_t) override { return open; }
+  void closeSocket(std::uint16_t code) override {
+    closes.push_back(code);
+    if (answersClose) push(open ? SocketEventKind::closed : SocketEventKind::refused, {}, code);
+  }
+  bool rssi(int& outDbm) override {
+    outDbm = -61;
+    return true;
+  }
+  void push(SocketEventKind kind, std::string data = {}, std::uint16_t code = 0, int status = 0) {
+    SocketEvent event;
+    event.kind = kind;
+    event.closeCode = code;
+    event.httpStatus = status;
+    events.emplace_back(event, std::move(data));
+  }
+};
+
+struct FakeEvents final : EventSink {
+  std::vector<std::string> kinds;
+  void emit(EventKind kind, const char* name = nullptr, const char* value = nullptr) override {
+    std::string text = textOf(kind);
+    if (name != nullptr) text += std::string(" ") + name + "=" + value;
+    kinds.push_back(text);
+  }
+};
+
+}  // namespace fakes

@@ -1,0 +1,307 @@
+// The vectors that TypeScript reads too (test/fixtures/protocol). A file that is not there is said to be skipped.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "base64url/base64url.h"
+#include "json/reader.h"
+#include "identity/public_key.h"
+#include "jwe/envelope.h"
+#include "jwe/receipt_jwe.h"
+#include "jws/reader.h"
+#include "jws/writer.h"
+#include "session/frame.h"
+#include "support/door_fixture.h"
+
+using namespace esplock;
+using Json = nlohmann::json;
+
+namespace {
+
+bool load(const char* name, Json& out) {
+  std::ifstream file(std::string(ESPLOCK_ROOT "/../test/fixtures/protocol/") + name);
+  if (!file) {
+    std::printf("SKIPPED: %s is not there\n", name);
+    return false;
+  }
+  out = Json::parse(file);
+  return true;
+}
+
+envelopes::Bytes pemBody(const std::string& pem) {
+  std::string text;
+  for (std::size_t at = pem.find('\n') + 1; at < pem.size() && pem[at] != '-'; ++at) {
+    const char c = pem[at];
+    if (c == '+') text += '-';
+    else if (c == '/') text += '_';
+    else if (c != '\n' && c != '\r' && c != '=') text += c;
+  }
+  return envelopes::decode(text);
+}
+
+/// What stands behind the algorithm in PKCS#8 (an OCTET STRING) or SPKI (a BIT STRING): the PKCS#1 key.
+envelopes::Bytes innerKey(const std::string& pem) {
+  const envelopes::Bytes der = pemBody(pem);
+  const envelopes::Bytes rsa = {0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, 0x05, 0x00};
+  auto at = std::search(der.begin(), der.end(), rsa.begin(), rsa.end());
+  REQUIRE(at != der.end());
+  at = std::find(at + static_cast<std::ptrdiff_t>(rsa.size()) + 2, der.end(), std::uint8_t{0x30});
+  return envelopes::Bytes(at, der.end());
+}
+
+envelopes::Bytes fromHex(const std::string& hex) {
+  envelopes::Bytes bytes;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+/// A vector is its text, or {"hex"} for bytes that JSON could not carry.
+std::string textOf(const Json& entry) {
+  if (entry.is_string()) return entry;
+  const envelopes::Bytes bytes = fromHex(entry["hex"]);
+  return std::string(bytes.begin(), bytes.end());
+}
+
+/// A fresh door with the vectors' key, whose clock says what the vector wants it to say.
+struct VectorDoor : fixture::DoorFixture {
+  std::int64_t offsetMs = 0;
+
+  VectorDoor(const Json& vectors, const Json& entry) {
+    crypto::start();
+    crypto::Sealer sealer(system, random);
+    seal(sealer, "key.cur", innerKey(vectors["doorKeyPem"]));
+    seal(sealer, "key.next", envelopes::spareKeyDer());
+    const std::string password = entry.value("password", vectors.value("password", "correct horse"));
+    seedSettings([&](Settings& s) {
+      setText(s, SettingId::doorId, vectors["doorId"].get<std::string>());
+      setText(s, SettingId::doorPassword, password);
+    });
+  }
+  void startAt(std::int64_t nowMs) {
+    transport.events.clear();
+    transport.answers.clear();
+    transport.open = transport.postRunning = false;
+    REQUIRE(boot() == Status::ok);
+    answerPosts();
+    run(400);
+    transport.push(SocketEventKind::opened);
+    door->poll();
+    offsetMs = nowMs - static_cast<std::int64_t>(clock.nowMs);
+    transport.push(SocketEventKind::text, Json({{"t", "welcome"}, {"door", "d"}, {"epoch", ++epoch}, {"time", nowMs},
+                                                {"keepAliveSeconds", 3600}}).dump());
+    door->poll();
+    REQUIRE(door->sessionState() == SessionState::live);
+  }
+  void moveTo(std::int64_t nowMs) { clock.nowMs = static_cast<std::uint64_t>(nowMs - offsetMs); }
+
+  Json command(const std::string& jwe, std::int64_t nowMs) {
+    const std::size_t before = frames("result").size();
+    transport.push(SocketEventKind::text,
+                   Json({{"t", "command"}, {"id", "v"}, {"jwe", jwe}, {"deadline", nowMs + 60'000}}).dump());
+    door->poll();
+    const auto results = frames("result");
+    // A frame too long for the socket never reaches the door; the ones here are within its 8 KiB.
+    REQUIRE(results.size() == before + 1);
+    return results.back();
+  }
+};
+
+std::string codeOf(const Json& result, const Json& step) {
+  if (!result.contains("receipt")) return "bare400";
+  if (!step.contains("replyKey") && !step.contains("replyKeyHex")) return result["status"] == 200 ? "ok" : "refused";
+  const envelopes::Bytes key =
+      step.contains("replyKey") ? envelopes::decode(step["replyKey"]) : fromHex(step["replyKeyHex"]);
+  const std::string receipt = envelopes::openReceipt(result["receipt"], key);
+  REQUIRE_FALSE(receipt.empty());
+  return Json::parse(receipt)["code"];
+}
+
+/// The receipt is only readable with the sender's reply key; where the vector does not give it, take it from the
+/// envelope as the door does.
+Json withReplyKey(const Json& vectors, const Json& step) {
+  Json result = step;
+  if (result.contains("replyKey") || result.contains("replyKeyHex")) return result;
+  fakes::FakeRandom random;
+  crypto::RsaKey key;
+  const envelopes::Bytes der = innerKey(vectors["doorKeyPem"]);
+  REQUIRE(key.load({der.data(), der.size()}) == Status::ok);
+  EnvelopeOpener opener(random);
+  if (opener.open(step["jwe"].get<std::string>(), key, vectors["kid"].get<std::string>()) != Status::ok) return result;
+  const Json plain = Json::parse(opener.plain(), nullptr, false);
+  if (plain.is_object() && plain.contains("replyKey") && plain["replyKey"].is_string()) {
+    result["replyKey"] = plain["replyKey"];
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("shared vectors: base64url") {
+  Json vectors;
+  if (!load("base64url.json", vectors)) return;
+  for (const Json& entry : vectors["valid"]) {
+    const std::string text = entry["text"];
+    CAPTURE(text);
+    REQUIRE(base64url::isCanonical(text));
+    CHECK(envelopes::decode(text) == fromHex(entry["hex"]));
+    CHECK(envelopes::encode(fromHex(entry["hex"])) == text);
+  }
+  for (const Json& entry : vectors["invalid"]) {
+    const std::string text = textOf(entry);
+    CAPTURE(text);
+    CHECK_FALSE(base64url::isCanonical(text));
+  }
+}
+
+TEST_CASE("shared vectors: JSON") {
+  Json vectors;
+  if (!load("json.json", vectors)) return;
+  json::Document document;
+  for (const Json& entry : vectors["valid"]) {
+    const std::string text = textOf(entry);
+    CAPTURE(text);
+    CHECK(document.parse(text) == Status::ok);
+  }
+  for (const Json& entry : vectors["invalid"]) {
+    const std::string text = textOf(entry);
+    CAPTURE(text);
+    CHECK(document.parse(text) != Status::ok);
+  }
+}
+
+TEST_CASE("shared vectors: thumbprints, and the PEM the door would show") {
+  Json vectors;
+  if (!load("thumbprints.json", vectors)) return;
+  crypto::start();
+  for (const Json& entry : vectors) {
+    const std::string pem = entry["publicKeyPem"];
+    const envelopes::Bytes der = innerKey(pem);
+    char kid[kidChars + 1];
+    REQUIRE(thumbprint({der.data(), der.size()}, kid) == Status::ok);
+    CHECK(std::string(kid) == entry["kid"]);
+    char written[maxPublicPemChars];
+    REQUIRE(publicPem({der.data(), der.size()}, written, sizeof written) == Status::ok);
+    CHECK(std::string(written) == pem);
+  }
+}
+
+TEST_CASE("shared vectors: frames from the relay") {
+  Json vectors;
+  if (!load("frames.json", vectors)) return;
+  json::Document document;
+  Frame frame;
+  for (const Json& entry : vectors["relayToDoor"]["valid"]) {
+    const std::string text = textOf(entry);
+    CAPTURE(text);
+    CHECK(readFrame(text, document, frame) == Status::ok);
+  }
+  for (const Json& entry : vectors["relayToDoor"]["invalid"]) {
+    const std::string text = textOf(entry);
+    // An unknown type is a newer relay's; the door lets it pass and does nothing.
+    CAPTURE(text);
+    const bool ignored = readFrame(text, document, frame) == Status::ok && frame.type == FrameType::unknown;
+    CHECK((ignored || readFrame(text, document, frame) != Status::ok));
+  }
+}
+
+TEST_CASE("shared vectors: proofs are written byte for byte alike") {
+  Json vectors;
+  if (!load("proofs.json", vectors)) return;
+  crypto::start();
+  crypto::RsaKey key;
+  const envelopes::Bytes der = innerKey(vectors["privateKeyPem"]);
+  REQUIRE(key.load({der.data(), der.size()}) == Status::ok);
+  const std::string kid = vectors["kid"];
+  char text[2048];
+  std::size_t length = 0;
+  REQUIRE(writeJws(key, "openlock-proof+jws", kid, vectors["payloadText"].get<std::string>(), text, sizeof text, length) ==
+          Status::ok);
+  CHECK(std::string(text, length) == vectors["cases"][0]["proof"]);
+  const Json& rotation = vectors["rotation"];
+  REQUIRE(writeJws(key, "openlock-rotation+jws", kid, rotation["payloadText"].get<std::string>(), text, sizeof text,
+                   length) == Status::ok);
+  CHECK(std::string(text, length) == rotation["cases"][0]["proof"]);
+}
+
+TEST_CASE("shared vectors: receipts are written byte for byte alike") {
+  Json vectors;
+  if (!load("receipts.json", vectors)) return;
+  struct FixedRandom final : Random {
+    envelopes::Bytes bytes;
+    bool fill(std::uint8_t* out, std::size_t length) override {
+      if (length != bytes.size()) return false;
+      std::copy(bytes.begin(), bytes.end(), out);
+      return true;
+    }
+  } random;
+  crypto::start();
+  const envelopes::Bytes key = fromHex(vectors["replyKeyHex"]);
+  int compared = 0;
+  for (const Json& entry : vectors["cases"]) {
+    if (!entry.value("ok", false) || !entry.contains("plaintext") || !entry.contains("ivHex")) continue;
+    const std::string plain = entry["plaintext"];
+    if (plain.size() > ReceiptJwe::maxPlainBytes) continue;   // longer than this door ever writes
+    random.bytes = fromHex(entry["ivHex"]);
+    ReceiptJwe writer(random);
+    char text[ReceiptJwe::maxChars];
+    std::size_t length = 0;
+    REQUIRE(writer.write(key.data(), plain, text, sizeof text, length) == Status::ok);
+    CHECK(std::string(text, length) == entry["receipt"]);
+    ++compared;
+  }
+  CHECK(compared > 0);
+}
+
+TEST_CASE("shared vectors: command envelopes through a whole door") {
+  Json vectors;
+  if (!load("command-envelopes.json", vectors)) return;
+  int count = 0;
+  for (const Json& entry : vectors["cases"]) {
+    const std::string name = entry["name"];
+    CAPTURE(name);
+    const std::string jwe = entry["jwe"];
+    VectorDoor door(vectors, entry);
+    door.startAt(entry["nowMs"]);
+    CHECK(std::string(door.door->kid()) == vectors["kid"]);
+    if (jwe.size() > Transport::maxFrameBytes) continue;   // the transport ends the socket with 1009
+    const Json result = door.command(jwe, entry["nowMs"]);
+    const bool bare = entry["expect"].value("bare400", false);
+    const std::string wanted = bare ? "bare400" : entry["expect"]["code"].get<std::string>();
+    CHECK(codeOf(result, bare ? entry : withReplyKey(vectors, entry)) == wanted);
+    CHECK(result["status"] == (wanted == "ok" ? 200 : 400));
+    ++count;
+  }
+  std::printf("command-envelopes.json: %d envelopes through a whole door\n", count);
+}
+
+TEST_CASE("shared vectors: sequences of commands, with reboots") {
+  Json vectors;
+  if (!load("command-sequences.json", vectors)) return;
+  for (const Json& sequence : vectors["sequences"]) {
+    const std::string name = sequence["name"];
+    CAPTURE(name);
+    VectorDoor door(vectors, sequence);
+    door.startAt(sequence["steps"][0]["nowMs"]);
+    int number = 0;
+    for (const Json& step : sequence["steps"]) {
+      CAPTURE(++number);
+      if (step.value("reboot", false)) {
+        door.startAt(step["nowMs"]);
+        continue;
+      }
+      door.moveTo(step["nowMs"]);
+      const std::string code = codeOf(door.command(step["jwe"], step["nowMs"]), withReplyKey(vectors, step));
+      CAPTURE(code);
+      bool allowed = false;
+      for (const Json& wanted : step["expect"]["codes"]) allowed = allowed || wanted == code;
+      CHECK(allowed);
+    }
+  }
+}
