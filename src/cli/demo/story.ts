@@ -7,9 +7,9 @@ import { DoorRefusedError, OpenLock, type CommandResult, type Door, type EventSt
 import { parseCommandEnvelope } from '../../protocol/envelope.js';
 import { openOperator, type Operator } from '../../operator.js';
 import { OpenLockError } from '../../protocol/problem.js';
-import { SimulatedDoor } from '../../simulator/index.js';
 import { styled } from '../support/printer.js';
 import { relayFetch, relayWebSocket } from '../support/relay-client.js';
+import { chooseDemoDoor, type DemoDoor } from './door.js';
 import { mailsIn, nextCode } from './outbox.js';
 import type { Stage } from './stage.js';
 import { shortened, type Steps } from './steps.js';
@@ -25,7 +25,7 @@ const EVENT_WAIT_MS = 5000;
 export interface Cast {
   readonly relay: RelayUrls;
   readonly relayOrigin: string;
-  readonly door: SimulatedDoor;
+  readonly door: DemoDoor;
   readonly client: OpenLock;
   readonly result: CommandResult;
 }
@@ -63,16 +63,16 @@ async function startRelay(stage: Stage, steps: Steps) {
   });
 }
 
-async function startDoor(stage: Stage, steps: Steps, { operator, relayOrigin, ca }: { operator: Operator; relayOrigin: string; ca: string }): Promise<SimulatedDoor> {
+async function startDoor(stage: Stage, steps: Steps, { operator, relayOrigin, ca }: { operator: Operator; relayOrigin: string; ca: string }): Promise<DemoDoor> {
+  const kind = await chooseDemoDoor();
   const { enrolmentToken } = await steps.run('The operator makes an enrolment token', async (tell) => {
     const added = await enrol(operator);
     tell(`openlock door add ${DEMO_DOOR}  →  ${shortened(added.enrolmentToken, 12)}, good for one key, for 24 hours`);
     return added;
   });
-  return steps.run('A simulated door makes its key, enrols and connects', async (tell) => {
-    const door = new SimulatedDoor({ doorId: DEMO_DOOR, relayUrl: relayOrigin, ca, enrolmentToken, password: DEMO_PASSWORD, failFast: true });
-    stage.onEnd(() => door.stop());
-    await door.start();
+  return steps.run(kind.title, async (tell) => {
+    const door = await kind.start(stage, { doorId: DEMO_DOOR, relayOrigin, ca, enrolmentToken, password: DEMO_PASSWORD });
+    tell(kind.reason);
     tell(`the key id on its label: ${door.kid}`);
     tell('it checks everything a real one checks; its password is never told to the relay');
     return door;

@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { hasApt, installPackages, missingPackages } from './debian.mjs';
-import { answers, must, run, say, SetUpError } from './processes.mjs';
+import { answers, must, outputOf, run, say, SetUpError } from './processes.mjs';
 import { lock, ROOT } from './project.mjs';
 
 const FIRMWARE = join(ROOT, 'firmware-arduino');
@@ -101,10 +101,23 @@ export async function ensureFirmwarePackages() {
   }
   // What another package or the owner's own build brought counts as there.
   const missing = [...missingForVirtualDoor(), ...missingPackages([...CHECK_PACKAGES, ...listed.filter((name) => name !== '')])];
-  const names = [...new Set(missing)];
-  if (names.length > 0) {
-    await installPackages(names);
-    say(`Debian packages installed: ${names.join(', ')}.`);
-  }
+  await install([...new Set(missing)]);
+  await install(missingFuzzerRuntime());
   return true;
+}
+
+async function install(names) {
+  if (names.length === 0) return;
+  await installPackages(names);
+  say(`Debian packages installed: ${names.join(', ')}.`);
+}
+
+/** libFuzzer is a package of its own, named after the version of clang that is here. */
+function missingFuzzerRuntime() {
+  const folder = outputOf('clang++', ['-print-resource-dir'])?.trim();
+  const major = outputOf('clang++', ['-dumpversion'])?.split('.')[0];
+  if (folder === undefined || major === undefined) return [];
+  const runtimes = join(folder, 'lib/linux');
+  if (existsSync(runtimes) && readdirSync(runtimes).some((name) => name.startsWith('libclang_rt.fuzzer-'))) return [];
+  return [`libclang-rt-${major}-dev`];
 }
