@@ -1,11 +1,11 @@
 #!/bin/sh
-# Builds and runs everything that can be checked of the firmware without a board. Usage: run.sh [--fuzz-seconds N]
+# Builds and runs everything that can be checked of the firmware without a board. Usage: run.sh [--fuzz-seconds N] (30)
 # Out of tree; ESPLOCK_BUILD_DIR chooses where (default: firmware-arduino/build). 0 seconds leave the fuzzing out.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=${ESPLOCK_BUILD_DIR:-"$here/../build"}
-fuzz_seconds=5
+fuzz_seconds=30
 while [ $# -gt 0 ]; do
   case "$1" in
     --fuzz-seconds)
@@ -71,17 +71,37 @@ make_in measure "$here" -DESPLOCK_SANITIZE=OFF
 if [ "$fuzz_seconds" -gt 0 ]; then
   echo "== fuzzing, $fuzz_seconds s a target"
   CXX=clang++ make_in fuzz "$here" -DESPLOCK_FUZZ=ON
-  for target in json base64url frame envelope jws settings request; do
-    # What it finds new goes to the build directory; the corpus in the tree is the seed and stays as it is.
-    mkdir -p "$build/fuzz/corpus-$target" "$build/fuzz/findings"
-    if ! "$build/fuzz/fuzz-$target" -max_total_time="$fuzz_seconds" -max_len=9000 -timeout=10 -rss_limit_mb=1024 \
-      -artifact_prefix="$build/fuzz/findings/$target-" \
-      "$build/fuzz/corpus-$target" "$here/corpus/$target" >"$build/fuzz/$target.log" 2>&1; then
-      tail -30 "$build/fuzz/$target.log" >&2
-      echo "run.sh: fuzz target $target failed; the input is in $build/fuzz/findings" >&2
-      exit 1
+  # What it finds new goes to the build directory; the corpus in the tree is the seed and stays as it is.
+  fuzz() { # <target>
+    mkdir -p "$build/fuzz/corpus-$1" "$build/fuzz/findings"
+    if ! "$build/fuzz/fuzz-$1" -max_total_time="$fuzz_seconds" -max_len=9000 -timeout=10 -rss_limit_mb=1024 \
+      -artifact_prefix="$build/fuzz/findings/$1-" \
+      "$build/fuzz/corpus-$1" "$here/corpus/$1" >"$build/fuzz/$1.log" 2>&1; then
+      tail -30 "$build/fuzz/$1.log" >&2
+      echo "run.sh: fuzz target $1 failed; the input is in $build/fuzz/findings" >&2
+      return 1
     fi
-    echo "$target: $(grep -E '^Done' "$build/fuzz/$target.log" || echo done)"
+    echo "$1: $(grep -E '^Done' "$build/fuzz/$1.log" || echo done)"
+  }
+  # Two at a time: a target is one thread.
+  set -- json base64url frame envelope jws settings request
+  while [ $# -gt 0 ]; do
+    fuzz "$1" &
+    first=$!
+    second=""
+    if [ $# -gt 1 ]; then
+      fuzz "$2" &
+      second=$!
+      shift
+    fi
+    shift
+    failed=0
+    wait "$first" || failed=1
+    if [ -n "$second" ]; then wait "$second" || failed=1; fi
+    [ "$failed" -eq 0 ] || exit 1
   done
 fi
+
+echo "== board: adapters against the stubs"
+sh "$here/check-board.sh" "$build/board"
 echo "== firmware: all passed"

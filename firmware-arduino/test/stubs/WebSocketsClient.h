@@ -24,7 +24,7 @@ typedef struct {
   WSopcode_t opCode;
 } WSMessageHeader_t;
 
-typedef struct {
+struct WSclient_t {
   WSclientsStatus_t status = WSC_NOT_CONNECTED;
   WiFiClientSecure* tcp = nullptr;
   bool isSSL = false;
@@ -35,7 +35,7 @@ typedef struct {
   WSMessageHeader_t cWsHeaderDecode{WSop_continuation};
   String plainAuthorization;
   String extraHeaders;
-} WSclient_t;
+};
 
 class WebSockets {
  public:

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "net/event_slot.h"
+#include "net/jobs.h"
+#include "net/relay_socket.h"
+#include "net/send_queue.h"
+#include "net/server_trust.h"
+
+namespace board {
+
+/// The task that may wait: TLS handshakes, HTTP, the socket. The door's task reaches it through the public members
+/// alone, each of which says who may touch what. Not under the watchdog, because a handshake can take long; the beat
+/// tells whether it still turns.
+class NetworkTask {
+ public:
+  NetworkTask() : socket_(events) {}
+
+  /// Makes the queues and starts the task.
+  bool start();
+
+  /// One turn; the task does nothing else, for ever.
+  void turn();
+
+  /// Turns so far: unchanged for minutes means hung.
+  std::uint32_t beat() const { return beat_.load(std::memory_order_relaxed); }
+
+  PostJob post;
+  SocketJob socketJob;
+  EventSlot events;
+  SendQueue outgoing;
+  ServerTrust trust;
+
+ private:
+  static void run(void* self);
+  void turnSocket();
+
+  RelaySocket socket_;
+  bool socketRunning_ = false;
+  std::atomic<std::uint32_t> beat_{0};
+};
+
+}  // namespace board
