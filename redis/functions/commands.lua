@@ -27,9 +27,11 @@ do
   -- answered before everything else, as if it did not exist (7.6). A refused envelope is not recorded.
   -- KEYS 1 record, 2 grants, 3 live, 4 in-flight, 5 command, 6 jwe, 7 audit, 8 cooldown of this site, 9 prefix of command keys
   -- ARGV 1 site, 2 scope, 3 kid, 4 iat, 5 this relay, 6 connection of the door on this relay ('' none), 7 live relays as ',a,b,',
-  --      8 command id, 9 jwe, 10 timeout ms, 11 role that needs no grant ('' none), 12 freshness ms, 13 most in flight,
-  --      14 state TTL ms, 15 prefix of relay channels, 16 audit entry, 17 door id
+  --      8 command id, 9 jwe ('' where this relay has the door: it is stored for another one only), 10 timeout ms,
+  --      11 role that needs no grant ('' none), 12 freshness ms, 13 most in flight, 14 state TTL ms,
+  --      15 prefix of relay channels, 16 audit entry, 17 door id
   -- Result: { 'claimed', deadline } | { 'pending', deadline } | { 'replayed', state or '' } | { code, retry-after ms or 0 }
+  --         | { 'elsewhere', 0 }: another connection is live, and the jwe is needed; nothing was recorded
   register('command_admit', function(keys, args)
     local now = now_ms()
     local record = redis.call('HMGET', keys[1], 'createdAt', 'kid', 'disabled', 'banned')
@@ -52,25 +54,35 @@ do
     if record[4] then return { 'key_banned', 0 } end
     if math.abs(now - tonumber(args[4])) > tonumber(args[12]) then return { 'stale_timestamp', 0 } end
 
-    local cooldown = redis.call('HGET', keys[8], 'until')
-    if cooldown and tonumber(cooldown) > now then return { 'rate_limited', int(tonumber(cooldown) - now) } end
+    local cooldown = redis.call('HMGET', keys[8], 'count', 'until')
+    if cooldown[2] and tonumber(cooldown[2]) > now then return { 'rate_limited', int(tonumber(cooldown[2]) - now) } end
 
     local live = redis.call('HMGET', keys[3], 'node', 'conn')
     if not live[1] or not string.find(args[7], ',' .. live[1] .. ',', 1, true) then return { 'door_offline', 0 } end
 
-    -- What is past its deadline no longer counts as in flight; its end is written down here if nobody else did.
-    local late = redis.call('ZRANGEBYSCORE', keys[4], '-inf', int(now))
-    for _, id in ipairs(late) do
-      local fields = redis.call('HMGET', keys[9] .. id, 'state', 'deadline')
-      if fields[1] then overdue(keys[9] .. id, keys[7], id, fields, now) end
-      redis.call('ZREM', keys[4], id)
-    end
-    if redis.call('ZCARD', keys[4]) >= tonumber(args[13]) then return { 'rate_limited', 250 } end
-
     local here = live[1] == args[5] and live[2] == args[6]
+    if not here and args[9] == '' then return { 'elsewhere', 0 } end
+
+    -- What is past its deadline no longer counts as in flight; its end is written down here if nobody else did.
+    local known = redis.call('ZRANGE', keys[4], 0, -1, 'WITHSCORES')
+    local in_flight = 0
+    for index = 1, #known, 2 do
+      local id = known[index]
+      if tonumber(known[index + 1]) > now then
+        in_flight = in_flight + 1
+      else
+        local fields = redis.call('HMGET', keys[9] .. id, 'state', 'deadline')
+        if fields[1] then overdue(keys[9] .. id, keys[7], id, fields, now) end
+        redis.call('ZREM', keys[4], id)
+      end
+    end
+    if in_flight >= tonumber(args[13]) then return { 'rate_limited', 250 } end
+
     local state = here and 'claimed' or 'pending'
     local deadline = int(now + tonumber(args[10]))
     redis.call('HSET', keys[5], 'state', state, 'site', args[1], 'node', args[5], 'at', int(now), 'deadline', deadline)
+    -- Tells command_settle that there is something to forgive; for nearly every command there is not.
+    if cooldown[1] then redis.call('HSET', keys[5], 'counted', '1') end
     redis.call('PEXPIRE', keys[5], args[14])
     redis.call('ZADD', keys[4], deadline, args[8])
     audit(keys[7], AUDIT_MAX, args[16])
@@ -116,7 +128,7 @@ do
   --      8 audit entry, 9 refusals that start a cooldown, 10 first cooldown ms, 11 longest cooldown ms
   -- Result: { state, 1 when this call settled it } | { '' , 0 } when unknown
   register('command_settle', function(keys, args)
-    local fields = redis.call('HMGET', keys[1], 'state', 'node')
+    local fields = redis.call('HMGET', keys[1], 'state', 'node', 'counted')
     if not fields[1] then return { '', 0 } end
     if fields[1] ~= 'claimed' and fields[1] ~= 'indeterminate' then return { fields[1], 0 } end
     local now = now_ms()
@@ -133,7 +145,7 @@ do
         redis.call('HSET', keys[5], 'count', 0, 'level', int(level + 1), 'until', int(now + pause))
       end
       redis.call('PEXPIRE', keys[5], int(2 * tonumber(args[11])))
-    elseif state == 'executed' then
+    elseif state == 'executed' and fields[3] then
       redis.call('DEL', keys[5])
     end
     if fields[2] ~= args[6] then

@@ -131,9 +131,11 @@ do
   -- KEYS session, record, bucket; ARGV tokens wanted (0: only look), tokens the bucket holds, refill (tokens a second)
   -- Result: 0 | -1 (no such session) | -2 (blocked) | milliseconds until there would be enough tokens
   local BUCKET_TTL_MS = 3600000 -- long: the end of a key is written to the append-only file, its changes are not
+  -- Blocking a site ends its sessions, so that a session that lives is enough to know.
   register('site_admit', function(keys, args)
-    if redis.call('HGET', keys[2], 'blocked') == '1' then return -2 end
-    if redis.call('EXISTS', keys[1]) == 0 then return -1 end
+    if redis.call('EXISTS', keys[1]) == 0 then
+      return redis.call('HGET', keys[2], 'blocked') == '1' and -2 or -1
+    end
     if args[1] == '0' then return 0 end
     local time = redis.call('TIME')
     local now = time[1] * 1000 + time[2] / 1000

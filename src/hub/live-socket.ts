@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream';
+
 import type { WebSocket } from 'ws';
 
 import { CLOSE, type CloseName } from '../protocol/close-codes.js';
@@ -11,12 +13,16 @@ const SLOW_CHECK_MS = 10;
 /** One WebSocket with the bounds every socket of ours has: a reader that never reads is cut off, a close is never waited for long. */
 export class LiveSocket {
   readonly #ws: WebSocket;
+  readonly #stream: Duplex;
+  #corked = false;
   #closing = false;
   #looking = false;
   #slow: NodeJS.Timeout | undefined;
 
-  constructor(ws: WebSocket) {
+  /** `stream`: what `ws` writes to; frames of one turn of the event loop go out in one write. */
+  constructor(ws: WebSocket, stream: Duplex) {
     this.#ws = ws;
+    this.#stream = stream;
     // Protocol violations (1002, 1007, 1009) are closed by ws itself; without a listener they would end the process.
     ws.on('error', () => undefined);
     ws.once('close', () => clearInterval(this.#slow));
@@ -53,6 +59,7 @@ export class LiveSocket {
       this.terminate();
       return false;
     }
+    this.#gather();
     this.#ws.send(JSON.stringify(frame));
     if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#lookAgain();
     return true;
@@ -70,6 +77,17 @@ export class LiveSocket {
   terminate(): void {
     this.#closing = true;
     this.#ws.terminate();
+  }
+
+  /** A system call and a TLS record for every turn instead of every frame. */
+  #gather(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#stream.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#stream.uncork();
+    });
   }
 
   /** Many answers written in one turn of the event loop look like a peer that does not read: only the next turn tells. */

@@ -156,7 +156,7 @@ export class Upgrades {
 
   #accept(server: WebSocketServer, request: IncomingMessage, socket: Duplex, head: Buffer, adopt: (live: LiveSocket) => void): void {
     server.handleUpgrade(request, socket, head, (ws: WebSocket) => {
-      const live = new LiveSocket(ws);
+      const live = new LiveSocket(ws, socket);
       // Contract 5.6: a peer that asked for no subprotocol of ours learns it from the close code.
       if (ws.protocol === '') live.close('no_subprotocol');
       else adopt(live);

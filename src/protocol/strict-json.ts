@@ -39,11 +39,13 @@ const COLON = 0x3a;
 /** One left-to-right pass over the tokens that matter: braces, brackets and strings. */
 function scan(text: string, maxDepth: number): void {
   const namesByDepth: (Set<string> | undefined)[] = [];
+  // Hardly any frame has an escape: without one, strings are skipped at the speed of a native search.
+  const hasEscapes = text.includes('\\');
   let at = 0;
   while (at < text.length) {
     const char = text.charCodeAt(at);
     if (char === QUOTE) {
-      const end = endOfString(text, at);
+      const end = hasEscapes ? endOfString(text, at) : endOfPlainString(text, at);
       const names = namesByDepth[namesByDepth.length - 1];
       if (names !== undefined && isMemberName(text, end)) addName(names, text.slice(at, end));
       at = end;
@@ -57,6 +59,13 @@ function scan(text: string, maxDepth: number): void {
     }
     at += 1;
   }
+}
+
+/** As {@link endOfString}, for a text without a backslash. */
+function endOfPlainString(text: string, start: number): number {
+  const end = text.indexOf('"', start + 1);
+  if (end < 0) throw new StrictJsonError('not valid JSON');
+  return end + 1;
 }
 
 /** Index just past the closing quote of the string that starts at `start`. */

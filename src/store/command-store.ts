@@ -66,8 +66,17 @@ export class CommandStore {
   }
 
   async admit(fields: AdmitFields): Promise<AdmitResult> {
+    // The envelope is only stored for another relay; one that has the door's socket need not send it.
+    const [outcome, detail] = fields.conn === undefined ? await this.#admit(fields, fields.jwe) : await this.#admit(fields, '');
+    if (outcome === 'elsewhere') return this.admit({ ...fields, conn: undefined });
+    if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
+    if (outcome === 'replayed') return { outcome, state: detail === '' ? undefined : (detail as CommandState) };
+    return { outcome: 'refused', code: outcome as ProblemCode, retryAfterMs: Number(detail) };
+  }
+
+  async #admit(fields: AdmitFields, jwe: string): Promise<[string, string | number]> {
     const keys = doorKeys(fields.doorId);
-    const [outcome, detail] = (await this.#link.call(
+    return (await this.#link.call(
       'command_admit',
       [keys.record, keys.grants, keys.live, keys.inFlight, keys.command(fields.commandId), keys.jwe(fields.commandId), keys.audit, keys.cooldown(fields.siteId), keys.command('')],
       [
@@ -79,7 +88,7 @@ export class CommandStore {
         fields.conn ?? '',
         fields.liveNodes,
         fields.commandId,
-        fields.jwe,
+        jwe,
         fields.timeoutMs,
         fields.builtInRole ?? '',
         LIMITS.freshnessMs,
@@ -90,9 +99,6 @@ export class CommandStore {
         fields.doorId,
       ],
     )) as [string, string | number];
-    if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
-    if (outcome === 'replayed') return { outcome, state: detail === '' ? undefined : (detail as CommandState) };
-    return { outcome: 'refused', code: outcome as ProblemCode, retryAfterMs: Number(detail) };
   }
 
   /** Takes a pending command for this very connection; the reply is what allows it to be written to the socket. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-import type { Redis } from 'ioredis';
+import { Command, type Redis } from 'ioredis';
 
 import { fleetKeys } from './keys.js';
 import { mastersOf, type RedisClient } from './redis-client.js';
@@ -17,7 +17,7 @@ const DAY_MS = 86_400_000;
 /** A library nobody has opened a link with for this long is removed; whoever still runs it loads it again by itself. */
 const UNUSED_AFTER_MS = 30 * DAY_MS;
 
-export type FunctionArgument = string | number | Buffer;
+export type FunctionArgument = string | number;
 
 export class FunctionLibrary {
   readonly hash: string;
@@ -45,13 +45,13 @@ export class FunctionLibrary {
 
   /** FCALL; loads the library again when a master lacks it (failover, FUNCTION FLUSH), which proves the call did not run. */
   async call(client: RedisClient, name: string, keys: readonly string[], args: readonly FunctionArgument[]): Promise<unknown> {
-    const fullName = `${libraryName(this.hash)}_${name}`;
+    const words = [`${libraryName(this.hash)}_${name}`, String(keys.length), ...keys, ...args.map(String)];
     try {
-      return await client.fcall(fullName, keys.length, ...keys, ...args);
+      return await send(client, words);
     } catch (error) {
       if (!isReply(error, /^ERR Function not found/)) throw error;
       await this.load(client);
-      return client.fcall(fullName, keys.length, ...keys, ...args);
+      return send(client, words);
     }
   }
 
@@ -95,6 +95,29 @@ export class FunctionLibrary {
     }
     await client.hdel(fleetKeys.libraries, hash);
   }
+}
+
+/**
+ * FCALL with its words ready: half the work of `client.fcall` (6 instead of 12 µs with the 26 words of an admission), which
+ * looks at each argument several times to find out what it is.
+ */
+class FunctionCall extends Command {
+  constructor(words: string[]) {
+    super('fcall', [], { replyEncoding: 'utf8' });
+    this.args = words;
+  }
+
+  override toWritable(): string {
+    let text = `*${this.args.length + 1}\r\n$5\r\nfcall\r\n`;
+    for (const word of this.args as string[]) text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+    return text;
+  }
+}
+
+function send(client: RedisClient, words: string[]): Promise<unknown> {
+  const call = new FunctionCall(words);
+  client.sendCommand(call);
+  return call.promise;
 }
 
 function libraryName(hash: string): string {

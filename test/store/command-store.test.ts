@@ -77,6 +77,12 @@ describe('command store (contract 6.5, 6.7)', () => {
     expect(await commands.admit(fields({ conn: 'conn-0' })), 'an older connection of the same relay').to.include({ outcome: 'pending' });
   });
 
+  it('stores the envelope for a newer connection elsewhere, though it had claimed to have the door itself', async () => {
+    const command = fields({ conn: 'conn-0' });
+    await commands.admit(command);
+    expect(await commands.claim(doorId, command.commandId, 'node-a', 'conn-1')).to.include({ outcome: 'claimed', jwe: 'jwe-text' });
+  });
+
   it('publishes a hint to the relay that has the door', async () => {
     const heard = await listen('node-a');
     const commandId = id();

@@ -1,0 +1,94 @@
+/** Processes with a role. Doors and load serve the whole run; relays are started for a part of it and stopped with it. */
+import { Child, type ChildOptions } from './processes/child.js';
+import type { Methods } from './processes/worker.js';
+import type { Doors } from './programs/doors.js';
+import type { Load, WireKind } from './programs/load.js';
+import type { OpenLockRelay } from './programs/openlock-relay.js';
+import type { BenchRedis } from './redis/bench-redis.js';
+import type { Stage } from './stage.js';
+
+/** Who is there from the first part to the last. */
+export interface Crew {
+  readonly stage: Stage;
+  /** Two: a process may have only so many files open, and none but its relay has all sockets of the largest fleet. */
+  readonly doors: readonly [Child<Doors>, Child<Doors>];
+  readonly load: Child<Load>;
+}
+
+export function hireCrew(stage: Stage): Crew {
+  return { stage, doors: [startChild<Doors>(stage, 'doors'), startChild<Doors>(stage, 'doors')], load: startChild<Load>(stage, 'load') };
+}
+
+/** A relay that listens; what it is made of does not matter to who measures it. */
+export interface RunningRelay {
+  readonly child: Child<Methods>;
+  readonly port: number;
+  readonly redis: BenchRedis | undefined;
+}
+
+export function startChild<M extends Methods>(stage: Stage, program: string, options: ChildOptions = {}): Child<M> {
+  const child = new Child<M>(program, options);
+  stage.onRelease(() => child.stop());
+  return child;
+}
+
+/** One of ours on `redis`, which must be furnished before doors come. */
+export async function startOpenLock(stage: Stage, name: string, redis: BenchRedis, options: ChildOptions & { readonly port?: number } = {}): Promise<RunningRelay> {
+  const child = startChild<OpenLockRelay>(stage, 'openlock-relay', { ...options, profileDir: stage.profileDir });
+  const { port } = await child.call('start', { environment: stage.relayEnvironment(name, redis.url, options.port), compiled: stage.compiled });
+  return { child, port, redis };
+}
+
+export interface FleetPlan {
+  readonly fleet: string;
+  readonly prefix: string;
+  readonly count: number;
+  readonly first?: number;
+  readonly kind?: 'ws' | 'socket.io';
+  readonly connecting: number;
+  readonly returns?: boolean;
+}
+
+/** Connects a fleet's doors to a relay; returns how long that took, in milliseconds. They leave before the relay does. */
+export async function connectFleet(stage: Stage, doors: Child<Doors>, relay: RunningRelay, plan: FleetPlan): Promise<number> {
+  stage.onRelease(() => doors.call('close', { fleet: plan.fleet }));
+  const { elapsedMs } = await doors.call('connect', {
+    fleet: plan.fleet,
+    doors: { prefix: plan.prefix, first: plan.first ?? 0, count: plan.count },
+    kind: plan.kind ?? 'ws',
+    connecting: plan.connecting,
+    returns: plan.returns ?? false,
+    port: relay.port,
+    ca: stage.certificate.ca,
+    receipt: stage.receipt,
+  });
+  return elapsedMs;
+}
+
+export interface LanePlan {
+  readonly lane: string;
+  readonly wire: WireKind;
+  readonly prefix: string;
+  readonly doors: number;
+  readonly connections: number;
+  /** An envelope of its own for every command. */
+  readonly fresh: boolean;
+}
+
+/** Connects the load to a relay; returns the cipher. It leaves before the relay does. */
+export async function openLane({ stage, load }: Crew, relay: RunningRelay, plan: LanePlan): Promise<string> {
+  stage.onRelease(() => load.call('close', { lane: plan.lane }));
+  const { cipher } = await load.call('open', {
+    lane: plan.lane,
+    kind: plan.wire,
+    port: relay.port,
+    ca: stage.certificate.ca,
+    connections: plan.connections,
+    token: stage.token,
+    doors: { prefix: plan.prefix, count: plan.doors },
+    kid: stage.doorKey.kid,
+    publicKey: stage.doorKey.publicKey,
+    fresh: plan.fresh,
+  });
+  return cipher;
+}

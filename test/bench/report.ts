@@ -1,0 +1,125 @@
+/** The tables on standard output. */
+import type { BenchResult } from './bench.js';
+import type { LaneId } from './lanes.js';
+import type { LaneResult } from './measures/comparison.js';
+import type { StoreCost } from './measures/store-cost.js';
+import { ratiosOf, spreadOf, type Spread } from './stats.js';
+
+const whole = (value: number): string => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '-');
+const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '-');
+const range = ({ median, min, max }: Spread, format: (value: number) => string): string => `${format(median)} (${format(min)} to ${format(max)})`;
+
+export function report(result: BenchResult): string {
+  const sections = [header(result)];
+  if (result.lanes !== undefined) sections.push(laneTable(result.lanes, result), aims(result.lanes));
+  if (result.store !== undefined) sections.push(storeTable(result.store));
+  if (result.memory !== undefined) sections.push(memoryLines(result.memory));
+  if (result.fleets !== undefined) sections.push(fleetTable(result.fleets));
+  if (result.restart !== undefined) sections.push(restartLines(result.restart));
+  return `${sections.join('\n\n')}\n`;
+}
+
+function header({ machine, sizes, code, raisedLimits, lanes }: BenchResult): string {
+  const ciphers = [...new Set((lanes ?? []).map(({ cipher }) => cipher).filter((cipher) => cipher !== ''))];
+  const limits = Object.entries(raisedLimits).map(([name, value]) => `${name}=${value}`).join(' ');
+  return [
+    `${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}, Redis ${machine.redis}; relay ${code}`,
+    `append 1 KB and fsync: ${fixed(machine.fsyncMs, 2)} ms; files a process: ${machine.filesLimit}; load before: ${fixed(machine.loadBefore, 1)}${machine.loadBefore > 0.5 ? ' (NOT IDLE: figures are worth little)' : ''}`,
+    `${sizes.doors} doors, ${sizes.inFlight} commands in flight; TLS everywhere, one certificate (RSA 2048)${ciphers.length > 0 ? `, ${ciphers.join(' and ')}` : ''}`,
+    `limits raised: ${limits}; doors answer without decrypting, on every lane`,
+  ].join('\n');
+}
+
+const ratesOf = (lane: LaneResult): number[] => lane.rounds.map(({ saturated }) => saturated.perSecond);
+const medianOf = (lane: LaneResult, value: (round: LaneResult['rounds'][number]) => number): number => spreadOf(lane.rounds.map(value)).median;
+
+function laneTable(lanes: readonly LaneResult[], { sizes }: BenchResult): string {
+  const raw = lanes.find(({ lane }) => lane.id === 'a');
+  const rows = lanes.map((lane) => {
+    const cpu = (member: 'relay' | 'redis' | 'doors' | 'load'): string => whole(medianOf(lane, ({ saturated }) => saturated.cpu[member]));
+    return [
+      lane.lane.id,
+      range(spreadOf(ratesOf(lane)), whole),
+      raw === undefined ? '-' : fixed(ratiosOf(ratesOf(lane), ratesOf(raw)).median, 2),
+      `${fixed(medianOf(lane, ({ saturated }) => saturated.p50Ms), 1)} / ${fixed(medianOf(lane, ({ saturated }) => saturated.p99Ms), 1)}`,
+      `${fixed(medianOf(lane, ({ moderate }) => moderate.p50Ms), 1)} / ${fixed(medianOf(lane, ({ moderate }) => moderate.p99Ms), 1)}`,
+      `${cpu('relay')} + ${cpu('redis')}`,
+      `${cpu('doors')} + ${cpu('load')}`,
+      fixed(medianOf(lane, ({ saturated }) => saturated.fsyncsPerCommand ?? Number.NaN), 2),
+    ];
+  });
+  const head = ['lane', 'commands/s (min to max)', 'of a', 'p50 / p99 ms', `at ${sizes.moderatePerSecond}/s`, 'CPU us: relay + Redis', 'doors + load', 'fsyncs'];
+  const legend = lanes.map(({ lane }) => `${lane.id}: ${lane.title}`);
+  return [table([head, ...rows]), ...legend].join('\n');
+}
+
+interface Aim {
+  readonly above: LaneId;
+  readonly below: LaneId;
+  readonly least: number;
+}
+
+/** Issue 2, "Speed". */
+const AIMS: readonly Aim[] = [
+  { above: 'b-always', below: 'a', least: 0.35 },
+  { above: 'b-everysec', below: 'a', least: 0.5 },
+  { above: 'b-always', below: 'e', least: 1 },
+  { above: 'b-everysec', below: 'e', least: 1 },
+  { above: 'd', below: 'c', least: 1 },
+];
+
+function aims(lanes: readonly LaneResult[]): string {
+  const lines = AIMS.flatMap(({ above, below, least }) => {
+    const [upper, lower] = [above, below].map((id) => lanes.find(({ lane }) => lane.id === id));
+    if (upper === undefined || lower === undefined) return [];
+    const ratio = ratiosOf(ratesOf(upper), ratesOf(lower));
+    return [`${above} / ${below}: ${range(ratio, (value) => fixed(value, 2))}, aim at least ${least}: ${ratio.median >= least ? 'reached' : 'NOT reached'}`];
+  });
+  return ['Ratios, round by round: median (min to max)', ...lines].join('\n');
+}
+
+function storeTable(costs: readonly StoreCost[]): string {
+  const rows = costs.map((cost) => [
+    cost.through,
+    cost.load,
+    fixed(cost.functionCalls, 2),
+    fixed(cost.commands, 1),
+    cost.fsyncs === undefined ? '-' : fixed(cost.fsyncs, 2),
+    cost.writes === undefined ? '-' : fixed(cost.writes, 2),
+    whole(cost.appendOnlyBytes),
+    fixed(cost.p50Ms, 1),
+  ]);
+  const head = ['per command, through', 'load', 'function calls', 'Redis commands', 'fsyncs', 'write calls', 'bytes appended', 'p50 ms'];
+  const note = 'fsyncs: calls counted in redis-server itself (preloaded counter; "-" without a C compiler). One by one, each write has an fsync of its own; under load Redis writes what arrived together with one.';
+  return [table([head, ...rows]), note].join('\n');
+}
+
+function memoryLines(memory: NonNullable<BenchResult['memory']>): string {
+  const kib = (bytes: number): string => fixed(bytes / 1024, 1);
+  const [few, many] = memory.doors;
+  return [
+    `Resident memory per TLS door (slope from ${few} to ${many} doors, after garbage collection)`,
+    `bare ws+TLS server: ${range(memory.bareBytes, kib)} KiB, of it heap ${kib(memory.bareHeapBytes.median)}; OpenLock: ${range(memory.openlockBytes, kib)} KiB, of it heap ${kib(memory.openlockHeapBytes.median)}`,
+    `ratio ${range(memory.ratio, (value) => fixed(value, 2))}, aim at most 1.1: ${memory.ratio.median <= 1.1 ? 'reached' : 'NOT reached'}`,
+    `doors connected a second: bare ${whole(memory.bareConnectsPerSecond.median)}, OpenLock ${whole(memory.openlockConnectsPerSecond.median)}`,
+  ].join('\n');
+}
+
+function fleetTable(fleets: NonNullable<BenchResult['fleets']>): string {
+  const rows = fleets.map(({ doors, perSecond, ratio, relayCpuMicros }) => [whole(doors), range(perSecond, whole), range(ratio, (value) => fixed(value, 2)), whole(relayCpuMicros.median)]);
+  const flat = fleets.every(({ ratio }) => Math.abs(1 - ratio.median) <= 0.15);
+  return [table([['doors connected', 'commands/s (min to max)', 'of the first', 'relay CPU us'], ...rows]), `aim flat within 15 %: ${flat ? 'reached' : 'NOT reached'}`].join('\n');
+}
+
+function restartLines({ doors, bareHandshakesMs, stopMs, startMs, backMs }: NonNullable<BenchResult['restart']>): string {
+  const seconds = (ms: number): string => `${fixed(ms / 1000, 1)} s`;
+  return [
+    `Restart with ${whole(doors)} doors: stop ${seconds(stopMs)}, start ${seconds(startMs)}, all doors back ${seconds(backMs)} after that (${whole((doors * 1000) / backMs)} a second)`,
+    `bare TLS handshakes, as many: ${seconds(bareHandshakesMs)} (${whole((doors * 1000) / bareHandshakesMs)} a second); ratio ${fixed(backMs / bareHandshakesMs, 2)}`,
+  ].join('\n');
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+}

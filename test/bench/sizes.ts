@@ -1,0 +1,82 @@
+/** How much of everything a run does. */
+
+export interface Sizes {
+  /** Doors of each lane of the comparison. */
+  readonly doors: number;
+  /** Commands in flight at saturation: at most four a door (contract 6.5). */
+  readonly inFlight: number;
+  /** Client sockets they are spread over; HTTP has a connection for each command in flight. */
+  readonly sockets: number;
+  readonly rounds: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+  readonly moderatePerSecond: number;
+  readonly moderateMs: number;
+  /** Commands a lane gets ready in the first round, which is thrown away: it warms up and shows how many are needed. */
+  readonly pilotCommands: number;
+  /** Commands whose cost at the store is counted, in each of its ways. */
+  readonly counted: { readonly oneByOne: number; readonly saturated: number };
+  /** Doors at which memory is read; the slope between the two counts. */
+  readonly memoryDoors: readonly [few: number, many: number];
+  readonly memoryRepeats: number;
+  /** Fleets between which the command rate should not differ. */
+  readonly fleets: readonly number[];
+  readonly fleetRounds: number;
+  readonly restartDoors: number;
+  readonly connecting: number;
+}
+
+export const FULL: Sizes = {
+  doors: 100,
+  inFlight: 200,
+  sockets: 4,
+  rounds: 5,
+  warmUpMs: 500,
+  measureMs: 2500,
+  moderatePerSecond: 400,
+  moderateMs: 1500,
+  pilotCommands: 4000,
+  counted: { oneByOne: 500, saturated: 8000 },
+  memoryDoors: [1000, 3000],
+  memoryRepeats: 2,
+  fleets: [100, 1000, 10_000],
+  fleetRounds: 5,
+  restartDoors: 5000,
+  connecting: 64,
+};
+
+/** About a minute: does everything, says little. */
+export const QUICK: Sizes = {
+  ...FULL,
+  rounds: 2,
+  warmUpMs: 300,
+  measureMs: 1000,
+  moderateMs: 500,
+  pilotCommands: 2000,
+  counted: { oneByOne: 100, saturated: 1000 },
+  memoryDoors: [200, 800],
+  memoryRepeats: 1,
+  fleets: [100, 1000],
+  fleetRounds: 2,
+  restartDoors: 500,
+};
+
+/** For the test suite: that it runs, never how fast. */
+export const TINY: Sizes = {
+  doors: 4,
+  inFlight: 8,
+  sockets: 2,
+  rounds: 1,
+  warmUpMs: 20,
+  measureMs: 150,
+  moderatePerSecond: 50,
+  moderateMs: 100,
+  pilotCommands: 60,
+  counted: { oneByOne: 5, saturated: 20 },
+  memoryDoors: [4, 8],
+  memoryRepeats: 1,
+  fleets: [4, 8],
+  fleetRounds: 1,
+  restartDoors: 8,
+  connecting: 8,
+};

@@ -1,0 +1,86 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import { runBench, type BenchRun } from './bench.js';
+import { LANES } from './lanes.js';
+import { parseOptions, PARTS, UsageError } from './options.js';
+import { report } from './report.js';
+import { FULL, TINY } from './sizes.js';
+
+describe('the benchmark', () => {
+  describe('run with tiny counts', function () {
+    // Asserts that every figure exists, never how good it is: that depends on what else the machine does.
+    this.timeout(120_000);
+    const resultsDir = mkdtempSync(join(tmpdir(), 'openlock-bench-results-'));
+    let run: BenchRun;
+
+    before(async () => {
+      run = await runBench({ sizes: TINY, lanes: LANES.map(({ id }) => id), parts: PARTS, fromSource: false, profile: false, resultsDir }, () => undefined);
+    });
+
+    after(() => rmSync(resultsDir, { recursive: true, force: true }));
+
+    it('measures rate, latency and processor time of every lane', () => {
+      const { lanes = [] } = run.result;
+      expect(lanes.map(({ lane }) => lane.id)).to.deep.equal(['a', 'b-always', 'b-everysec', 'c', 'd', 'e']);
+      for (const { rounds, envelopeChars } of lanes) {
+        expect(rounds).to.have.length(TINY.rounds);
+        expect(envelopeChars).to.be.within(1100, 1300);
+        for (const { saturated, moderate } of rounds) {
+          for (const figure of [saturated.completed, saturated.cpu.relay, moderate.p50Ms, moderate.p99Ms]) expect(figure).to.be.above(0);
+          expect(saturated.perSecond).to.be.at.least(0);
+          expect(saturated.failed + moderate.failed).to.equal(0);
+        }
+      }
+    });
+
+    it('uses one cipher on all lanes', () => {
+      const ciphers = new Set((run.result.lanes ?? []).filter(({ lane }) => lane.wire !== 'socket.io').map(({ cipher }) => cipher));
+      expect([...ciphers]).to.deep.equal(['TLS_AES_256_GCM_SHA384']);
+    });
+
+    it('counts what a command costs at the store', () => {
+      const { store = [] } = run.result;
+      expect(store).to.have.length(4);
+      for (const { functionCalls, appendOnlyBytes } of store) {
+        expect(functionCalls).to.be.above(2);
+        expect(appendOnlyBytes).to.be.above(0);
+      }
+    });
+
+    it('measures memory, fleets and a restart', () => {
+      const { memory, fleets, restart } = run.result;
+      expect(memory?.ratio.median).to.be.a('number');
+      expect(fleets?.map(({ doors }) => doors)).to.deep.equal(TINY.fleets);
+      for (const { relayCpuMicros } of fleets ?? []) expect(relayCpuMicros.median).to.be.above(0);
+      expect(restart?.backMs).to.be.above(0);
+      expect(restart?.bareHandshakesMs).to.be.above(0);
+    });
+
+    it('prints a table and writes the same as JSON', () => {
+      expect(report(run.result)).to.match(/b-always \/ a: .*aim at least 0\.35/);
+      expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property('lanes[0].rounds[0].saturated.perSecond');
+    });
+  });
+
+  describe('its command line', () => {
+    it('takes both settings of the append-only file for lane b', () => {
+      expect(parseOptions(['--lanes', 'a,b'], 'dir')?.lanes).to.deep.equal(['a', 'b-always', 'b-everysec']);
+    });
+
+    it('does everything by default', () => {
+      const options = parseOptions([], 'dir');
+      expect(options?.sizes).to.deep.equal(FULL);
+      expect(options?.parts).to.deep.equal([...PARTS]);
+    });
+
+    it('says what is wrong', () => {
+      expect(() => parseOptions(['--rounds', '0'], 'dir')).to.throw(UsageError, /whole number/);
+      expect(() => parseOptions(['--lanes', 'a,x'], 'dir')).to.throw(UsageError, /not "x"/);
+      expect(() => parseOptions(['--fast'], 'dir')).to.throw(UsageError, /--fast/);
+    });
+  });
+});

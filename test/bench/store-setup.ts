@@ -1,0 +1,45 @@
+/** Site, session, doors and grants written straight into the store, through the functions the services use. */
+import { createHash, randomBytes } from 'node:crypto';
+
+import { DoorStore } from '../../src/store/door-store.js';
+import { RedisLink } from '../../src/store/redis-link.js';
+import { SiteStore } from '../../src/store/site-store.js';
+import { doorNames, sessionTokenOf, type DoorRange } from './load/door-names.js';
+import { Gate } from './load/gate.js';
+import { SITE, type DoorKey } from './stage.js';
+
+const DAY_MS = 86_400_000;
+const AT_ONCE = 200;
+const ENTRY = JSON.stringify({ at: 0, node: 'bench', kind: 'door_added', actor: 'operator' });
+
+/** Opens the site's session; each door is enrolled with the key, has a session, and grants the site the role `user`. */
+export async function furnish(redisUrl: string, doors: DoorRange, key: DoorKey): Promise<void> {
+  const link = await RedisLink.open({ url: redisUrl, clientName: 'bench', commandTimeoutMs: 10_000 });
+  try {
+    await new SiteStore(link).openSession({ ...SITE, verifiedAt: Date.now(), refreshHash: undefined, lifeMs: DAY_MS, auditEntry: ENTRY });
+    const store = new DoorStore(link);
+    const gate = new Gate(AT_ONCE);
+    await Promise.all(doorNames(doors).map((doorId) => gate.run(() => addDoor(store, doorId, key))));
+  } finally {
+    await link.close();
+  }
+}
+
+async function addDoor(store: DoorStore, doorId: string, key: DoorKey): Promise<void> {
+  const until = Date.now() + DAY_MS;
+  await store.add(doorId, { name: doorId, tokenHash: 'bench', tokenUntil: until, kid: undefined, auditEntry: ENTRY });
+  const outcome = await store.register({
+    doorId,
+    nonce: randomBytes(12).toString('base64url'),
+    ...key,
+    enrolmentTokenHash: 'bench',
+    rotatedFromKid: undefined,
+    sessionHash: createHash('sha256').update(sessionTokenOf(doorId)).digest('base64url'),
+    sessionMs: DAY_MS,
+    firmware: JSON.stringify({ version: '1.0.0', board: 'bench', securityVersion: 1 }),
+    nonceMs: 60_000,
+    auditEntry: ENTRY,
+  });
+  if (outcome !== 'ok') throw new Error(`${doorId} could not be enrolled: ${outcome}`);
+  await store.setGrant(doorId, SITE.siteId, { role: 'user', notBefore: undefined, notAfter: undefined }, ENTRY);
+}
