@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { judge, type AimResult } from './aims.js';
 import { hireCrew, type Crew } from './crew.js';
 import { describeMachine, type Machine } from './machine.js';
 import { compareLanes, type LaneResult, type Say } from './measures/comparison.js';
@@ -22,6 +23,7 @@ export interface BenchResult {
   /** The relay ran from dist/ (what is shipped) or from src/. */
   readonly code: 'compiled' | 'source';
   readonly lanes?: readonly LaneResult[];
+  readonly aims?: readonly AimResult[];
   readonly store?: readonly StoreCost[];
   readonly memory?: MemoryResult;
   readonly fleets?: readonly FleetResult[];
@@ -74,7 +76,7 @@ async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say):
   const fleets = await measure('fleets', () => measureFleets(crew, sizes, say));
   const restart = await measure('restart', () => measureRestart(crew, sizes));
   return {
-    ...(comparison !== undefined && { lanes: comparison }),
+    ...(comparison !== undefined && { lanes: comparison, aims: judge(comparison) }),
     ...(store !== undefined && { store }),
     ...(memory !== undefined && { memory }),
     ...(fleets !== undefined && { fleets }),

@@ -17,7 +17,7 @@ export interface Machine {
   readonly fsyncMs: number;
   /** Most files a process may have open. */
   readonly filesLimit: number;
-  /** Load of the last minute before the run: above 0.5 somebody else was at work. */
+  /** Load of the last minute before the run: above half the cores somebody else was at work. */
   readonly loadBefore: number;
 }
 

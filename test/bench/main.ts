@@ -25,4 +25,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 process.exitCode = await main(process.argv.slice(2));

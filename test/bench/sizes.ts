@@ -19,6 +19,8 @@ export interface Sizes {
   /** Doors at which memory is read; the slope between the two counts. */
   readonly memoryDoors: readonly [few: number, many: number];
   readonly memoryRepeats: number;
+  /** Quiet time before memory is read, twice, each with a garbage collection. */
+  readonly settleMs: number;
   /** Fleets between which the command rate should not differ. */
   readonly fleets: readonly number[];
   readonly fleetRounds: number;
@@ -39,6 +41,7 @@ export const FULL: Sizes = {
   counted: { oneByOne: 500, saturated: 8000 },
   memoryDoors: [1000, 3000],
   memoryRepeats: 2,
+  settleMs: 300,
   fleets: [100, 1000, 10_000],
   fleetRounds: 5,
   restartDoors: 5000,
@@ -75,6 +78,7 @@ export const TINY: Sizes = {
   counted: { oneByOne: 5, saturated: 20 },
   memoryDoors: [4, 8],
   memoryRepeats: 1,
+  settleMs: 1,
   fleets: [4, 8],
   fleetRounds: 1,
   restartDoors: 8,

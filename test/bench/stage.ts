@@ -1,6 +1,6 @@
 /** What every part of the benchmark stands on: a certificate, keys, a site with a session, and a directory on a real disk. */
 import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { systemClock, systemRandom } from '../../src/ambient.js';
@@ -9,6 +9,7 @@ import { SigningKeys } from '../../src/sites/signing-keys.js';
 import { makeCertificate, type TestCertificate } from '../simulator/support/test-ca.js';
 import { makeReceipt } from './load/envelopes.js';
 import type { Options } from './options.js';
+import { goesWithUs, remove } from './processes/leftovers.js';
 import { BenchRedis, type Fsync } from './redis/bench-redis.js';
 
 /** One site, as one busy website would be. */
@@ -51,6 +52,7 @@ export class Stage {
   static async set({ resultsDir, fromSource, profile }: Pick<Options, 'resultsDir' | 'fromSource' | 'profile'>): Promise<Stage> {
     mkdirSync(resultsDir, { recursive: true });
     const dir = mkdtempSync(join(resultsDir, 'work-'));
+    goesWithUs(dir);
     const keys = await SigningKeys.load(join(dir, 'secrets'), systemClock);
     const tokens = new AccessTokens({ keys, clock: systemClock, random: systemRandom, issuers: () => [RELAY_ORIGIN], lifetimeSeconds: 86_400 });
     return new Stage(dir, tokens.issue(SITE), !fromSource && (await isBuilt()), profile ? resultsDir : undefined);
@@ -95,7 +97,7 @@ export class Stage {
 
   async strike(): Promise<void> {
     await this.release();
-    rmSync(this.dir, { recursive: true, force: true });
+    remove(this.dir);
   }
 }
 

@@ -41,7 +41,11 @@ export async function compareLanes(crew: Crew, sizes: Sizes, wanted: readonly La
   say(`${lanes.length} lanes, ${sizes.rounds} rounds of ${((sizes.warmUpMs + sizes.measureMs + sizes.moderateMs) / 1000).toFixed(1)} s each, after one to warm up`);
   for (const lane of lanes) await pilot(lane, sizes);
   for (let round = 1; round <= sizes.rounds; round += 1) {
-    for (const lane of lanes) lane.rounds.push(await playRound(lane, sizes));
+    for (const lane of lanes) {
+      const played = await playRound(lane, sizes);
+      if (played.saturated.ranOut) say(`lane ${lane.definition.id} ran out of commands before its time was up; its rate counts until then`);
+      lane.rounds.push(played);
+    }
     say(`round ${round}: ${lanes.map((lane) => `${lane.definition.id} ${Math.round(lane.rounds.at(-1)?.saturated.perSecond ?? 0)}/s`).join(', ')}`);
   }
   await stage.release(mark);

@@ -26,11 +26,8 @@ interface RunningFleet {
 export async function measureFleets(crew: Crew, sizes: Sizes, say: Say): Promise<readonly FleetResult[]> {
   const { stage } = crew;
   const mark = stage.mark;
-  const fleets: RunningFleet[] = [];
-  for (const count of sizes.fleets) {
-    fleets.push(await startFleet(crew, sizes, count));
-    say(`${count} doors connected`);
-  }
+  const fleets = await Promise.all(sizes.fleets.map((count) => startFleet(crew, sizes, count)));
+  say(`${sizes.fleets.join(', ')} doors connected`);
   for (const fleet of fleets) await playTurn(fleets, fleet, sizes, sizes.pilotCommands);
   for (const fleet of fleets) fleet.rates.length = fleet.relayCpu.length = 0;
   for (let round = 0; round < sizes.fleetRounds; round += 1) {

@@ -11,7 +11,9 @@ type Kind = 'bare' | 'openlock';
 interface Sample {
   /** Resident bytes a door. */
   readonly rss: number;
-  /** Of these on the JavaScript heap. */
+  /** The same from no door at all: holds what the process allocates once, too. */
+  readonly rssFromNone: number;
+  /** Of `rss` on the JavaScript heap. */
   readonly heap: number;
   /** Doors a second while they connected. */
   readonly connectedPerSecond: number;
@@ -24,11 +26,13 @@ export interface MemoryResult {
   readonly bareHeapBytes: Spread;
   readonly openlockHeapBytes: Spread;
   readonly ratio: Spread;
+  /** From no door at all instead of from the few. */
+  readonly bareBytesFromNone: Spread;
+  readonly openlockBytesFromNone: Spread;
+  readonly ratioFromNone: Spread;
   readonly bareConnectsPerSecond: Spread;
   readonly openlockConnectsPerSecond: Spread;
 }
-
-const SETTLE_MS = 300;
 
 export async function measureMemory(crew: Crew, sizes: Sizes): Promise<MemoryResult> {
   const samples: Record<Kind, Sample[]> = { bare: [], openlock: [] };
@@ -43,6 +47,9 @@ export async function measureMemory(crew: Crew, sizes: Sizes): Promise<MemoryRes
     bareHeapBytes: spreadOf(of('bare', 'heap')),
     openlockHeapBytes: spreadOf(of('openlock', 'heap')),
     ratio: ratiosOf(of('openlock', 'rss'), of('bare', 'rss')),
+    bareBytesFromNone: spreadOf(of('bare', 'rssFromNone')),
+    openlockBytesFromNone: spreadOf(of('openlock', 'rssFromNone')),
+    ratioFromNone: ratiosOf(of('openlock', 'rssFromNone'), of('bare', 'rssFromNone')),
     bareConnectsPerSecond: spreadOf(of('bare', 'connectedPerSecond')),
     openlockConnectsPerSecond: spreadOf(of('openlock', 'connectedPerSecond')),
   };
@@ -54,13 +61,19 @@ async function sample({ stage, doors: [doors] }: Crew, sizes: Sizes, kind: Kind,
   const [few, many] = sizes.memoryDoors;
   const relay = kind === 'bare' ? await startBare(stage) : await startOurs(stage, name, many);
   const plan = { prefix: name, connecting: sizes.connecting };
+  const empty = await settled(relay, sizes);
   await connectFleet(stage, doors, relay, { ...plan, fleet: `${name}-few`, count: few });
-  const before = await settled(relay);
+  const before = await settled(relay, sizes);
   const elapsedMs = await connectFleet(stage, doors, relay, { ...plan, fleet: `${name}-many`, first: few, count: many - few });
-  const after = await settled(relay);
+  const after = await settled(relay, sizes);
   await stage.release(mark);
   const added = many - few;
-  return { rss: (after.rssBytes - before.rssBytes) / added, heap: (after.heapUsedBytes - before.heapUsedBytes) / added, connectedPerSecond: (added * 1000) / elapsedMs };
+  return {
+    rss: (after.rssBytes - before.rssBytes) / added,
+    rssFromNone: (after.rssBytes - empty.rssBytes) / many,
+    heap: (after.heapUsedBytes - before.heapUsedBytes) / added,
+    connectedPerSecond: (added * 1000) / elapsedMs,
+  };
 }
 
 async function startBare(stage: Stage): Promise<RunningRelay> {
@@ -75,10 +88,10 @@ async function startOurs(stage: Stage, name: string, count: number): Promise<Run
   return startOpenLock(stage, name, redis, { exposeGc: true });
 }
 
-async function settled(relay: RunningRelay): Promise<{ readonly rssBytes: number; readonly heapUsedBytes: number }> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+async function settled(relay: RunningRelay, { settleMs }: Sizes): Promise<{ readonly rssBytes: number; readonly heapUsedBytes: number }> {
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
   await relay.child.call('collectGarbage', {});
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  await new Promise((resolve) => setTimeout(resolve, settleMs));
   await relay.child.call('collectGarbage', {});
   return relay.child.call('usage', {});
 }

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
+import { endsWithUs } from './leftovers.js';
 import type { Call, CommonMethods, Methods, Reply } from './worker.js';
 
 export interface ChildOptions {
@@ -16,13 +17,6 @@ type Parameter<F> = F extends (params: infer P) => unknown ? P : never;
 type Result<F> = F extends (params: never) => infer R ? Awaited<R> : never;
 
 const STOP_MS = 10_000;
-const everyChild = new Set<ChildProcess>();
-
-// Whatever way this process ends, its children end.
-process.on('exit', () => {
-  for (const child of everyChild) child.kill('SIGKILL');
-});
-
 export class Child<M extends Methods> {
   readonly name: string;
   readonly #process: ChildProcess;
@@ -42,7 +36,7 @@ export class Child<M extends Methods> {
       ],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    everyChild.add(this.#process);
+    endsWithUs(this.#process);
     this.#process.on('message', (reply: Reply) => this.#settle(reply));
     this.#process.once('exit', (code, signal) => this.#onExit(`${program} ended (${signal ?? code ?? 'unknown'})`));
   }
@@ -80,7 +74,6 @@ export class Child<M extends Methods> {
 
   #onExit(why: string): void {
     this.#ended = why;
-    everyChild.delete(this.#process);
     for (const { reject } of this.#waiting.values()) reject(new Error(why));
     this.#waiting.clear();
   }

@@ -1,6 +1,6 @@
 /** A redis-server of the benchmark's own: the settings and users OpenLock ships, and counters of what it did. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 
 import { unixSocketUrl } from '../../../src/store/redis-url.js';
 import { answers, killProcess, PASSWORD, testUsers } from '../../support/redis.js';
+import { endsWithUs, goesWithUs, remove } from '../processes/leftovers.js';
 
 export type Fsync = 'always' | 'everysec' | 'off';
 
@@ -56,6 +57,7 @@ export class BenchRedis {
     mkdirSync(dir, { recursive: true });
     // The data is where the benchmark was told to be; the socket's path must be short.
     const socketDir = mkdtempSync(join(tmpdir(), 'openlock-bench-'));
+    goesWithUs(socketDir);
     const socket = join(socketDir, 'redis.sock');
     writeFileSync(join(dir, 'users.acl'), testUsers());
     writeFileSync(join(dir, 'fsyncs'), Buffer.alloc(8));
@@ -64,6 +66,7 @@ export class BenchRedis {
     const library = compiledCounter(join(dir, '..'));
     const counting = library === undefined ? {} : { LD_PRELOAD: library, BENCH_FSYNC_COUNT: join(dir, 'fsyncs') };
     const child = spawn('redis-server', [SETTINGS, ...own, ...durability], { env: { ...process.env, ...counting }, stdio: 'ignore' });
+    endsWithUs(child);
     await untilUp(child, socket);
     return new BenchRedis(dir, socketDir, child);
   }
@@ -84,7 +87,7 @@ export class BenchRedis {
   async stop(): Promise<void> {
     this.#admin.disconnect();
     await killProcess(this.#process);
-    rmSync(this.#socketDir, { recursive: true, force: true });
+    remove(this.#socketDir);
   }
 
   #writes(): number | undefined {
