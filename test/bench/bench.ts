@@ -28,6 +28,8 @@ export interface BenchResult {
   readonly memory?: MemoryResult;
   readonly fleets?: readonly FleetResult[];
   readonly restart?: RestartResult;
+  /** Parts that could not be measured, and why. */
+  readonly failures: readonly string[];
 }
 
 export interface BenchRun {
@@ -61,14 +63,22 @@ export async function runBench(options: Options, say: Say): Promise<BenchRun> {
   }
 }
 
-async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say): Promise<Partial<BenchResult>> {
+async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say): Promise<Partial<BenchResult> & Pick<BenchResult, 'failures'>> {
+  const failures: string[] = [];
   const measure = async <T>(part: Part, work: () => Promise<T>): Promise<T | undefined> => {
     if (!parts.includes(part)) return undefined;
     const started = performance.now();
     say(`${part} …`);
-    const value = await work();
-    say(`${part} took ${((performance.now() - started) / 1000).toFixed(0)} s`);
-    return value;
+    try {
+      const value = await work();
+      say(`${part} took ${((performance.now() - started) / 1000).toFixed(0)} s`);
+      return value;
+    } catch (error) {
+      // Minutes of other figures must not be lost with one part; the run still ends as failed.
+      failures.push(`${part}: ${error instanceof Error ? error.message : String(error)}`);
+      say(`${part} FAILED: ${failures.at(-1)}`);
+      return undefined;
+    }
   };
   const comparison = await measure('lanes', () => compareLanes(crew, sizes, lanes, say));
   const store = await measure('store', () => measureStoreCost(crew, sizes));
@@ -81,6 +91,7 @@ async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say):
     ...(memory !== undefined && { memory }),
     ...(fleets !== undefined && { fleets }),
     ...(restart !== undefined && { restart }),
+    failures,
   };
 }
 

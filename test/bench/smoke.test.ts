@@ -52,7 +52,8 @@ describe('the benchmark', () => {
     });
 
     it('measures memory, fleets and a restart', () => {
-      const { memory, fleets, restart } = run.result;
+      const { memory, fleets, restart, failures } = run.result;
+      expect(failures).to.deep.equal([]);
       expect(memory?.ratio.median).to.be.a('number');
       expect(fleets?.map(({ doors }) => doors)).to.deep.equal(TINY.fleets);
       for (const { relayCpuMicros } of fleets ?? []) expect(relayCpuMicros.median).to.be.a('number');
