@@ -5,6 +5,7 @@ import type { CloseName } from '../protocol/close-codes.js';
 import { doorFrameSchema, type DoorFrame, type HelloFrame, type RelayFrame } from '../protocol/door-frames.js';
 import { LIMITS } from '../protocol/limits.js';
 import { parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
+import { UPDATE_PHASES } from '../protocol/update-frames.js';
 import { FrameBudget } from './frame-budget.js';
 import type { LiveSocket } from './live-socket.js';
 
@@ -169,8 +170,11 @@ export class DoorConnection implements DoorLink {
   }
 }
 
-const KNOWN_KINDS: ReadonlySet<unknown> = new Set(doorFrameSchema.options.map((option) => option.shape.t.value));
+const KNOWN_KINDS: ReadonlySet<unknown> = new Set<DoorFrame['t']>(['hello', 'result', 'status', 'event', 'keepalive', 'update']);
 
+/** A frame, or a phase of an update, that a newer door knows and this relay does not (contract 2.1). */
 function isUnknownKind(json: unknown): boolean {
-  return typeof json === 'object' && json !== null && 't' in json && typeof json.t === 'string' && !KNOWN_KINDS.has(json.t);
+  if (typeof json !== 'object' || json === null || !('t' in json) || typeof json.t !== 'string') return false;
+  if (json.t === 'update') return 'phase' in json && typeof json.phase === 'string' && !UPDATE_PHASES.has(json.phase);
+  return !KNOWN_KINDS.has(json.t);
 }

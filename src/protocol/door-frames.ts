@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { doorStateSchema, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
 import { commandIdSchema } from './ids.js';
 import { LIMITS } from './limits.js';
+import { doorUpdateSchema, updateOfferSchema, type UpdateOfferFrame } from './update-frames.js';
 
 /** Frames on the door socket (contract 5): JSON, one object a frame, unknown members ignored (2.1). */
 
@@ -48,9 +49,6 @@ export const eventSchema = z.object({
 
 export const doorKeepaliveSchema = z.object({ t: z.literal('keepalive') });
 
-/** Firmware updates (contract 12.4) are a later chapter; the relay reads and sets aside the frame until then. */
-export const doorUpdateSchema = z.looseObject({ t: z.literal('update'), id: z.string().max(64), phase: z.string().max(32) });
-
 /** Door to relay. */
 export const doorFrameSchema = z.discriminatedUnion('t', [
   helloSchema,
@@ -72,7 +70,7 @@ export type RelayFrame =
   | { readonly t: 'command'; readonly id: string; readonly jwe: string; readonly deadline: number }
   | { readonly t: 'status'; readonly id: string }
   | { readonly t: 'keepalive'; readonly time: number }
-  | { readonly t: 'update'; readonly id: string; readonly phase: 'offer'; readonly manifest: string };
+  | UpdateOfferFrame;
 
 /** The same frames as a door reads them (the simulator, tests). */
 export const relayFrameSchema = z.discriminatedUnion('t', [
@@ -80,7 +78,7 @@ export const relayFrameSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('command'), id: commandIdSchema, jwe: z.string(), deadline: z.number() }),
   z.object({ t: z.literal('status'), id: z.string() }),
   z.object({ t: z.literal('keepalive'), time: z.number() }),
-  z.object({ t: z.literal('update'), id: z.string(), phase: z.string() }),
+  updateOfferSchema,
 ]);
 
 export type { DoorState, EventData, EventKind };

@@ -35,6 +35,29 @@ export const siteKeys = (siteId: string) => {
 
 export const nodeKeys = (nodeId: string) => ({ doors: `ol:{node:${nodeId}}:doors`, sweep: `ol:{node:${nodeId}}:sweep` }) as const;
 
+/** Releases and rollouts (contract 12) share one hash tag: a step of one door changes its rollout's counts with it. */
+export const firmwareKeys = {
+  /** Public keys releases may be signed by: kid -> JSON. */
+  trust: 'ol:{firmware}:trust',
+  /** Releases: sha256 of the image -> JSON. */
+  releases: 'ol:{firmware}:releases',
+  /** Bytes of an image. */
+  image: (sha256: string) => `ol:{firmware}:image:${sha256}`,
+  /** An image on its way in. */
+  upload: (uploadId: string) => `ol:{firmware}:upload:${uploadId}`,
+  /** Doors on which a release failed: door id -> JSON. */
+  failed: (sha256: string) => `ol:{firmware}:failed:${sha256}`,
+  /** All rollouts, scored by their start. */
+  rollouts: 'ol:{firmware}:rollouts',
+  /** Rollouts that want a driver. */
+  live: 'ol:{firmware}:live',
+  /** Updates in flight: door id -> rollout id. */
+  inFlight: 'ol:{firmware}:in-flight',
+  rollout: (rolloutId: string) => `ol:{firmware}:rollout:${rolloutId}`,
+  rolloutDoors: (rolloutId: string) => `ol:{firmware}:rollout-doors:${rolloutId}`,
+  audit: 'ol:{firmware}:audit',
+} as const;
+
 export const fleetKeys = {
   /** Index of all door ids; a door's record is the truth. */
   doors: 'ol:doors',

@@ -22,7 +22,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   simulator: ['protocol'],
   app: [...SERVER, 'ambient', 'config', 'log'],
   operator: ['protocol', 'store', 'ambient', 'config', 'log', ...DOMAINS],
-  cli: ['protocol', 'ambient', 'config', 'log', 'store', 'app', 'operator', 'client', 'simulator'],
+  cli: ['protocol', 'ambient', 'config', 'log', 'store', 'app', 'operator', 'firmware', 'client', 'simulator'], // firmware: signing works without a store
   main: ['cli'],
 };
 
@@ -41,7 +41,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
 
 /** Layers that also run in a browser, and the packages they may use. */
 export const BROWSER_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  protocol: ['zod'],
+  protocol: ['zod', 'semver'],
   client: ['zod', 'jose'],
 };
 

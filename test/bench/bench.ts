@@ -68,6 +68,7 @@ async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say):
   const measure = async <T>(part: Part, work: () => Promise<T>): Promise<T | undefined> => {
     if (!parts.includes(part)) return undefined;
     const started = performance.now();
+    const { mark } = crew.stage;
     say(`${part} …`);
     try {
       const value = await work();
@@ -77,6 +78,8 @@ async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say):
       // Minutes of other figures must not be lost with one part; the run still ends as failed.
       failures.push(`${part}: ${error instanceof Error ? error.message : String(error)}`);
       say(`${part} FAILED: ${failures.at(-1)}`);
+      // What it had running would disturb the parts that follow.
+      await crew.stage.release(mark);
       return undefined;
     }
   };

@@ -24,6 +24,8 @@ export interface FleetSettings {
 const RETRY_MS = 100;
 /** Contract 5.5 wants one keep-alive in ten seconds; each second a tenth of the fleet sends its own. */
 const KEEP_ALIVE_SLICES = 10;
+/** Silence a relay puts up with for certain. */
+const QUIET_MS = 15_000;
 const HELLO = JSON.stringify({ t: 'hello', boot: 'bench', epoch: 0, firmware: { version: '1.0.0', board: 'bench', securityVersion: 1 } });
 
 export class DoorFleet {
@@ -34,7 +36,8 @@ export class DoorFleet {
   readonly #keepAlive: NodeJS.Timeout;
   readonly #whenAll: (() => void)[] = [];
   #slice = 0;
-  #quiet = false;
+  /** Monotonic milliseconds since which this fleet has been silent on request. */
+  #quietSince: number | undefined;
   #stopped = false;
   /** Unix milliseconds at which the last missing door was welcomed. */
   #completeAt = 0;
@@ -43,7 +46,7 @@ export class DoorFleet {
     this.#settings = settings;
     this.#context = createSecureContext({ ca: settings.ca });
     this.#gate = new Gate(settings.connecting);
-    this.#keepAlive = setInterval(() => this.#sendKeepAlives(), 1000);
+    this.#keepAlive = setInterval(() => this.#tick(), 1000);
   }
 
   get size(): number {
@@ -62,9 +65,14 @@ export class DoorFleet {
     return this.#completeAt;
   }
 
-  /** While another fleet is measured, this one is silent; 30 s at most, or the relay closes it (contract 5.5). */
+  /**
+   * While another fleet is measured, this one is silent. All its doors are heard once before, since most of them were not
+   * in the seconds of their own turn, and again should the others take long: after 30 s the relay would close them (contract 5.5).
+   */
   setQuiet(quiet: boolean): void {
-    this.#quiet = quiet;
+    if (quiet === (this.#quietSince !== undefined)) return;
+    this.#quietSince = quiet ? performance.now() : undefined;
+    if (quiet) this.#sendKeepAlives(() => true);
   }
 
   stop(): void {
@@ -124,12 +132,18 @@ export class DoorFleet {
     else if (frame.t === 'welcome') welcomed();
   }
 
-  #sendKeepAlives(): void {
+  #tick(): void {
     this.#slice = (this.#slice + 1) % KEEP_ALIVE_SLICES;
-    if (this.#quiet) return;
+    if (this.#quietSince === undefined) return this.#sendKeepAlives((index) => index % KEEP_ALIVE_SLICES === this.#slice);
+    if (performance.now() - this.#quietSince < QUIET_MS) return;
+    this.#quietSince = performance.now();
+    this.#sendKeepAlives(() => true);
+  }
+
+  #sendKeepAlives(whose: (index: number) => boolean): void {
     let index = 0;
     for (const socket of this.#live.values()) {
-      if (index % KEEP_ALIVE_SLICES === this.#slice && socket.readyState === socket.OPEN) socket.send('{"t":"keepalive"}');
+      if (whose(index) && socket.readyState === socket.OPEN) socket.send('{"t":"keepalive"}');
       index += 1;
     }
   }

@@ -124,7 +124,7 @@ async function playRound(lane: RunningLane, sizes: Sizes): Promise<LaneRound> {
   await load.call('prepare', { lane: id, count: commandsFor(lane.perSecond, sizes, sizes.inFlight) });
   const saturated = await takeTurn(lane.parts, id, { senders: sizes.inFlight, warmUpMs: sizes.warmUpMs, measureMs: sizes.measureMs });
   refuseFailures(id, saturated);
-  lane.perSecond = Math.max(saturated.perSecond, lane.perSecond * 0.9);
+  lane.perSecond = Math.max(saturated.perSecond, lane.perSecond);
   const { moderatePerSecond: perSecond, moderateMs: measureMs } = sizes;
   await load.call('prepare', { lane: id, count: commandsFor(perSecond, { warmUpMs: 0, measureMs }, sizes.inFlight) });
   const moderate = await load.call('openLoop', { lane: id, load: { perSecond, measureMs } });

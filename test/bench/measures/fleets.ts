@@ -60,5 +60,5 @@ async function playTurn(fleets: readonly RunningFleet[], fleet: RunningFleet, si
   if (turn.failed > turn.completed / 200) throw new Error(`${fleet.name}: ${turn.failed} commands failed (${turn.problems.join(', ')})`);
   fleet.rates.push(turn.perSecond);
   fleet.relayCpu.push(turn.cpu.relay);
-  fleet.perSecond = Math.max(turn.perSecond, fleet.perSecond * 0.9);
+  fleet.perSecond = Math.max(turn.perSecond, fleet.perSecond);
 }
