@@ -28,16 +28,29 @@ FileStore::~FileStore() {
   if (directory_ >= 0) ::close(directory_);
 }
 
-FileStore::OpenResult FileStore::open(const std::string& directory) {
+bool FileStore::make(const std::string& directory) {
   for (std::size_t slash = directory.find('/', 1); slash != std::string::npos; slash = directory.find('/', slash + 1)) {
     ::mkdir(directory.substr(0, slash).c_str(), 0755);
   }
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return OpenResult::failed;
+  return ::mkdir(directory.c_str(), 0700) == 0 || errno == EEXIST;
+}
+
+FileStore::OpenResult FileStore::openUnlocked(const std::string& directory) {
+  if (!make(directory)) return OpenResult::failed;
   directory_ = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory_ < 0) return OpenResult::failed;
+  return directory_ < 0 ? OpenResult::failed : OpenResult::ok;
+}
+
+FileStore::OpenResult FileStore::open(const std::string& directory, unsigned patienceMs) {
+  if (openUnlocked(directory) != OpenResult::ok) return OpenResult::failed;
   lock_ = ::openat(directory_, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0) return OpenResult::failed;
-  return ::flock(lock_, LOCK_EX | LOCK_NB) == 0 ? OpenResult::ok : OpenResult::in_use;
+  constexpr unsigned stepMs = 10;
+  for (unsigned waitedMs = 0;; waitedMs += stepMs) {
+    if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return OpenResult::ok;
+    if (waitedMs >= patienceMs) return OpenResult::in_use;
+    ::usleep(stepMs * 1000);
+  }
 }
 
 esplock::StoreResult FileStore::read(const char* key, std::uint8_t* out, std::size_t capacity, std::size_t& length) {

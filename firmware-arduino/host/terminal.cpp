@@ -100,6 +100,26 @@ void Terminal::onCommand(const char* act, esplock::ReceiptCode code) {
   line(object("command", [&](Writer& json) { json.member("act", act).member("code", textOf(code)); }));
 }
 
+void Terminal::onUpdate(const char* phase, const char* version, const char* code) {
+  const bool hasCode = *code != '\0';
+  if (!json_) return line("update   " + printable(version) + " " + phase + (hasCode ? std::string(": ") + code : ""));
+  line(object("update", [&](Writer& json) {
+    json.member("phase", phase).member("version", printable(version));
+    if (hasCode) json.member("code", code);
+  }));
+}
+
+void Terminal::progress(unsigned percent) {
+  const unsigned step = json_ ? 1 : 10;   // for a reader ten lines are enough
+  if (percent / step == shownPercent_ / step) return;
+  shownPercent_ = percent;
+  if (percent == 0) return;
+  if (!json_) return line("update   " + std::to_string(percent / step * step) + " %");
+  line(object("update", [&](Writer& json) {
+    json.member("phase", "progress").member("percent", static_cast<std::int64_t>(percent));
+  }));
+}
+
 void Terminal::write(bool active) {
   if (!json_) return line(std::string("relay    ") + (active ? "active" : "inactive"));
   line(object("relay", [&](Writer& json) { json.name("active").boolean(active); }));
@@ -118,10 +138,22 @@ void Terminal::print(std::string_view text) {
   line(object("console", [&](Writer& json) { json.member("text", printable(text)); }));
 }
 
-void Terminal::start(std::string_view doorId, std::string_view server) {
-  if (!json_) return line("door     " + printable(doorId) + " at " + printable(server));
+void Terminal::start(std::string_view doorId, std::string_view server, std::string_view version) {
+  if (!json_) return line("door     " + printable(doorId) + " at " + printable(server) + ", firmware " + printable(version));
   line(object("door", [&](Writer& json) {
-    json.member("doorId", doorId).member("server", server).member("pid", static_cast<std::int64_t>(::getpid()));
+    json.member("doorId", doorId).member("server", server).member("version", printable(version));
+    json.member("pid", static_cast<std::int64_t>(::getpid()));
+  }));
+}
+
+void Terminal::image(const char* slot, bool onTrial, std::string_view why) {
+  if (!json_) {
+    return line(std::string("image    ") + slot + (onTrial ? ", on trial" : "") +
+                (why.empty() ? "" : ", the one before was taken back: " + std::string(why)));
+  }
+  line(object("image", [&](Writer& json) {
+    json.member("slot", slot).name("trial").boolean(onTrial);
+    if (!why.empty()) json.member("why", why);
   }));
 }
 

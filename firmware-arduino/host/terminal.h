@@ -26,15 +26,22 @@ class Terminal final : public esplock::DoorObserver,
   void onLight(esplock::LightPattern pattern) override;
   void onSessionTrouble(esplock::SessionTrouble trouble) override;
   void onCommand(const char* act, esplock::ReceiptCode code) override;
+  void onUpdate(const char* phase, const char* version, const char* code) override;
 
   void write(bool active) override;                    ///< relay pin
   void show(esplock::Colour) override {}               ///< patterns are shown by onLight
   void write(esplock::LogLevel level, const char* cause, std::int64_t detail) override;
   void print(std::string_view text) override;
 
-  void start(std::string_view doorId, std::string_view server);
+  void start(std::string_view doorId, std::string_view server, std::string_view version);
   void key(std::string_view kid);
   void stopped(const char* why);
+
+  /// How far a download has come, in percent; a line only where it has moved on.
+  void progress(unsigned percent);
+
+  /// The supervisor starts what is in a slot; `why` it went back to it, or "".
+  void image(const char* slot, bool onTrial, std::string_view why);
 
   /// The last trouble, for the program's decision to give up; cleared by taking it.
   bool takeTrouble(esplock::SessionTrouble& out, std::string& code);
@@ -49,6 +56,7 @@ class Terminal final : public esplock::DoorObserver,
   bool json_;
   bool verbose_;
   bool everLive_ = false;
+  unsigned shownPercent_ = 0;
   bool hasTrouble_ = false;
   esplock::SessionTrouble trouble_;
   std::string troubleCode_;

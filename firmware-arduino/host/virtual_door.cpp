@@ -1,53 +1,28 @@
 #include "virtual_door.h"
 
 #include <poll.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <csignal>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-#include <utility>
+
+#include "image_descriptor.h"
 
 namespace host {
 namespace {
 
-using esplock::Status;
 using esplock::StoreResult;
 using esplock::TransportError;
 
 volatile std::sig_atomic_t stopRequested = 0;
 
 constexpr char enrolledName[] = "host.enrolled";
-constexpr char argumentsName[] = "host.args";
 constexpr unsigned unreachableLimit = 4;   ///< tries before a server never reached is called wrong
-
-bool readFile(const std::string& path, std::string& out) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return false;
-  std::ostringstream text;
-  text << file.rdbuf();
-  out = text.str();
-  return true;
-}
-
-/// One line from stdin, byte by byte, so that nothing of the console's input is swallowed.
-bool readLine(std::string& out) {
-  char c = 0;
-  out.clear();
-  while (::read(STDIN_FILENO, &c, 1) == 1) {
-    if (c == '\n') return true;
-    out += c;
-    if (out.size() > 1024) return false;
-  }
-  return !out.empty();
-}
 
 esplock::DoorOptions optionsOf(const Arguments& arguments) {
   esplock::DoorOptions options;
   options.rsaKeyBits = arguments.keyBits;
   options.probationMs = arguments.probationMs;
+  options.updateTrialMs = arguments.updateTrialMs;
   options.heldOpenAfterMs = arguments.heldOpenMs;
   return options;
 }
@@ -56,116 +31,18 @@ esplock::DoorOptions optionsOf(const Arguments& arguments) {
 
 void VirtualDoor::requestStop() { stopRequested = 1; }
 
-VirtualDoor::VirtualDoor(const Arguments& arguments, FileStore& store, Terminal& terminal)
+VirtualDoor::VirtualDoor(const Arguments& arguments, FileStore& store, FileStore& slots, SlotId running,
+                         Terminal& terminal)
     : arguments_(arguments),
       store_(store),
       terminal_(terminal),
       system_(store, random_),
-      door_({clock_, random_, store_, transport_, terminal_, terminal_, terminal_, system_, &contact_, &tamper_, nullptr,
-             &terminal_},
-            {ESPLOCK_VERSION, "host", 1}, optionsOf(arguments)),
+      updateSlot_(slots, running, arguments.slotBytes),
+      door_({clock_, random_, store_, transport_, terminal_, terminal_, terminal_, system_, &contact_, &tamper_,
+             &updateSlot_, &terminal_},
+            {imageVersion(), imageBoard(), imageSecurityVersion()}, optionsOf(arguments)),
       console_(door_, terminal_) {
   tamper_.set(true, false);
-}
-
-bool VirtualDoor::stage(const char* name, const std::string& value, int& exitCode) {
-  const Status status = door_.stageSetting(name, value);
-  if (status == Status::ok) return true;
-  exitCode = exitUsage;
-  Terminal::error(std::string(name) + ": " + textOf(status));
-  return false;
-}
-
-bool VirtualDoor::prepare(int& exitCode) {
-  const Status status = door_.start();
-  if (status != Status::ok && status != Status::not_configured) {
-    exitCode = exitFailed;
-    Terminal::error(std::string("state directory: ") + textOf(status));
-    return false;
-  }
-  if (!applyArguments(exitCode) || !askPassword(exitCode)) return false;
-  const Status committed = door_.commitSettings();
-  if (committed != Status::ok && committed != Status::not_found) {
-    exitCode = exitFailed;
-    Terminal::error(std::string("settings: ") + textOf(committed));
-    return false;
-  }
-  // Only now: had it been noted before, a kill in between would leave the arguments taken for applied.
-  if (!store_.write(argumentsName, given_[0], sizeof given_)) {
-    exitCode = exitFailed;
-    Terminal::error("cannot write to the state directory");
-    return false;
-  }
-  char server[300] = "";
-  door_.showSetting("serverAddress", server, sizeof server);
-  terminal_.start(door_.doorId(), server);
-  return true;
-}
-
-/// An argument counts when it is new: given again unchanged it must not undo a later `configure`, nor end a probation,
-/// and one left out says nothing.
-bool VirtualDoor::applyArguments(int& exitCode) {
-  std::string ca;
-  if (!arguments_.caFile.empty() && !readFile(arguments_.caFile, ca)) {
-    exitCode = exitUsage;
-    Terminal::error("cannot read the CA file " + arguments_.caFile);
-    return false;
-  }
-  std::size_t length = 0;
-  const StoreResult noted = store_.read(argumentsName, given_[0], sizeof given_, length);
-  // After a factory reset the note is still there, and speaks of nothing.
-  const bool isFirst = noted != StoreResult::ok || length != sizeof given_ || door_.doorId().empty();
-  if (isFirst && (arguments_.doorId.empty() || arguments_.server.empty() || ca.empty())) {
-    exitCode = exitUsage;
-    Terminal::error("a new state directory needs --door-id, --server and --ca");
-    return false;
-  }
-  const std::pair<const char*, const std::string*> values[givenCount] = {{"doorId", &arguments_.doorId},
-                                                                        {"serverAddress", &arguments_.server},
-                                                                        {"caCertificate", &ca},
-                                                                        {"enrolmentToken", &arguments_.enrolmentToken}};
-  for (std::size_t i = 0; i < givenCount; ++i) {
-    const std::string& value = *values[i].second;
-    std::uint8_t hash[esplock::crypto::hashBytes];
-    if (value.empty()) continue;
-    if (esplock::crypto::sha256(value.data(), value.size(), hash) != Status::ok) return false;
-    if (!isFirst && std::memcmp(hash, given_[i], sizeof hash) == 0) continue;
-    if (!stage(values[i].first, value, exitCode)) return false;
-    std::memcpy(given_[i], hash, sizeof hash);
-  }
-  return true;
-}
-
-bool VirtualDoor::askPassword(int& exitCode) {
-  char stored[16] = "";
-  if (door_.showSetting("doorPassword", stored, sizeof stored) != Status::ok) stored[0] = '\0';
-  if (std::string(stored) == "(set)") return true;
-  const bool terminal = ::isatty(STDIN_FILENO) == 1;
-  if (!terminal && !arguments_.passwordStdin) {
-    exitCode = exitUsage;
-    Terminal::error("no door password yet: give it on stdin with --password-stdin");
-    return false;
-  }
-  termios before{};
-  if (terminal) {
-    const char prompt[] = "Door password (8 to 128 characters): ";
-    const ssize_t written = ::write(STDERR_FILENO, prompt, sizeof prompt - 1);
-    (void)written;
-    ::tcgetattr(STDIN_FILENO, &before);
-    termios silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-  }
-  std::string password;
-  const bool got = readLine(password);
-  if (terminal) ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-  if (!password.empty() && password.back() == '\r') password.pop_back();
-  const bool good = got && stage("doorPassword", password, exitCode);
-  if (!got) {
-    exitCode = exitUsage;
-    Terminal::error("no door password on stdin");
-  }
-  return good;
 }
 
 VirtualDoor::End VirtualDoor::run(int& exitCode) {
@@ -179,6 +56,8 @@ VirtualDoor::End VirtualDoor::run(int& exitCode) {
       shownKid_ = door_.kid();
       if (!shownKid_.empty()) terminal_.key(shownKid_);
     }
+    const esplock::UpdateStatus update = door_.update();
+    terminal_.progress(update.state == esplock::UpdateState::downloading ? update.percent : 0);
     if (system_.restartWanted()) return End::restart;
     if (!stopping && giveUp(exitCode)) return End::failed;
     if (stopRequested != 0 && !stopping) {

@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "esplock/door.h"
 #include "file_store.h"
+#include "file_update_slot.h"
 #include "lws_transport.h"
 #include "platform.h"
 #include "terminal.h"
@@ -17,7 +18,8 @@ class VirtualDoor {
  public:
   enum class End { stopped, restart, failed };
 
-  VirtualDoor(const Arguments& arguments, FileStore& store, Terminal& terminal);
+  /// `slots`: where the images are; `running`: which of them this process is.
+  VirtualDoor(const Arguments& arguments, FileStore& store, FileStore& slots, SlotId running, Terminal& terminal);
   ~VirtualDoor() { system_.finishWork(); }   // a key under way is written into the door: it must outlive the work
 
   /// Fills missing settings from the arguments; false with an exit code and a line on stderr.
@@ -27,7 +29,9 @@ class VirtualDoor {
   static void requestStop();
 
  private:
+  bool readArgumentFiles(std::string& ca, std::string& releaseKeys, int& exitCode);
   bool applyArguments(int& exitCode);
+  bool stageReleaseKeys(const std::string& pems, int& exitCode);
   bool stage(const char* name, const std::string& value, int& exitCode);
   bool askPassword(int& exitCode);
   bool giveUp(int& exitCode);
@@ -43,10 +47,11 @@ class VirtualDoor {
   HostInputPin contact_;
   HostInputPin tamper_;
   LwsTransport transport_;
+  FileUpdateSlot updateSlot_;
   esplock::Door door_;
   esplock::Console console_;
   std::string shownKid_;
-  static constexpr std::size_t givenCount = 4;
+  static constexpr std::size_t givenCount = 5;
   std::uint8_t given_[givenCount][esplock::crypto::hashBytes] = {};   ///< what was last given, one hash an argument
   std::string input_;
   bool inputOpen_ = true;

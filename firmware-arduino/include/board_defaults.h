@@ -10,6 +10,10 @@ namespace board {
 constexpr const char* firmwareVersion = "0.1.0";
 constexpr std::uint32_t securityVersion = 1;
 
+// Public keys (PEM) that releases may be signed by, up to four; `openlock firmware keygen` makes the pair. In force while
+// the owner has set none (`set releaseKeys`). With none at all the door takes no update.
+constexpr const char* releaseKeys[4] = {nullptr, nullptr, nullptr, nullptr};
+
 constexpr std::uint32_t serialBaud = 115200;
 constexpr const char* sntpServer = "pool.ntp.org";
 constexpr std::uint16_t lightPixels = 1;

@@ -17,6 +17,7 @@ interface VirtualDoorOptions extends JsonOption {
   readonly stateDir?: string;
   readonly server?: string;
   readonly ca?: string;
+  readonly releaseKey?: readonly string[];
   readonly verbose?: true;
 }
 
@@ -32,12 +33,14 @@ export function registerVirtualDoor(program: Command, io: Io): void {
     .option('--state-dir <dir>', 'its settings, key and replay mark (default: <data dir>/virtual-doors/<doorId>)')
     .option('--server <origin>', 'the relay (default, for a new state directory: the one of this data dir)')
     .option('--ca <file>', 'PEM of the authority to trust (default, for a new state directory: the local one)')
+    .option('--release-key <file>', 'PEM of a public key whose firmware it takes; up to four times', appended)
     .option('--verbose', 'its log as well')
     .addHelpText(
       'after',
       `
 The door password is asked for, or read as the first line of standard input, when the state directory holds none.
 Further lines of standard input are the door's console: help, contact open|closed|none, tamper on|off, network down|up, quit.
+Firmware signed by a release key is taken over the air and replaces the program: the images lie in <state dir>/slots.
 Every change is a line of text; with --json a line of JSON. Ctrl-C and SIGTERM close its connection in order.`,
     )
     .action(async (id: string, options: VirtualDoorOptions) => {
@@ -59,11 +62,14 @@ function programArguments(config: Config, id: string, options: VirtualDoorOption
     ...(server === undefined ? [] : ['--server', server]),
     ...(ca === undefined ? [] : ['--ca', ca]),
     ...(options.enrol === undefined ? [] : ['--enrol', options.enrol]),
+    ...(options.releaseKey ?? []).flatMap((path) => ['--release-key', path]),
     ...(options.json === true ? ['--json'] : []),
     ...(options.verbose === true ? ['--verbose'] : []),
     ...(interactive ? [] : ['--password-stdin']),
   ];
 }
+
+const appended = (path: string, before: readonly string[] | undefined): readonly string[] => [...(before ?? []), path];
 
 /** File of what vouches for this relay's certificate: see `ownAuthority`. */
 function authorityFile(config: Config): string {

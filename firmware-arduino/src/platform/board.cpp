@@ -22,7 +22,7 @@ Board::Board(esplock::OutputPin& relay)
       wifi_(clock_),
       transport_(wifi_, network_, clock_),
       door_({clock_, random_, store_, transport_, relay, light_, out_, system_, &contact_, &tamper_, &updateSlot_, this},
-            {firmwareVersion, pins.board, securityVersion}),
+            {firmwareVersion, pins.board, securityVersion, {releaseKeys[0], releaseKeys[1], releaseKeys[2], releaseKeys[3]}}),
       console_(door_, out_) {}
 
 void Board::begin() {

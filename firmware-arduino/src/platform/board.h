@@ -8,8 +8,8 @@
 #include "platform/esp_clock.h"
 #include "platform/esp_random.h"
 #include "platform/esp_system_port.h"
+#include "platform/esp_update_slot.h"
 #include "platform/preferences_store.h"
-#include "platform/refusing_update_slot.h"
 #include "platform/serial_console.h"
 #include "platform/watchdog.h"
 
@@ -48,7 +48,7 @@ class Board final : private esplock::DoorObserver {
   GpioInput tamper_;
   GpioInput button_;
   HoldButton resetButton_;
-  RefusingUpdateSlot updateSlot_;
+  EspUpdateSlot updateSlot_;
   WifiStation wifi_;
   NetworkTask network_;
   BoardTransport transport_;

@@ -320,6 +320,9 @@ void WebSocketsClient::step() {
     case stub::SocketStep::Kind::text:
       _client.cWsHeaderDecode.opCode = WSop_text;
       return runCbEvent(WStype_TEXT, bytes.data(), bytes.size());
+    case stub::SocketStep::Kind::binary:
+      _client.cWsHeaderDecode.opCode = WSop_binary;
+      return runCbEvent(WStype_BIN, bytes.data(), bytes.size());
     case stub::SocketStep::Kind::fragment:
       return runCbEvent(WStype_FRAGMENT_TEXT_START, bytes.data(), bytes.size());
     case stub::SocketStep::Kind::close:

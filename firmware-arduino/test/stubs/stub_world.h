@@ -32,7 +32,7 @@ struct Task {
 
 /// One thing the relay does on the socket once the connection stands.
 struct SocketStep {
-  enum class Kind { upgrade, text, fragment, close, cut } kind;
+  enum class Kind { upgrade, text, binary, fragment, close, cut } kind;
   int httpStatus = 0;
   std::string text;   ///< upgrade: the subprotocol selected; text: the frame
 };

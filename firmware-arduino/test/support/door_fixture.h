@@ -23,11 +23,15 @@ struct Watcher final : DoorObserver {
   std::vector<LightPattern> lights;
   std::vector<SessionState> sessions;
   std::vector<SessionTrouble> troubles;
+  std::vector<std::string> updates;
   void onLight(LightPattern pattern) override { lights.push_back(pattern); }
   void onSession(SessionState state) override { sessions.push_back(state); }
   void onSessionTrouble(SessionTrouble trouble) override {
     trouble.code = {};
     troubles.push_back(trouble);
+  }
+  void onUpdate(const char* phase, const char* version, const char* code) override {
+    updates.push_back(std::string(phase) + " " + version + (code[0] == '\0' ? "" : std::string(" ") + code));
   }
 };
 
@@ -45,6 +49,8 @@ struct DoorFixture {
   fakes::FakeInput tamper;
   Watcher watcher;
   DoorOptions options;
+  FirmwareInfo firmware{"1.2.3", "test", 4};
+  UpdateSlot* updateSlot = nullptr;
   std::unique_ptr<Door> door;
   std::int64_t epoch = 0;
   int commandCount = 0;
@@ -80,8 +86,8 @@ struct DoorFixture {
 
   Status boot() {
     door = std::make_unique<Door>(
-        DoorPorts{clock, random, store, transport, relay, light, log, system, &contact, &tamper, nullptr, &watcher},
-        FirmwareInfo{"1.2.3", "test", 4}, options);
+        DoorPorts{clock, random, store, transport, relay, light, log, system, &contact, &tamper, updateSlot, &watcher},
+        firmware, options);
     return door->start();
   }
   void run(std::uint64_t ms, std::uint64_t step = 20) {

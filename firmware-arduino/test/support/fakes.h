@@ -45,15 +45,30 @@ struct FakeRandom final : Random {
   }
 };
 
+/// One supply for everything that is kept: it fails before the step number `left`, and from there on nothing is kept.
+struct Power {
+  int left = -1;   ///< -1: never
+  int steps = 0;
+  bool cut = false;
+  bool step() {
+    if (left == 0) cut = true;
+    if (cut) return false;
+    if (left > 0) --left;
+    ++steps;
+    return true;
+  }
+};
+
 struct FakeStore final : KeyValueStore {
   std::map<std::string, std::vector<std::uint8_t>> values;
+  Power* power = nullptr;   ///< null: a store with a supply of its own
   bool writesFail = false;
   bool readsFail = false;
   int writesLeft = -1;   ///< power is lost after so many changes; -1: never
   int changes = 0;
 
   bool powered() {
-    if (writesFail) return false;
+    if (writesFail || (power != nullptr && !power->step())) return false;
     if (writesLeft == 0) return false;
     if (writesLeft > 0) --writesLeft;
     ++changes;
@@ -224,6 +239,9 @@ struct FakeEvents final : EventSink {
     std::string text = textOf(kind);
     if (name != nullptr) text += std::string(" ") + name + "=" + value;
     kinds.push_back(text);
+  }
+  void emitUpdate(const char* phase, const char*, const char* code) override {
+    kinds.push_back(std::string("update ") + phase + (code[0] == '\0' ? "" : std::string(" ") + code));
   }
 };
 

@@ -362,11 +362,3 @@ TEST_CASE("a rotation the relay does not take is given up and the old key stays"
   CHECK_FALSE(json::parse(f.transport.posts.back().body).contains("rotation"));
   CHECK(f.code(f.spec("status")) == "ok");
 }
-
-TEST_CASE("an update offer is refused in its own words until updates are built in") {
-  DoorFixture f;
-  REQUIRE(f.startLive());
-  f.transport.push(SocketEventKind::text, R"({"t":"update","id":"u1","phase":"offer","manifest":"a.b.c"})");
-  f.run(20);
-  CHECK(f.frames("update").back().dump() == R"({"code":"busy","id":"u1","phase":"refuse","t":"update"})");
-}

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { makeReleaseKey } from '../../support/releases.js';
 import { startCommand, type CommandProcess } from './support/command-process.js';
 import { needVirtualDoor, PASSWORD } from './support/host-door.js';
 
@@ -59,6 +60,19 @@ describe('openlock virtual-door', function () {
     const lines = stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.find(({ t }) => t === 'door')).to.include({ doorId: 'front-door' });
     expect(lines.at(-1)).to.deep.equal({ t: 'stopped', why: 'asked to' });
+  });
+
+  it('takes release keys, up to four', async () => {
+    const files = [1, 2, 3, 4, 5].map((number) => {
+      const path = join(dataDir, `release-${number}.pem`);
+      writeFileSync(path, makeReleaseKey().pem);
+      return path;
+    });
+    const keys = (count: number): readonly string[] => files.slice(0, count).flatMap((path) => ['--release-key', path]);
+    const four = await start(['virtual-door', 'front-door', ...keys(4)], 'show\nquit\n').done;
+    expect(four.code, four.stderr).to.equal(0);
+    expect(four.stdout).to.contain('releaseKeys = (set)');
+    expect((await start(['virtual-door', 'front-door', ...keys(5)]).done).code).to.equal(2);
   });
 
   it('passes a signal on as an orderly end, and its child does not outlive it', async () => {

@@ -89,6 +89,8 @@ describe('a virtual door that is given something wrong', function () {
     { title: 'port', code: 3, says: /cannot be reached/, options: () => ({ server: 'https://localhost:1' }) },
     { title: 'kind of address', code: 2, says: /serverAddress/, options: () => ({ server: 'http://localhost:8443' }) },
     { title: 'door id', code: 2, says: /doorId/, options: () => ({ doorId: '-x' }) },
+    { title: 'release key, no public key in it', code: 2, says: /releaseKeys/, options: (on) => ({ more: ['--release-key', on.newState().file('no key')] }) },
+    { title: 'release key, not there', code: 2, says: /release key/, options: () => ({ more: ['--release-key', '/nonexistent.pem'] }) },
     { title: 'password, too short', code: 2, says: /doorPassword/, options: () => ({ password: 'short' }) },
   ];
   for (const { title, code, says, options } of cases) {

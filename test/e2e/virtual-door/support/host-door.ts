@@ -65,6 +65,10 @@ export async function needVirtualDoor(context: Mocha.Context): Promise<void> {
 
 let toldWhy = false;
 
+/** They die with us. */
+const children = new Set<{ kill(signal: 'SIGKILL'): boolean }>();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
 export class HostDoor {
   readonly lines: Line[] = [];
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
@@ -79,13 +83,12 @@ export class HostDoor {
     args: readonly string[],
   ) {
     this.#child = spawn(program, [...args], { stdio: ['pipe', 'pipe', 'pipe'] });
-    const dieWithUs = (): void => void this.#child.kill('SIGKILL');
-    process.once('exit', dieWithUs);
+    children.add(this.#child);
     this.#child.stdin.on('error', () => undefined);
     this.#child.stderr.on('data', (chunk: Buffer) => (this.#complaints += chunk.toString()));
     this.#read();
     this.#exited = once(this.#child, 'close').then(([code, signal]) => {
-      process.off('exit', dieWithUs);
+      children.delete(this.#child);
       this.#ended = true;
       this.#tell();
       return typeof code === 'number' ? code : signal === null ? -1 : -2;
@@ -149,14 +152,22 @@ export class HostDoor {
 
   /** The first line from `since` on with these members; rejects when it ends, or stays silent for too long. */
   line(members: Readonly<Record<string, unknown>>, since = 0, patienceMs = PATIENCE_MS): Promise<Line> {
-    const isIt = (line: Line): boolean => Object.entries(members).every(([name, value]) => line[name] === value);
+    return this.#first((line) => Object.entries(members).every(([name, value]) => line[name] === value), JSON.stringify(members), since, patienceMs);
+  }
+
+  /** The same, by a pattern for one member. */
+  lineMatching(member: string, pattern: RegExp, since = 0): Promise<Line> {
+    return this.#first((line) => pattern.test(String(line[member])), `${member} ${String(pattern)}`, since, PATIENCE_MS);
+  }
+
+  #first(isIt: (line: Line) => boolean, what: string, since: number, patienceMs: number): Promise<Line> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         this.#checks.delete(check);
         clearTimeout(timer);
         settle();
       };
-      const fail = (why: string): void => end(() => reject(new Error(`the door ${why} before it said ${JSON.stringify(members)}: ${this.#story(since)}`)));
+      const fail = (why: string): void => end(() => reject(new Error(`the door ${why} before it said ${what}: ${this.#story(since)}`)));
       const check = (): void => {
         const found = this.lines.slice(since).find(isIt);
         if (found !== undefined) end(() => resolve(found));

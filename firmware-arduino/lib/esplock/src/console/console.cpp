@@ -36,12 +36,13 @@ bool Console::line(std::string_view text) {
   const std::string_view command = word(rest);
   if (command.empty()) return true;
   if (command == "help") {
-    out_.print("show | kid | session | lock-state | log [n] | set <name> [value] | commit | clear-mark | restart | "
-               "factory-reset yes");
+    out_.print("show | kid | session | lock-state | update | log [n] | set <name> [value] | commit | clear-mark | "
+               "restart | factory-reset yes");
   } else if (command == "show") show();
   else if (command == "kid") out_.print(door_.kid().empty() ? std::string_view("(no key yet)") : door_.kid());
   else if (command == "session") out_.print(textOf(door_.sessionState()));
   else if (command == "lock-state") out_.print(textOf(door_.lock().reported));
+  else if (command == "update") showUpdate();
   else if (command == "log") showLog(word(rest));
   else if (command == "set") set(rest);
   else if (command == "commit") say(door_.commitSettings());
@@ -63,6 +64,22 @@ void Console::show() {
     if (length > 0) out_.print({text, static_cast<std::size_t>(length)});
   }
   out_.print(door_.kid().empty() ? std::string_view("kid: none yet") : door_.kid());
+}
+
+void Console::showUpdate() {
+  const UpdateStatus update = door_.update();
+  char text[200];
+  int length = std::snprintf(text, sizeof text, "update: %s", textOf(update.state));
+  if (update.version[0] != '\0') {
+    length = std::snprintf(text, sizeof text, "update: %s, version %s, %u %%", textOf(update.state), update.version,
+                           update.percent);
+  }
+  if (length > 0) out_.print({text, static_cast<std::size_t>(length)});
+  if (update.onTrial) out_.print("this image is on trial until a relay welcomes it");
+  if (update.lastCode[0] != '\0') out_.print(update.lastCode);
+  length = std::snprintf(text, sizeof text, "security version: at least %lu",
+                         static_cast<unsigned long>(update.securityFloor));
+  if (length > 0) out_.print({text, static_cast<std::size_t>(length)});
 }
 
 void Console::showLog(std::string_view count) {

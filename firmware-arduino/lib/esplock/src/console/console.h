@@ -1,6 +1,6 @@
 // Line commands of the owner at the device: the serial console of the board, stdin of the virtual door.
 //
-//   help | show | kid | session | lock-state | log [n] | set <name> [value] | commit | clear-mark | restart |
+//   help | show | kid | session | lock-state | update | log [n] | set <name> [value] | commit | clear-mark | restart |
 //   factory-reset yes
 //
 // `set` without a value takes the following lines up to one that is a single "." (PEM certificates, keys); what was
@@ -33,6 +33,7 @@ class Console {
 
  private:
   void show();
+  void showUpdate();
   void showLog(std::string_view count);
   void set(std::string_view rest);
   void collect(std::string_view text);

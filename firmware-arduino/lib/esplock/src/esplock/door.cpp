@@ -47,6 +47,7 @@ LockReading Door::lock() const { return parts_->lock.reading(); }
 std::string_view Door::kid() const { return parts_->keys.kid(); }
 std::string_view Door::doorId() const { return parts_->settings.active().doorId; }
 void Door::restart() { parts_->requestRestart(); }
+UpdateStatus Door::update() const { return parts_->updater.status(); }
 
 Status Door::stageSetting(std::string_view name, std::string_view value) {
   const SettingInfo* info = findSetting(name);
@@ -102,6 +103,7 @@ Status Door::factoryReset() {
   if (status == Status::ok) status = parts_->keys.erase();
   if (status == Status::ok) status = parts_->replay.clear();
   if (status == Status::ok && !parts_->ports.store.erase("epoch")) status = Status::store_failed;
+  parts_->updater.forget();
   parts_->requestRestart();
   return status;
 }

@@ -23,6 +23,7 @@
 #include "ports/update_slot.h"
 #include "session/session_state.h"
 #include "status.h"
+#include "update/update_state.h"
 
 namespace esplock {
 
@@ -37,6 +38,13 @@ class DoorObserver {
   /// Registration or connection failed; `httpStatus` 0 when there was no answer, `code` the problem code or "".
   virtual void onSessionTrouble(SessionTrouble trouble) { (void)trouble; }
   virtual void onCommand(const char* act, ReceiptCode code) { (void)act; (void)code; }
+
+  /// An update moves on: "downloading", "verified", "rebooting", "confirmed", "rolled_back" or "failed"; `code` "" or why.
+  virtual void onUpdate(const char* phase, const char* version, const char* code) {
+    (void)phase;
+    (void)version;
+    (void)code;
+  }
 };
 
 /// References must outlive the Door. Pointers may be null where the part is not fitted.
@@ -55,11 +63,14 @@ struct DoorPorts {
   DoorObserver* observer = nullptr;
 };
 
-/// What the running image says of itself (contract 4.4); strings must be literals.
+/// What the running image says of itself (contract 4.4); strings must be literals, or live as long as the Door.
 struct FirmwareInfo {
   const char* version = "0.0.0";
   const char* board = "unknown";
   std::uint32_t securityVersion = 0;
+
+  /// Public PEMs that releases may be signed by, as the build brings them; in force while the owner has set none.
+  const char* releaseKeys[maxReleaseKeyCount] = {};
 };
 
 /// Build-time choices; all times in milliseconds. The owner's choices are settings, changed by `configure`.
@@ -71,6 +82,10 @@ struct DoorOptions {
   std::uint32_t contactDebounceMs = 50;
   bool boltWaitsForLeaf = true;                   ///< interlock: no bolt is thrown into an open door
   std::uint32_t probationMs = 180'000;            ///< a critical change not accepted in this time is taken back
+  std::uint32_t updateTrialMs = 180'000;          ///< a new image not welcomed in this time gives way to the old one
+  std::uint32_t updateStallMs = 60'000;           ///< a download that gets no byte for so long is given up, to be resumed
+  std::uint32_t updateRelockWaitMs = 600'000;     ///< how long a verified update waits for an unlocked door to lock
+  unsigned updateWindow = 1;                      ///< blocks asked for at a time, 1 to 4: so many are sent twice after a cut
 };
 
 class Door {
@@ -117,6 +132,8 @@ class Door {
   Status factoryReset();
 
   void restart();
+
+  UpdateStatus update() const;
 
   /// The last 200 log entries, oldest first.
   std::size_t logCount() const;

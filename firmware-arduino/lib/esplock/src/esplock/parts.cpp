@@ -14,6 +14,17 @@ LockOptions lockOptions(const DoorOptions& options) {
   return {options.heldOpenAfterMs, options.contactDebounceMs, options.boltWaitsForLeaf};
 }
 
+UpdateOptions updateOptions(const FirmwareInfo& firmware, const DoorOptions& options) {
+  UpdateOptions result;
+  result.board = firmware.board;
+  for (unsigned i = 0; i < maxReleaseKeyCount; ++i) result.releaseKeys[i] = firmware.releaseKeys[i];
+  result.trialMs = options.updateTrialMs;
+  result.stallMs = options.updateStallMs;
+  result.relockWaitMs = options.updateRelockWaitMs;
+  result.window = options.updateWindow;
+  return result;
+}
+
 bool same(const LockReading& a, const LockReading& b) {
   return a.requested == b.requested && a.reported == b.reported && a.contact == b.contact;
 }
@@ -38,9 +49,8 @@ Door::Parts::Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo,
       processor({ports.random, time, replay, credentials, lock, settings, keys, light, events, *this, log},
                 options.commandsPerSecond, options.commandBurst),
       session({ports.transport, ports.store, ports.random, settings, keys, time, log, *this,
-               {firmware.version, firmware.board, firmware.securityVersion,
-                ports.updateSlot != nullptr && ports.updateSlot->runningDigest(imageDigest) ? imageDigest : nullptr}}) {
-}
+               {firmware.version, firmware.board, firmware.securityVersion, nullptr}}),
+      updater({ports.updateSlot, ports.store, settings, time, log, light, *this, updateOptions(firmware, options)}) {}
 
 Status Door::Parts::start() {
   lock.begin();   // before anything that could fail or take time
@@ -52,7 +62,11 @@ Status Door::Parts::start() {
   const Status key = keys.load();
   const Status mark = replay.load();
   time.setFloor(replay.mark());
-  const Status started = session.start();
+  // After the lock: on a board the image is read whole for it.
+  const bool digestKnown = ports.updateSlot != nullptr && ports.updateSlot->runningDigest(imageDigest);
+  const std::uint8_t* const digest = digestKnown ? imageDigest : nullptr;
+  const Status started = session.start(digest);
+  updater.start({firmware.version, firmware.securityVersion, digest});
   if (settings.onProbation()) probationEndsMs = nowMs + options.probationMs;
   Status worst = loaded;
   for (const Status status : {key, mark, crypto, started}) {
@@ -68,6 +82,7 @@ void Door::Parts::poll() {
   // The lock comes first in every turn: nothing that happens on the network may hold up a relock.
   lock.poll(nowMs);
   session.poll();
+  updater.poll();
   if (!damaged && settings.active().complete()) failSafe.poll(nowMs, session.live(), settings.active());
   watchTamper();
   watchHeap(nowMs);
@@ -83,6 +98,7 @@ void Door::Parts::poll() {
 
 void Door::Parts::onState(SessionState state) {
   if (ports.observer != nullptr) ports.observer->onSession(state);
+  if (state != SessionState::live) updater.onSocketLost();
   log.write(LogLevel::info, textOf(state));
   LightPattern pattern = LightPattern::joining_wifi;
   if (state == SessionState::joining) {
@@ -121,10 +137,14 @@ void Door::Parts::onWelcome() {
     case SettingsManager::Outcome::nothing: break;
   }
   if (status != Status::ok) log.write(LogLevel::error, "settings.not_stored", static_cast<int>(status));
+  updater.onWelcome();
   sendStatus({});
 }
 
-void Door::Parts::onKeepAliveAnswered() { light.play(LightPattern::keep_alive); }
+void Door::Parts::onKeepAliveAnswered() {
+  light.play(LightPattern::keep_alive);
+  updater.onKeepAliveAnswered();
+}
 
 void Door::Parts::onCommand(const Frame& frame) {
   CommandOutcome outcome;
@@ -146,13 +166,9 @@ void Door::Parts::onStatusAsked(const char* id) {
   sendStatus(id);
 }
 
-void Door::Parts::onUpdateOffered(const char* id) {
-  // Updates over the air are a later chapter (contract 12); until then every offer is refused in its own words.
-  json::Writer json(frameOut, sizeof frameOut);
-  json.beginObject().member("t", "update").member("id", id).member("phase", "refuse").member("code", "busy");
-  json.endObject();
-  session.send(json.view());
-}
+void Door::Parts::onUpdateOffered(const Frame& frame) { updater.onOffer(frame.id, frame.manifest); }
+
+void Door::Parts::onBytes(std::string_view frame) { updater.onBytes(frame); }
 
 // ---- what is told to the relay ----
 
@@ -227,6 +243,9 @@ void Door::Parts::watchLock() {
 
 void Door::Parts::watchProbation(std::uint64_t nowMs) {
   if (probationEndsMs == 0 || nowMs < probationEndsMs || keys.generating()) return;
+  // An image on trial goes first: restarting here would end its trial, and blame the image for the settings. If the old
+  // one returns, the settings have their time there.
+  if (updater.onTrial()) return;
   const Status status = settings.revert();
   log.write(LogLevel::warning, "settings.reverted", static_cast<int>(status));
   // A store that fails now may work later; the way back is not given up.

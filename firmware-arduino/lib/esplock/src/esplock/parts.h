@@ -11,10 +11,11 @@
 #include "log/log_ring.h"
 #include "session/outbox.h"
 #include "session/session.h"
+#include "update/updater.h"
 
 namespace esplock {
 
-struct Door::Parts final : SessionListener, StateSource, LightListener {
+struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDoor {
   Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo, const DoorOptions& doorOptions);
 
   Status start();
@@ -28,10 +29,19 @@ struct Door::Parts final : SessionListener, StateSource, LightListener {
   void onKeepAliveAnswered() override;
   void onCommand(const Frame& frame) override;
   void onStatusAsked(const char* id) override;
-  void onUpdateOffered(const char* id) override;
+  void onUpdateOffered(const Frame& frame) override;
+  void onBytes(std::string_view frame) override;
 
   // LightListener
   void onPattern(LightPattern pattern) override;
+
+  // UpdateDoor
+  bool sendUpdate(std::string_view frame) override;
+  bool updateBarred() const override;
+  bool cryptoTaken() const override;
+  bool lockAtRest() const override;
+  void restartForUpdate() override;
+  void onUpdatePhase(const char* phase, const char* version, const char* code) override;
 
   // StateSource
   void writeState(json::Writer& json) override;
@@ -50,7 +60,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener {
   FirmwareInfo firmware;
   DoorOptions options;
 
-  std::uint8_t imageDigest[32] = {};   ///< before `session`, whose construction fills it
+  std::uint8_t imageDigest[32] = {};
   LogRing log;
   TimeKeeper time;
   EventQueue events;
@@ -66,6 +76,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener {
   CredentialGuard credentials;
   CommandProcessor processor;
   Session session;
+  Updater updater;
 
   char frameOut[2048] = {};
   LockReading lastReading;

@@ -26,6 +26,10 @@ Status JwsReader::read(std::string_view jws, std::string_view alg, std::string_v
   return base64url::decode(parts[1], payload_, sizeof payload_, payloadLength_);
 }
 
+json::Value JwsReader::parsePayload() {
+  return document_.parse(payload()) == Status::ok ? document_.root() : json::Value();
+}
+
 Status JwsReader::hashInput(std::uint8_t out[crypto::hashBytes]) const {
   return crypto::sha256(signed_.data(), signed_.size(), out);
 }

@@ -15,7 +15,7 @@ namespace esplock {
 class JwsReader {
  public:
   static constexpr std::size_t maxChars = 4096;
-  static constexpr std::size_t maxPayloadBytes = 2048;
+  static constexpr std::size_t maxPayloadBytes = 3072;   ///< whatever fits into maxChars
 
   /// Form only: three canonical parts, `alg` and `typ` as expected, nothing else in the header. No signature checked.
   /// Keeps a view of `jws` for verify.
@@ -24,6 +24,9 @@ class JwsReader {
   std::string_view kid() const { return kid_; }
   /// Not to be believed before verify.
   std::string_view payload() const { return {reinterpret_cast<const char*>(payload_), payloadLength_}; }
+
+  /// The payload as JSON, in the memory the header was read in.
+  json::Value parsePayload();
 
   Status verifyEs256(crypto::Bytes publicPoint) const;
   Status verifyRs256(crypto::Bytes publicKey) const;

@@ -30,6 +30,9 @@ class EventSink {
 
   /// `name` and `value` make up `data` (flat, contract 5.2); both literals, null for none.
   virtual void emit(EventKind kind, const char* name = nullptr, const char* value = nullptr) = 0;
+
+  /// `update` with its three members. `phase` and `code` are literals, `code` may be empty; `version` is copied.
+  virtual void emitUpdate(const char* phase, const char* version, const char* code) = 0;
 };
 
 }  // namespace esplock

@@ -9,12 +9,11 @@ bool readId(json::Value root, bool required, Frame& out) {
   return id.cString(out.id, sizeof out.id) == Status::ok && out.id[0] != '\0';
 }
 
-/// An envelope has no character that JSON would escape. One that is escaped anyway is not canonical: it becomes the
-/// empty envelope, which gets the same bare 400 as any other that does not open.
-bool readJwe(json::Value value, Frame& out) {
-  if (!value.isString()) return false;
-  if (value.raw().find('\\') == std::string_view::npos) out.jwe = value.raw();
-  return true;
+/// Envelopes and manifests are compact serialisations: no character of theirs is one that JSON would escape. One that is
+/// escaped anyway is not canonical: it becomes the empty text, which is refused like any other that does not open.
+std::string_view compactText(json::Value value) {
+  const std::string_view raw = value.isString() ? value.raw() : std::string_view();
+  return raw.find('\\') == std::string_view::npos ? raw : std::string_view();
 }
 
 Status readWelcome(json::Value root, Frame& out) {
@@ -29,7 +28,9 @@ Status readWelcome(json::Value root, Frame& out) {
 
 Status readCommand(json::Value root, Frame& out) {
   out.type = FrameType::command;
-  const bool good = readId(root, true, out) && readJwe(root["jwe"], out) && root["deadline"].integer(out.deadlineMs);
+  const json::Value jwe = root["jwe"];
+  out.jwe = compactText(jwe);
+  const bool good = readId(root, true, out) && jwe.isString() && root["deadline"].integer(out.deadlineMs);
   return good ? Status::ok : Status::malformed;
 }
 
@@ -54,6 +55,7 @@ Status readFrame(std::string_view text, json::Document& document, Frame& out) {
   if (type.equals("update")) {
     out.type = FrameType::update;
     out.isOffer = root["phase"].equals("offer");
+    if (out.isOffer) out.manifest = compactText(root["manifest"]);
     return readId(root, true, out) ? Status::ok : Status::malformed;
   }
   return Status::ok;

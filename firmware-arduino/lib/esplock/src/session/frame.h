@@ -23,6 +23,7 @@ struct Frame {
   std::int64_t timeMs = 0;             ///< welcome, keepalive
   std::int64_t keepAliveSeconds = 0;   ///< welcome
   bool isOffer = false;                ///< update
+  std::string_view manifest;           ///< update, offer: a view into the frame; empty when it is none
 };
 
 /// `malformed` when it is not an object with a `t`, or a known frame lacks what it needs: a protocol error (4004).

@@ -45,13 +45,33 @@ void UnsentResults::pop() {
   --count_;
 }
 
-void EventQueue::emit(EventKind kind, const char* name, const char* value) {
+EventQueue::Entry& EventQueue::push(EventKind kind) {
   if (count_ == capacity) {
     first_ = (first_ + 1) % capacity;
     --count_;
   }
-  entries_[(first_ + count_) % capacity] = Entry{nextSeq_++, time_.monotonicMs(), kind, name, value};
+  Entry& entry = entries_[(first_ + count_) % capacity];
   ++count_;
+  entry = Entry{};
+  entry.seq = nextSeq_++;
+  entry.atMs = time_.monotonicMs();
+  entry.kind = kind;
+  return entry;
+}
+
+void EventQueue::emit(EventKind kind, const char* name, const char* value) {
+  Entry& entry = push(kind);
+  entry.name = name;
+  entry.value = value;
+}
+
+void EventQueue::emitUpdate(const char* phase, const char* version, const char* code) {
+  Entry& entry = push(EventKind::update);
+  entry.name = "phase";
+  entry.value = phase;
+  entry.code = code;
+  const std::size_t length = std::strlen(version);
+  if (length < sizeof entry.version) std::memcpy(entry.version, version, length + 1);
 }
 
 std::string_view EventQueue::front(std::uint64_t nowMs, char* out, std::size_t outCapacity) {
@@ -62,7 +82,12 @@ std::string_view EventQueue::front(std::uint64_t nowMs, char* out, std::size_t o
   json::Writer json(out, outCapacity);
   json.beginObject().member("t", "event").member("seq", entry.seq).member("kind", textOf(entry.kind));
   json.member("at", time_.nowMs() - static_cast<std::int64_t>(nowMs - entry.atMs));
-  if (entry.name != nullptr) json.name("data").beginObject().member(entry.name, entry.value).endObject();
+  if (entry.name != nullptr) {
+    json.name("data").beginObject().member(entry.name, entry.value);
+    if (entry.version[0] != '\0') json.member("version", entry.version);
+    if (entry.code != nullptr && entry.code[0] != '\0') json.member("code", entry.code);
+    json.endObject();
+  }
   json.endObject();
   return json.view();
 }

@@ -10,6 +10,7 @@
 #include "session/events.h"
 #include "session/frame.h"
 #include "session/time_keeper.h"
+#include "update/semver.h"
 
 namespace esplock {
 
@@ -53,6 +54,7 @@ class EventQueue : public EventSink {
   explicit EventQueue(TimeKeeper& time) : time_(time) {}
 
   void emit(EventKind kind, const char* name = nullptr, const char* value = nullptr) override;
+  void emitUpdate(const char* phase, const char* version, const char* code) override;
 
   /// Oldest event as a frame, or empty when there is none or the rate is used up. Follow with pop() once it is sent.
   std::string_view front(std::uint64_t nowMs, char* out, std::size_t capacity);
@@ -65,7 +67,11 @@ class EventQueue : public EventSink {
     EventKind kind = EventKind::boot;
     const char* name = nullptr;
     const char* value = nullptr;
+    const char* code = nullptr;            ///< `update` alone, like the next
+    char version[maxVersionChars + 1] = {};
   };
+  Entry& push(EventKind kind);
+
   TimeKeeper& time_;
   RateGate gate_{perSecond, perSecond};
   bool allowed_ = false;

@@ -12,7 +12,8 @@ constexpr std::uint64_t joinAgainMs = 15'000;
 
 }  // namespace
 
-Status Session::start() {
+Status Session::start(const std::uint8_t* imageDigest) {
+  parts_.identity.imageDigest = imageDigest;
   std::uint8_t boot[16];
   std::size_t length = 0;
   if (!parts_.random.fill(boot, sizeof boot)) return Status::crypto_failed;

@@ -30,7 +30,10 @@ class SessionListener {
   virtual void onKeepAliveAnswered() = 0;
   virtual void onCommand(const Frame& frame) = 0;
   virtual void onStatusAsked(const char* id) = 0;
-  virtual void onUpdateOffered(const char* id) = 0;
+  virtual void onUpdateOffered(const Frame& frame) = 0;
+
+  /// A binary frame: offset and bytes of an image (contract 12.4).
+  virtual void onBytes(std::string_view frame) = 0;
 };
 
 class Session {
@@ -55,8 +58,8 @@ class Session {
 
   explicit Session(const Parts& parts) : parts_(parts), backoff_(parts.random) {}
 
-  /// Fresh `boot` id; the persisted epoch is read.
-  Status start();
+  /// Fresh `boot` id; the persisted epoch is read. `imageDigest` goes into every proof; null: it cannot be told.
+  Status start(const std::uint8_t* imageDigest);
   void poll();
 
   /// Ends the socket in order and starts over with a new registration: settings or key have changed.

@@ -53,7 +53,9 @@ void Session::pollSocket() {
       case SocketEventKind::refused:
       case SocketEventKind::closed: onSocketLost(event); break;
       case SocketEventKind::text: onFrame(event.data); break;
-      case SocketEventKind::binary: break;   // image bytes without an update under way (contract 12.4)
+      case SocketEventKind::binary:
+        if (state_ == SessionState::live) parts_.listener.onBytes(event.data);
+        break;
     }
   }
 }
@@ -89,7 +91,7 @@ void Session::onFrame(std::string_view text) {
     case FrameType::command: return parts_.listener.onCommand(frame_);
     case FrameType::status: return parts_.listener.onStatusAsked(frame_.id);
     case FrameType::update:
-      if (frame_.isOffer) parts_.listener.onUpdateOffered(frame_.id);
+      if (frame_.isOffer) parts_.listener.onUpdateOffered(frame_);
       return;
     case FrameType::keepalive:
       unanswered_ = 0;
