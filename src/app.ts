@@ -16,6 +16,7 @@ import { Challenges } from './doors/challenge.js';
 import { DoorAccess } from './doors/door-access.js';
 import { DoorService } from './doors/door-service.js';
 import { RelayLease } from './doors/relay-lease.js';
+import { RelayUpdates } from './firmware/relay-updates.js';
 import { AddressLimiter } from './http/address-limiter.js';
 import { loadTls } from './http/certificates.js';
 import { addressOf } from './http/client-address.js';
@@ -39,10 +40,12 @@ import { AuditStore } from './store/audit-store.js';
 import { CommandStore } from './store/command-store.js';
 import { DoorStore } from './store/door-store.js';
 import { FailureLimits } from './store/failure-limits.js';
+import { FirmwareStore } from './store/firmware-store.js';
 import { NodeMail } from './store/node-mail.js';
 import { NodeStore } from './store/node-store.js';
 import { PrivateRedis } from './store/private-redis.js';
 import { RedisLink } from './store/redis-link.js';
+import { RolloutStore } from './store/rollout-store.js';
 import { SiteStore } from './store/site-store.js';
 
 /** Where a started relay can be reached. */
@@ -192,7 +195,21 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
     onError: (error) => onError(error, 'lease'),
   });
   const statusQueries = new StatusQueries({ doors: doorStore, links: registry, lease, mail, nodeId, clock, random });
-  const doorHub = new DoorHub({ registry, doors: doorStore, nodes: nodeStore, dispatcher, statusQueries, audit, metrics, clock, nodeId, onError });
+  const updates = new RelayUpdates({
+    firmware: new FirmwareStore(link),
+    rollouts: new RolloutStore(link),
+    doors: doorStore,
+    lease,
+    links: registry,
+    audit,
+    metrics,
+    clock,
+    random,
+    nodeId,
+    bytesPerSecond: config.updateRate * 1024 * 1024,
+    onError,
+  });
+  const doorHub = new DoorHub({ registry, doors: doorStore, nodes: nodeStore, dispatcher, statusQueries, updates: updates.delivery, audit, metrics, clock, nodeId, onError });
   const commands = new CommandService({
     store: commandStore,
     access,
@@ -226,7 +243,7 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
     return verdict;
   };
   const clientHub = new ClientHub({ sites, commands, access, mail, audit, metrics, clock, takeAddress, onError });
-  const relayMail = new RelayMail({ mail, doors: doorStore, dispatcher, statusQueries, waiters, lease, doorHub, clientHub, nodeId, onError });
+  const relayMail = new RelayMail({ mail, doors: doorStore, dispatcher, statusQueries, waiters, lease, doorHub, clientHub, onRolloutsChanged: () => updates.lookSoon(), nodeId, onError });
 
   let stopping = false;
   const api = new HttpApi({
@@ -268,6 +285,8 @@ async function start(config: Config, options: AppOptions & { readonly log: Logge
   onRelease(() => dispatcher.stop());
   await relayMail.start();
   onRelease(() => relayMail.stop());
+  updates.start();
+  onRelease(() => updates.stop());
   doorHub.start();
   clientHub.start();
   onRelease(async () => {

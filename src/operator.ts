@@ -10,6 +10,8 @@ import type { Clock, Random } from './ambient.js';
 import { AuditTrail } from './audit/trail.js';
 import type { Config } from './config.js';
 import { DoorAdmin } from './doors/door-admin.js';
+import { ReleaseService } from './firmware/release-service.js';
+import { RolloutService } from './firmware/rollout-service.js';
 import { AccessTokens } from './sites/access-tokens.js';
 import { FleetSecrets } from './sites/fleet-secrets.js';
 import { Mailer } from './sites/mailer.js';
@@ -18,14 +20,18 @@ import { SigningKeys } from './sites/signing-keys.js';
 import { SiteService } from './sites/site-service.js';
 import { AuditStore } from './store/audit-store.js';
 import { DoorStore } from './store/door-store.js';
+import { FirmwareStore } from './store/firmware-store.js';
 import { NodeStore } from './store/node-store.js';
 import { PrivateRedis } from './store/private-redis.js';
 import { RedisLink } from './store/redis-link.js';
+import { RolloutStore } from './store/rollout-store.js';
 import { SiteStore } from './store/site-store.js';
 
 export interface Operator {
   readonly doors: DoorAdmin;
   readonly sites: SiteService;
+  readonly releases: ReleaseService;
+  readonly rollouts: RolloutService;
   readonly nodes: NodeStore;
   readonly auditStore: AuditStore;
   /** Flushes what is unwritten, disconnects, and lets a redis-server go that was started for this. */
@@ -54,8 +60,12 @@ export async function openOperator(config: Config): Promise<Operator> {
     release.push(() => audit.flush());
     const sites = await siteService(config, link, { clock, random, audit, log });
     const findSites = async (name: string): Promise<readonly string[]> => (await sites.find(name)).map(({ siteId }) => siteId);
-    const doors = new DoorAdmin({ store: new DoorStore(link), audit, clock, random, findSites });
-    return { doors, sites, nodes: new NodeStore(link), auditStore, close };
+    const doorStore = new DoorStore(link);
+    const nodes = new NodeStore(link);
+    const doors = new DoorAdmin({ store: doorStore, audit, clock, random, findSites });
+    const releases = new ReleaseService({ store: new FirmwareStore(link), audit, clock, random });
+    const rollouts = new RolloutService({ store: new RolloutStore(link), doors: doorStore, nodes, releases, audit, clock, random });
+    return { doors, sites, releases, rollouts, nodes, auditStore, close };
   } catch (error) {
     await close();
     throw error;

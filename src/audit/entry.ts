@@ -10,6 +10,10 @@ export interface AuditEntry {
   readonly door?: string;
   readonly commandId?: string;
   readonly code?: string;
+  /** SHA-256 of a firmware image. */
+  readonly release?: string;
+  /** Id of a rollout. */
+  readonly rollout?: string;
   readonly address?: string;
   readonly requestId?: string;
   /** How many of the same within the minute, for folded entries. */
@@ -42,6 +46,18 @@ export const AUDIT_KINDS = [
   'door_removed',
   'key_banned',
   'key_unbanned',
+  'release_published',
+  'release_withdrawn',
+  'release_key_added',
+  'release_key_removed',
+  'rollout_started',
+  'rollout_stage',
+  'rollout_halted',
+  'rollout_paused',
+  'rollout_resumed',
+  'rollout_cancelled',
+  'rollout_completed',
+  'update_step',
 ] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 

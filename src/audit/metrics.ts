@@ -21,6 +21,9 @@ export class Metrics {
   readonly sourceTurns = this.#counter('openlock_door_source_turns_total', 'A door came back from the address before the last: a sign of one key in two hands', []);
   readonly epochsBehind = this.#counter('openlock_door_epoch_behind_total', 'A door knew an older epoch than the one last given: a sign of one key in two hands', []);
   readonly storeErrors = this.#counter('openlock_store_errors_total', 'Work the store refused or did not answer', ['work']);
+  readonly updateBytes = this.#counter('openlock_update_bytes_total', 'Bytes of firmware images sent to doors', []);
+  readonly updateSteps = this.#counter('openlock_update_steps_total', 'Steps of firmware updates, by the state a door came to', ['state']);
+  readonly updatesHere = this.#gauge('openlock_updates_under_way', 'Doors on this relay with an update under way');
   readonly mailFailures = this.#counter('openlock_mail_failures_total', 'Mails that could not be handed over', []);
 
   constructor() {

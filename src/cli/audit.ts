@@ -4,6 +4,7 @@ import { registerAuditExport } from './audit/export.js';
 import { readTrail, showEntry, type TrailEntry } from './audit/entries.js';
 import { addCommand, doorId, wholeNumber, type JsonOption } from './support/arguments.js';
 import type { Io } from './support/io.js';
+import { pause } from './support/pause.js';
 import { Run } from './support/run.js';
 
 interface AuditOptions extends JsonOption {
@@ -50,17 +51,5 @@ async function follow(run: Run, options: AuditOptions): Promise<void> {
       for (const entry of await readTrail(operator.auditStore, { ...options, positions })) print(entry);
       await pause(POLL_MS, stop);
     }
-  });
-}
-
-function pause(delayMs: number, stop: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      clearTimeout(timer);
-      stop.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, delayMs);
-    stop.addEventListener('abort', end);
   });
 }

@@ -7,7 +7,9 @@ import { registerCheckConfig } from './check-config.js';
 import { registerCommand } from './command.js';
 import { registerDemo } from './demo.js';
 import { registerDoor } from './door.js';
+import { registerFirmware } from './firmware.js';
 import { registerKey } from './key.js';
+import { registerRollout } from './rollout.js';
 import { registerServe } from './serve.js';
 import { registerSimulate } from './simulate.js';
 import { registerSite } from './site.js';
@@ -25,6 +27,7 @@ Bring a door in:         openlock door add front-door
 Let a website use it:    openlock site list
                          openlock door grant front-door https://booking.example --role user
 Try it:                  openlock command unlock front-door
+Update the doors:        openlock firmware sign --help      # docs/updates.md has the whole way
 See who did what:        openlock audit --follow
 
 Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
@@ -52,6 +55,8 @@ function buildProgram(io: Io): Command {
     .showHelpAfterError('(--help shows how it is used)')
     .addHelpText('after', HELP)
     .exitOverride()
+    // `firmware sign --version 1.2.3` is no question for ours.
+    .enablePositionalOptions()
     // Commander repeats what it was given: arguments may have been pasted from anywhere.
     .configureOutput({ writeOut: (text) => void io.stdout.write(visibleLines(text)), writeErr: (text) => void io.stderr.write(visibleLines(text)) });
   for (const register of [
@@ -66,6 +71,8 @@ function buildProgram(io: Io): Command {
     registerAudit,
     registerSimulate,
     registerVirtualDoor,
+    registerFirmware,
+    registerRollout,
   ]) {
     register(program, io);
   }

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 
 import type { Config } from '../config.js';
 import type { Operator } from '../operator.js';
 import { OpenLockError } from '../protocol/problem.js';
+import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { FleetDoor, FleetStatistics } from '../simulator/index.js';
+import { releaseKeyFrom } from './firmware/key-files.js';
 import { addCommand, wholeNumber, type JsonOption } from './support/arguments.js';
 import { CommandFailure } from './support/failure.js';
 import type { Io } from './support/io.js';
@@ -16,6 +18,9 @@ import { Run } from './support/run.js';
 
 /** Every simulated door has it; there is nothing behind them. */
 export const SIMULATED_PASSWORD = 'simulated-door';
+/** What a release for simulated doors must be signed for; they run {@link SIMULATED_VERSION}. */
+const SIMULATED_BOARD = 'simulator';
+const SIMULATED_VERSION = '0.1.0';
 const ENROL_AT_ONCE = 64;
 /** Making a key for each of thousands of doors would take minutes; for load a few shared ones do. */
 const SHARED_KEYS = 8;
@@ -28,6 +33,7 @@ interface SimulateOptions extends JsonOption {
   readonly rate: number;
   readonly seconds?: number;
   readonly blind?: true;
+  readonly releaseKey?: readonly string[];
   readonly keep?: true;
 }
 
@@ -38,6 +44,7 @@ export function registerSimulate(program: Command, io: Io): void {
     'OPENLOCK_ADDRESS_RATE=5000 openlock serve   # in another terminal: these doors all come from one address',
     'openlock simulate --doors 5000 --rate 2000 --seconds 60 --json',
     `echo ${SIMULATED_PASSWORD} | openlock command unlock sim-00001`,
+    `openlock simulate --doors 20 --release-key release-key.pub.pem   # then: openlock rollout start <version> --board ${SIMULATED_BOARD}`,
   ])
     .requiredOption('--doors <n>', 'how many', wholeNumber(1, 100_000))
     .option('--prefix <text>', 'their ids are <prefix>-00001 and so on', 'sim')
@@ -46,6 +53,7 @@ export function registerSimulate(program: Command, io: Io): void {
     .option('--rate <n>', 'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) from one address', wholeNumber(1, 1_000_000), 40)
     .option('--seconds <n>', 'end this long after they begin to connect', wholeNumber(1, 1_000_000))
     .option('--blind', 'answer commands without opening them: loads the relay, not this process')
+    .option('--release-key <pem>', `public key file; firmware signed by it for board ${SIMULATED_BOARD} above ${SIMULATED_VERSION} is taken (up to ${RELEASE_LIMITS.doorKeys} times)`, collect)
     .option('--keep', 'leave the doors enrolled when it ends')
     .action(async (options: SimulateOptions) => {
       const run = new Run(io, options);
@@ -68,13 +76,22 @@ export function registerSimulate(program: Command, io: Io): void {
 
 function fleetOptions(config: Config, options: SimulateOptions) {
   const ca = options.ca === undefined ? ownAuthority(config) : readFileSync(options.ca, 'utf8');
+  const releaseKeys = (options.releaseKey ?? []).map((path) => releaseKeyFrom(path).pem);
   return {
     relayUrl: options.relay ?? callableRelay(config).publicOrigin,
     password: SIMULATED_PASSWORD,
     requestsPerSecond: options.rate,
+    firmware: { version: SIMULATED_VERSION, board: SIMULATED_BOARD, securityVersion: 0 },
+    ...(releaseKeys.length > 0 && { updates: { releaseKeys } }),
     ...(ca !== undefined && { ca }),
     ...(options.blind === true && { answer: 'blind' as const }),
   };
+}
+
+/** Each `--release-key` adds one. */
+function collect(path: string, before: readonly string[] | undefined): readonly string[] {
+  if (before?.length === RELEASE_LIMITS.doorKeys) throw new InvalidArgumentError(`A door trusts up to ${RELEASE_LIMITS.doorKeys} keys.`);
+  return [...(before ?? []), path];
 }
 
 const NAME = 'simulated';
@@ -112,7 +129,7 @@ function endOf(signal: AbortSignal, seconds: number | undefined): AbortSignal {
 function progress(print: Printer): (now: FleetStatistics) => void {
   let last = '';
   return (now) => {
-    const line = `${now.connected}/${now.doors} connected, ${now.commands} commands answered, ${now.disconnects} disconnects${troubles(now)}`;
+    const line = `${now.connected}/${now.doors} connected, ${now.commands} commands answered, ${now.disconnects} disconnects${updates(now)}${troubles(now)}`;
     if (line !== last) print.note(line);
     last = line;
   };
@@ -120,7 +137,13 @@ function progress(print: Printer): (now: FleetStatistics) => void {
 
 function summary(now: FleetStatistics): string {
   const all = now.allConnectedMs === undefined ? 'never all connected' : `all connected after ${(now.allConnectedMs / 1000).toFixed(1)} s`;
-  return `${now.doors} doors, ${all}; ${now.commands} commands answered, ${now.executed} executed, ${now.duplicates} duplicates${troubles(now)}`;
+  return `${now.doors} doors, ${all}; ${now.commands} commands answered, ${now.executed} executed, ${now.duplicates} duplicates${updates(now)}${troubles(now)}`;
+}
+
+function updates({ updates: seen }: FleetStatistics): string {
+  if (seen === undefined) return '';
+  const { offers, confirmed, refused, failed, rolledBack, bytes } = seen;
+  return `; updates: ${offers} offered, ${confirmed} confirmed, ${refused} refused, ${failed} failed, ${rolledBack} rolled back, ${(bytes / 2 ** 20).toFixed(1)} MiB`;
 }
 
 function troubles({ troubles: by }: FleetStatistics): string {

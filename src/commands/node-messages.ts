@@ -31,5 +31,7 @@ export const fleetMessageSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('door_changed'), door: z.string(), change: z.enum(['disabled', 'enabled', 'reset', 'removed', 'banned']) }),
   z.object({ t: z.literal('grants_changed'), door: z.string(), siteId: z.string() }),
   z.object({ t: z.literal('node_joined'), node: z.string() }),
+  /** A release or a rollout changed: relays look at the store now instead of at their next turn (contract 12.3). */
+  z.object({ t: z.literal('rollouts_changed') }),
 ]);
 export type FleetMessage = z.infer<typeof fleetMessageSchema>;

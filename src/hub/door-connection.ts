@@ -1,6 +1,7 @@
 /** One door's socket on this relay (contract 5): hello, then frames until it closes. */
 import type { Clock } from '../ambient.js';
 import type { DoorLink } from '../commands/door-links.js';
+import type { UpdateLink } from '../firmware/update-link.js';
 import type { CloseName } from '../protocol/close-codes.js';
 import { doorFrameSchema, type DoorFrame, type HelloFrame, type RelayFrame } from '../protocol/door-frames.js';
 import { LIMITS } from '../protocol/limits.js';
@@ -17,6 +18,8 @@ export interface DoorConnectionHandler {
   closed(connection: DoorConnection, code: number): void;
   /** True for the answer to a command that was written here: such frames are not counted against the budget. */
   awaits(commandId: string): boolean;
+  /** True while the door downloads: blocks it asks for are bounded by their number under way. */
+  expectsGets(connection: DoorConnection): boolean;
   onError(error: unknown, work: string): void;
 }
 
@@ -36,7 +39,7 @@ const OTHER_FRAMES = { perSecond: 10, burst: 60 } as const;
 const QUEUE_MAX = 128;
 const KEEP_ALIVE_GRACE_MS = 1000;
 
-export class DoorConnection implements DoorLink {
+export class DoorConnection implements DoorLink, UpdateLink {
   readonly options: DoorConnectionOptions;
   readonly #socket: LiveSocket;
   readonly #clock: Clock;
@@ -77,6 +80,14 @@ export class DoorConnection implements DoorLink {
   /** Nothing but the welcome goes out before the door is attached. */
   send(frame: RelayFrame): boolean {
     return this.#phase === 'live' && this.#socket.send(frame);
+  }
+
+  sendChunk(frame: Uint8Array): boolean {
+    return this.#phase === 'live' && this.#socket.sendBinary(frame);
+  }
+
+  get behind(): boolean {
+    return this.#socket.behind;
   }
 
   welcome(epoch: number): void {
@@ -144,6 +155,7 @@ export class DoorConnection implements DoorLink {
   #affordable(frame: DoorFrame): boolean {
     if (frame.t === 'event') return this.#events.take();
     if (frame.t === 'result' && this.#handler.awaits(frame.id)) return true;
+    if (frame.t === 'update' && frame.phase === 'get' && this.#handler.expectsGets(this)) return true;
     return this.#others.take();
   }
 

@@ -7,6 +7,8 @@ import type { AuditTrail } from '../audit/trail.js';
 import type { DoorDispatcher } from '../commands/door-dispatcher.js';
 import type { DoorLink, DoorLinks } from '../commands/door-links.js';
 import type { StatusQueries } from '../commands/status-queries.js';
+import type { UpdateDelivery } from '../firmware/update-delivery.js';
+import type { UpdateLink, UpdateLinks } from '../firmware/update-link.js';
 import type { DoorFrame, EventFrame, HelloFrame } from '../protocol/door-frames.js';
 import { isEventKind, type DoorState } from '../protocol/door-state.js';
 import type { CloseName } from '../protocol/close-codes.js';
@@ -16,10 +18,14 @@ import type { NodeStore } from '../store/node-store.js';
 import type { DoorConnection, DoorConnectionHandler } from './door-connection.js';
 
 /** Live sockets by door. A leaf of its own, because commands need it before the hub exists. */
-export class DoorRegistry implements DoorLinks {
+export class DoorRegistry implements DoorLinks, UpdateLinks {
   readonly #byDoor = new Map<string, DoorConnection>();
 
   find(doorId: string): DoorLink | undefined {
+    return this.#byDoor.get(doorId);
+  }
+
+  findLink(doorId: string): UpdateLink | undefined {
     return this.#byDoor.get(doorId);
   }
 
@@ -55,6 +61,7 @@ export interface DoorHubDependencies {
   readonly nodes: NodeStore;
   readonly dispatcher: DoorDispatcher;
   readonly statusQueries: StatusQueries;
+  readonly updates: UpdateDelivery;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -104,6 +111,10 @@ export class DoorHub implements DoorConnectionHandler {
     return this.#deps.dispatcher.awaits(commandId);
   }
 
+  expectsGets(connection: DoorConnection): boolean {
+    return this.#deps.updates.expectsGets(connection);
+  }
+
   onError(error: unknown, work: string): void {
     this.#deps.onError(error, work);
   }
@@ -133,6 +144,9 @@ export class DoorHub implements DoorConnectionHandler {
     // The socket may have closed while the store answered: its close handler ran before there was anything to withdraw.
     if (!this.#connections.has(connection)) this.#withdraw(connection, 1006);
     this.#deps.metrics.connectedDoors.set(this.#deps.registry.size);
+    // Frames wait for this: what a restarted door says of its update needs the update to be bound to this connection. A store that
+    // is away costs the door nothing else: the update is looked for again every other second.
+    await this.#deps.updates.onWelcome(connection).catch((error: unknown) => this.#deps.onError(error, 'update'));
   }
 
   async frame(connection: DoorConnection, frame: Exclude<DoorFrame, HelloFrame>): Promise<void> {
@@ -143,14 +157,16 @@ export class DoorHub implements DoorConnectionHandler {
         return this.#onState(connection.doorId, frame.id, frame.state);
       case 'event':
         return this.#onEvent(connection, frame);
+      case 'update':
+        return this.#deps.updates.onFrame(connection, frame);
       case 'keepalive':
-      case 'update': // firmware updates are a later chapter
         return;
     }
   }
 
   closed(connection: DoorConnection, code: number): void {
     this.#connections.delete(connection);
+    this.#deps.updates.onClosed(connection);
     this.#withdraw(connection, code);
   }
 

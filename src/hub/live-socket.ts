@@ -54,13 +54,27 @@ export class LiveSocket {
 
   /** Writes one frame; false when nothing was written. A socket with too much unread is ended. */
   send(frame: object): boolean {
+    return this.#write(JSON.stringify(frame));
+  }
+
+  /** As `send`, a binary frame. */
+  sendBinary(frame: Uint8Array): boolean {
+    return this.#write(frame);
+  }
+
+  /** True while more is unread than a peer that keeps up leaves. */
+  get behind(): boolean {
+    return this.#ws.bufferedAmount > LIMITS.sendBufferBytes;
+  }
+
+  #write(data: string | Uint8Array): boolean {
     if (!this.open) return false;
     if (this.#ws.bufferedAmount > LIMITS.sendBufferMaxBytes) {
       this.terminate();
       return false;
     }
     this.#gather();
-    this.#ws.send(JSON.stringify(frame));
+    this.#ws.send(data);
     if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#lookAgain();
     return true;
   }

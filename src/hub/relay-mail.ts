@@ -19,6 +19,8 @@ export interface RelayMailDependencies {
   readonly lease: RelayLease;
   readonly doorHub: DoorHub;
   readonly clientHub: ClientHub;
+  /** Releases or rollouts changed. */
+  readonly onRolloutsChanged: () => void;
   readonly nodeId: string;
   readonly onError: (error: unknown, work: string) => void;
 }
@@ -88,6 +90,8 @@ export class RelayMail {
       case 'node_joined':
         if (message.node !== this.#deps.nodeId) this.#deps.lease.beatSoon();
         return;
+      case 'rollouts_changed':
+        return this.#deps.onRolloutsChanged();
       case 'site_unblocked':
       case 'grants_changed': // grants are read at each use; nothing is remembered here
         return;

@@ -1,19 +1,12 @@
 /** A firmware release as it travels (contract 12.1): the manifest's form and bounds. Who signed it is checked elsewhere. */
-import semver from 'semver';
 import { z } from 'zod';
 
 import { decodeBase64url, isCanonicalBase64url } from './base64url.js';
 import { kidSchema } from './ids.js';
+import { RELEASE_LIMITS } from './release-limits.js';
 import { decodeUtf8, parseStrictJson, StrictJsonError } from './strict-json.js';
 
-export const RELEASE_LIMITS = {
-  imageBytes: 4 * 1024 * 1024, // 12.2
-  manifestChars: 4096, // fits an offer frame of 8 KiB
-  chunkBytes: 4096, // 12.4
-  outstandingGets: 4, // 12.4
-  doorKeys: 4, // 12.1
-  notesChars: 512,
-} as const;
+export { RELEASE_LIMITS };
 
 export const RELEASE_TYP = 'openlock-release+jws';
 
@@ -48,7 +41,12 @@ export class UpdateError extends Error {
 }
 
 export const boardSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a board is 1 to 64 letters, digits, `.`, `_` or `-`');
-export const versionSchema = z.string().max(64).refine((text) => semver.valid(text) === text, 'a version is strict semver, such as 1.2.3 or 1.3.0-rc.1');
+
+/** Semantic Versioning 2.0.0, build metadata included; numbers to 15 digits, which every program can hold. */
+const NUMBER = '(?:0|[1-9][0-9]{0,14})';
+const PRE_RELEASE = '(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)';
+const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE_RELEASE}(?:\\.${PRE_RELEASE})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);
+export const versionSchema = z.string().max(64).regex(SEMVER, 'a version is strict semver, such as 1.2.3 or 1.3.0-rc.1');
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits');
 
 const headerSchema = z.strictObject({ alg: z.literal('ES256'), typ: z.literal(RELEASE_TYP), kid: kidSchema });
@@ -74,29 +72,36 @@ export interface ManifestForm {
   readonly claims: ReleaseClaims;
 }
 
+const bad = (detail: string): UpdateError => new UpdateError('bad_signature', `Not a release manifest: ${detail}.`);
+
+/** The key that is said to have signed a manifest, before anything else of it is looked at. Throws {@link UpdateError} `bad_signature`. */
+export function readManifestKid(jws: string): string {
+  if (jws.length > RELEASE_LIMITS.manifestChars) throw bad(`longer than ${RELEASE_LIMITS.manifestChars} characters`);
+  const parts = jws.split('.');
+  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part))) throw bad('not a compact JWS in canonical base64url');
+  const head = headerSchema.safeParse(readPart(parts[0]));
+  if (!head.success) throw bad(`the header must be {"alg":"ES256","typ":"${RELEASE_TYP}","kid":…} and nothing else`);
+  return head.data.kid;
+}
+
 /**
  * Reads a manifest's form; the signature is not checked. Throws {@link UpdateError}: `too_large` for an image past 4 MiB,
  * `wrong_product`, and `bad_signature` for anything that is no manifest at all.
  */
 export function readManifest(jws: string): ManifestForm {
-  const bad = (detail: string): UpdateError => new UpdateError('bad_signature', `Not a release manifest: ${detail}.`);
-  if (jws.length > RELEASE_LIMITS.manifestChars) throw bad(`longer than ${RELEASE_LIMITS.manifestChars} characters`);
-  const parts = jws.split('.');
-  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part))) throw bad('not a compact JWS in canonical base64url');
-  const [header, payload] = parts.map(readPart);
-  const head = headerSchema.safeParse(header);
-  if (!head.success) throw bad(`the header must be {"alg":"ES256","typ":"${RELEASE_TYP}","kid":…} and nothing else`);
+  const kid = readManifestKid(jws);
+  const payload = readPart(jws.split('.')[1]);
   const claims = releaseClaimsSchema.safeParse(payload);
   if (!claims.success) {
     if (typeof payload === 'object' && payload !== null && 'product' in payload && payload.product !== 'esplock') throw new UpdateError('wrong_product', 'The manifest is for another product.');
     throw bad(z.prettifyError(claims.error).replaceAll(/\s+/g, ' '));
   }
   if (claims.data.size > RELEASE_LIMITS.imageBytes) throw new UpdateError('too_large', `The image is larger than ${RELEASE_LIMITS.imageBytes} bytes.`);
-  return { kid: head.data.kid, claims: claims.data };
+  return { kid, claims: claims.data };
 }
 
-function readPart(part: string, index: number): unknown {
-  const bytes = index < 2 ? decodeBase64url(part) : undefined;
+function readPart(part: string | undefined): unknown {
+  const bytes = part === undefined ? undefined : decodeBase64url(part);
   if (bytes === undefined) return undefined;
   try {
     return parseStrictJson(decodeUtf8(bytes), 1);
@@ -104,9 +109,4 @@ function readPart(part: string, index: number): unknown {
     if (!(error instanceof StrictJsonError)) throw error;
     return undefined;
   }
-}
-
-/** Below zero when `a` is the older version, by semver's precedence. Both must be valid. */
-export function compareVersions(a: string, b: string): number {
-  return semver.compare(a, b);
 }

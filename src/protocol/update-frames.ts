@@ -1,7 +1,7 @@
 /** The `update` frames and the binary frame of contract 12.4. */
 import { z } from 'zod';
 
-import { RELEASE_LIMITS } from './release.js';
+import { RELEASE_LIMITS } from './release-limits.js';
 
 const id = z.string().min(1).max(64);
 const offset = z.int().min(0).max(RELEASE_LIMITS.imageBytes);

@@ -1,4 +1,4 @@
-import { doorKeys, fleetKeys, siteKeys } from './keys.js';
+import { doorKeys, firmwareKeys, fleetKeys, siteKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
 const FOLDS_PER_MINUTE = 2000;
@@ -12,7 +12,7 @@ export interface StoredEntry {
   readonly text: string;
 }
 
-/** The audit streams (contract 10): one per door, one per site, one for the rest, and the folds of refusals. */
+/** The audit streams (contract 10): one per door, one per site, one for releases and rollouts, one for the rest, and the folds of refusals. */
 export class AuditStore {
   readonly #link: RedisLink;
 
@@ -45,10 +45,10 @@ export class AuditStore {
     return entries;
   }
 
-  /** Every stream that exists or may exist: fleet, then doors, then sites. */
+  /** Every stream that exists or may exist: fleet, firmware, then doors, then sites. */
   async streams(): Promise<readonly string[]> {
     const [doors, sites] = await this.#link.run((client) => Promise.all([client.smembers(fleetKeys.doors), client.smembers(fleetKeys.sites)]));
-    return [fleetKeys.audit, ...doors.sort().map((id) => doorKeys(id).audit), ...sites.sort().map((id) => siteKeys(id).audit)];
+    return [fleetKeys.audit, firmwareKeys.audit, ...doors.sort().map((id) => doorKeys(id).audit), ...sites.sort().map((id) => siteKeys(id).audit)];
   }
 
   /** Appends one entry of its own where no function carries it. */
@@ -62,9 +62,9 @@ export class AuditStore {
     return rows.map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
   }
 
-  /** The newest `count` entries of a stream, oldest first. */
-  async newest(stream: string, count: number): Promise<readonly StoredEntry[]> {
-    const rows = await this.#link.run((client) => client.xrevrange(stream, '+', '-', 'COUNT', count));
+  /** The newest `count` entries of a stream, or of what stands before stream id `before`; oldest first. */
+  async newest(stream: string, count: number, before?: string): Promise<readonly StoredEntry[]> {
+    const rows = await this.#link.run((client) => client.xrevrange(stream, before === undefined ? '+' : `(${before}`, '-', 'COUNT', count));
     return rows.reverse().map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
   }
 

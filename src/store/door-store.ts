@@ -35,6 +35,17 @@ export interface Grant {
   readonly notAfter: number | undefined;
 }
 
+/** What a rollout has to know of a door. */
+export interface DoorOverview {
+  readonly doorId: string;
+  /** JSON of the `firmware` of its last registration. */
+  readonly firmware: string | undefined;
+  /** Disabled, or its key banned. */
+  readonly shutOut: boolean;
+  /** Relay that has the socket, by the record; the relay itself may be dead. */
+  readonly node: string | undefined;
+}
+
 export type AttachResult =
   | {
       readonly outcome: 'ok';
@@ -72,6 +83,9 @@ export interface AttachFields {
   readonly address: string;
   readonly auditEntry: string;
 }
+
+/** Doors read at once: other work of the relay gets its turn in between. */
+const OVERVIEW_BATCH = 250;
 
 const number = (text: string | null | undefined): number | undefined => (text === null || text === undefined || text === '' ? undefined : Number(text));
 
@@ -113,6 +127,26 @@ export class DoorStore {
       state: state[1] ?? undefined,
       stateAt: number(state[2]),
     };
+  }
+
+  async firmware(doorId: string): Promise<string | undefined> {
+    return (await this.#link.run((client) => client.hget(doorKeys(doorId).record, 'firmware'))) ?? undefined;
+  }
+
+  /** Many doors with two small reads each, all on their way at once; doors that are gone are left out. */
+  async overviews(doorIds: readonly string[]): Promise<readonly DoorOverview[]> {
+    const all: DoorOverview[] = [];
+    for (let from = 0; from < doorIds.length; from += OVERVIEW_BATCH) {
+      const batch = doorIds.slice(from, from + OVERVIEW_BATCH);
+      const rows = await this.#link.run((client) =>
+        Promise.all(batch.map(async (doorId) => Promise.all([client.hmget(doorKeys(doorId).record, 'createdAt', 'firmware', 'disabled', 'banned'), client.hget(doorKeys(doorId).live, 'node')]))),
+      );
+      rows.forEach(([record, node], index) => {
+        const [createdAt, firmware, disabled, banned] = record;
+        if (typeof createdAt === 'string') all.push({ doorId: batch[index] ?? '', firmware: firmware ?? undefined, shutOut: typeof disabled === 'string' || typeof banned === 'string', node: node ?? undefined });
+      });
+    }
+    return all;
   }
 
   async grant(doorId: string, siteId: string): Promise<Grant | undefined> {

@@ -41,7 +41,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
 
 /** Layers that also run in a browser, and the packages they may use. */
 export const BROWSER_LAYERS: Readonly<Record<string, readonly string[]>> = {
-  protocol: ['zod', 'semver'],
+  protocol: ['zod'],
   client: ['zod', 'jose'],
 };
 

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { expect } from 'chai';
 
 import { CommandFailure, UsageError } from '../../src/cli/support/failure.js';
-import { readPassword } from '../../src/cli/support/password.js';
+import { readNewPassphrase, readPassword } from '../../src/cli/support/password.js';
 import { Recorder } from './support/cli.js';
 
 /** A keyboard: raw mode, and keys as they come. */
@@ -67,5 +67,36 @@ describe('the door password', () => {
     keyboard.emit('data', 'se\u0003');
     expect(await asked).to.be.instanceOf(CommandFailure);
     expect(keyboard.raw).to.equal(false);
+  });
+});
+
+describe('the passphrase of a new key', () => {
+  const typing = async (first: string, second: string): Promise<{ outcome: unknown; said: string }> => {
+    const keyboard = new Keyboard();
+    const stderr = new Recorder(true);
+    const asked = readNewPassphrase({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr }).catch((error: unknown) => error);
+    keyboard.emit('data', `${first}\r`);
+    await stderr.until(/again: /);
+    keyboard.emit('data', `${second}\r`);
+    const outcome = await asked;
+    expect(keyboard.raw).to.equal(false);
+    return { outcome, said: stderr.text };
+  };
+
+  it('is typed twice, and not shown', async () => {
+    const { outcome, said } = await typing('correct horse', 'correct horse');
+    expect(outcome).to.equal('correct horse');
+    expect(said).to.equal('Passphrase for the new key: \nThe same again: \n');
+  });
+
+  it('must be the same both times', async () => {
+    expect((await typing('correct horse', 'correct hose')).outcome).to.be.instanceOf(UsageError);
+  });
+
+  it('is one line where it is piped', async () => {
+    expect(await readNewPassphrase(piped('correct horse\n'))).to.equal('correct horse');
+    const refused = await failure(readNewPassphrase(piped('')));
+    expect(refused).to.be.instanceOf(UsageError);
+    expect(String(refused)).to.contain('passphrase');
   });
 });

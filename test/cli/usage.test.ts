@@ -6,6 +6,7 @@ import { cli, testIo } from './support/cli.js';
 const COMMANDS = [
   ...['serve', 'demo', 'check-config', 'simulate', 'virtual-door', 'command', 'status', 'audit', 'audit export'],
   ...['add', 'list', 'show', 'reset', 'disable', 'enable', 'remove', 'grant', 'revoke'].map((name) => `door ${name}`),
+  ...['keygen', 'sign', 'verify', 'publish', 'list', 'show', 'withdraw', 'trust add', 'trust list', 'trust remove'].map((name) => `firmware ${name}`),
   ...['key ban', 'key unban', 'site list', 'site block', 'site unblock'],
 ];
 
@@ -40,6 +41,20 @@ describe('usage of the command line', () => {
     ['command', 'lock', 'front-door', '--hold', '5'],
     ['command', 'unlock', 'front-door', '--hold', '3600001'],
     ['command', 'configure', 'front-door', '--params', '/nowhere/at-all.json'],
+    ['firmware'],
+    ['firmware', 'trust'],
+    ['firmware', 'sign'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0', '--security-version', '1'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32 dev', '--version', '1.0.0', '--security-version', '1'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '4294967296'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', 'soon'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', '0'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', '2020-01-01'],
+    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--notes', 'n'.repeat(513)],
+    ['firmware', 'publish', 'a.bin'],
+    ['firmware', 'verify', '.', '/dev/null'],
+    ['firmware', 'keygen', '--passphrase', 'secret'],
     ['simulate'],
     ['virtual-door'],
     ['virtual-door', 'a'],

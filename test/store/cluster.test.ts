@@ -1,10 +1,14 @@
+import { randomBytes } from 'node:crypto';
+
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 
 import type { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink } from '../../src/store/redis-link.js';
+import { imageOf, releaseDesk } from '../firmware/support/releases.js';
 import { counts, countOnce, failureOf, until } from '../support/counting.js';
 import { startTestCluster, type TestCluster } from '../support/redis-cluster.js';
+import { makeRelease, makeReleaseKey } from '../support/releases.js';
 
 describe('a Redis Cluster of three masters', () => {
   let cluster: TestCluster;
@@ -37,6 +41,16 @@ describe('a Redis Cluster of three masters', () => {
     expect(await Promise.all(keys.map((key) => link.run((client) => client.hget(key, 'name'))))).to.deep.equal(keys);
     const sizes = await Promise.all(admins.map((admin) => admin.dbsize()));
     for (const size of sizes) expect(size).to.be.greaterThan(3);
+  });
+
+  it('takes a firmware image in pieces, and makes it a release, under one hash tag', async () => {
+    const key = makeReleaseKey();
+    const { image, manifest, sha256 } = makeRelease({ key, version: '1.0.0', image: randomBytes(200_000) });
+    const desk = releaseDesk(link);
+    await desk.service.trust(key.pem);
+    expect((await desk.service.publish({ image: imageOf(image), manifest })).outcome).to.equal('published');
+    expect((await desk.store.readImage(sha256, 0, image.length)).equals(image)).to.equal(true);
+    expect((await desk.service.withdraw('1.0.0')).changed).to.equal(true);
   });
 
   it('loads the library on a master that lost it, without running a call twice', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
-import { channels, doorKeys, fleetKeys, nodeKeys, siteKeys } from '../../src/store/keys.js';
+import { channels, doorKeys, firmwareKeys, fleetKeys, nodeKeys, siteKeys } from '../../src/store/keys.js';
 
 const README = readFileSync(new URL('../../redis/README.md', import.meta.url), 'utf8');
 
@@ -23,11 +23,16 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   originSites: '<origin>',
   node: '<nodeId>',
   door: '<doorId>',
+  image: '<sha256>',
+  upload: '<uploadId>',
+  failed: '<sha256>',
+  rollout: '<rolloutId>',
+  rolloutDoors: '<rolloutId>',
 };
 
 /** Every name keys.ts can build, with placeholders for its parameters. */
 function patterns(): readonly string[] {
-  const groups: readonly Readonly<Record<string, unknown>>[] = [doorKeys('<doorId>'), siteKeys('<siteId>'), nodeKeys('<nodeId>'), fleetKeys, channels];
+  const groups: readonly Readonly<Record<string, unknown>>[] = [doorKeys('<doorId>'), siteKeys('<siteId>'), nodeKeys('<nodeId>'), firmwareKeys, fleetKeys, channels];
   return groups.flatMap((group) =>
     Object.entries(group).map(([name, builder]) => {
       if (typeof builder === 'string') return name === 'failures' ? `${builder}:<network>` : builder;

@@ -1,5 +1,5 @@
-import { doorKeys } from '../../store/keys.js';
-import type { AuditStore } from '../../store/audit-store.js';
+import { doorKeys, firmwareKeys } from '../../store/keys.js';
+import type { AuditStore, StoredEntry } from '../../store/audit-store.js';
 import { styled, type Printer } from '../support/printer.js';
 
 /** One entry with its place in its stream. Entries were written by this fleet, but hold text from outside. */
@@ -10,7 +10,7 @@ export interface TrailEntry {
 }
 
 export interface TrailQuery {
-  /** Only this door's stream. */
+  /** Only what concerns this door. */
   readonly door?: string;
   /** How many of the newest, over all streams, for streams without a position. */
   readonly last: number;
@@ -20,22 +20,32 @@ export interface TrailQuery {
 
 const PAGE = 500;
 
+/** A stream, and which of its entries are wanted. */
+interface Source {
+  readonly stream: string;
+  readonly isWanted: (entry: TrailEntry['entry']) => boolean;
+}
+
 /** Entries of one or all streams in order of time: the newest at first, and with `positions` what came since. */
 export async function readTrail(store: AuditStore, { door, last, positions }: TrailQuery): Promise<readonly TrailEntry[]> {
-  const streams = door === undefined ? await store.streams() : [doorKeys(door).audit];
   const isFirst = positions === undefined || positions.size === 0;
   const found: TrailEntry[] = [];
-  for (const stream of streams) {
-    const position = positions?.get(stream);
+  for (const source of await sources(store, door)) {
     // A stream that turns up while following is new from its beginning.
-    const rows = isFirst ? await newest(store, stream, last, positions) : await store.read(stream, position ?? '-', PAGE);
-    for (const { id, text } of rows) found.push({ stream, id, entry: parse(text) });
-    const final = rows.at(-1);
-    if (final !== undefined) positions?.set(stream, final.id);
+    found.push(...(isFirst ? await newest(store, source, last, positions) : await since(store, source, positions)));
   }
   if (isFirst && door === undefined && positions === undefined) found.push(...(await openFolds(store)));
   found.sort((a, b) => timeOf(a) - timeOf(b));
   return isFirst ? found.slice(Math.max(0, found.length - last)) : found;
+}
+
+/** A door's own stream, and what the stream of releases and rollouts says of the door. */
+async function sources(store: AuditStore, door: string | undefined): Promise<readonly Source[]> {
+  if (door === undefined) return (await store.streams()).map((stream) => ({ stream, isWanted: () => true }));
+  return [
+    { stream: doorKeys(door).audit, isWanted: () => true },
+    { stream: firmwareKeys.audit, isWanted: (entry) => entry['door'] === door },
+  ];
 }
 
 /** Refusals of this minute, which are still being counted. */
@@ -43,11 +53,30 @@ async function openFolds(store: AuditStore): Promise<readonly TrailEntry[]> {
   return (await store.openFolds()).map((text) => ({ stream: 'open', id: '', entry: parse(text) }));
 }
 
-async function newest(store: AuditStore, stream: string, last: number, positions: Map<string, string> | undefined) {
+async function since(store: AuditStore, { stream, isWanted }: Source, positions: Map<string, string>): Promise<readonly TrailEntry[]> {
+  const rows = await store.read(stream, positions.get(stream) ?? '-', PAGE);
+  const final = rows.at(-1);
+  if (final !== undefined) positions.set(stream, final.id);
+  return trailEntries(stream, rows).filter(({ entry }) => isWanted(entry));
+}
+
+async function newest(store: AuditStore, { stream, isWanted }: Source, last: number, positions: Map<string, string> | undefined): Promise<readonly TrailEntry[]> {
   // With `last` 0 the end of the stream must still be known, or following would start at its beginning.
-  const rows = await store.newest(stream, Math.max(last, 1));
+  let rows = await store.newest(stream, Math.max(last, 1));
   positions?.set(stream, rows.at(-1)?.id ?? '0-0');
-  return last === 0 ? [] : rows;
+  if (last === 0) return [];
+  let found: readonly TrailEntry[] = [];
+  // Where entries are passed over, there may be more of the wanted ones further back.
+  for (;;) {
+    found = [...trailEntries(stream, rows).filter(({ entry }) => isWanted(entry)), ...found];
+    const [first] = rows;
+    if (first === undefined || found.length >= last) return found;
+    rows = await store.newest(stream, PAGE, first.id);
+  }
+}
+
+function trailEntries(stream: string, rows: readonly StoredEntry[]): readonly TrailEntry[] {
+  return rows.map(({ id, text }) => ({ stream, id, entry: parse(text) }));
 }
 
 function timeOf({ entry, id }: TrailEntry): number {
@@ -69,7 +98,7 @@ export function showEntry(print: Printer, { entry }: TrailEntry): void {
   const { at, kind, actor, ...rest } = entry;
   const time = typeof at === 'number' ? new Date(at).toISOString() : '-';
   const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  print.line(styled('dim', time), '  ', styled('bold', text(kind).padEnd(18)), '  ', text(actor), '  ', fields.join(' '));
+  print.line(styled('dim', time), '  ', styled('bold', text(kind).padEnd(19)), '  ', text(actor), '  ', fields.join(' '));
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? '-'));

@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { DoorRefusedError } from '../../client/index.js';
 import { ConfigError } from '../../config.js';
 import { OpenLockError } from '../../protocol/problem.js';
+import { UpdateError } from '../../protocol/release.js';
 
 /** The arguments are wrong: exit code 2. */
 export class UsageError extends Error {
@@ -43,6 +44,7 @@ export function toFailure(thrown: unknown): Failure {
   if (thrown instanceof UsageError) return failure(2, 'wrong_usage', thrown.message);
   if (thrown instanceof ConfigError) return failure(1, 'invalid_config', thrown.message, { problems: thrown.problems });
   if (thrown instanceof CommandFailure) return failure(1, thrown.code, thrown.message, thrown.extras);
+  if (thrown instanceof UpdateError) return failure(1, thrown.code, thrown.message);
   if (thrown instanceof OpenLockError) {
     const { retryAfterMs, commandId, state } = thrown.extras;
     return failure(1, thrown.code, thrown.message, {

@@ -12,13 +12,20 @@ const BACKSPACES = ['\u007f', '\b'];
  * A secret, never from an argument (it would stand in the process list and the shell's history): the first line of
  * standard input, or asked for without echo when a person sits there (contract 11.2).
  */
-export async function readPassword(io: Pick<Io, 'stdin' | 'stderr'>, prompt: string): Promise<string> {
-  const password = io.stdin.isTTY ? await ask(io, prompt) : await firstLine(io.stdin);
-  if (password === '') throw new UsageError('No password given: type it at the prompt, or send it on standard input.');
+export async function readPassword(io: Pick<Io, 'stdin' | 'stderr'>, prompt: string, what: 'password' | 'passphrase' = 'password'): Promise<string> {
+  const password = io.stdin.isTTY ? await ask(io, prompt) : await firstLine(io.stdin, what);
+  if (password === '') throw new UsageError(`No ${what} given: type it at the prompt, or send it on standard input.`);
   return password;
 }
 
-async function firstLine(stdin: NodeJS.ReadStream): Promise<string> {
+/** As {@link readPassword}, for a secret that is made now: a person types it twice. Throws UsageError when the two differ. */
+export async function readNewPassphrase(io: Pick<Io, 'stdin' | 'stderr'>): Promise<string> {
+  const passphrase = await readPassword(io, 'Passphrase for the new key: ', 'passphrase');
+  if (io.stdin.isTTY && (await ask(io, 'The same again: ')) !== passphrase) throw new UsageError('The two passphrases differ; nothing was made.');
+  return passphrase;
+}
+
+async function firstLine(stdin: NodeJS.ReadStream, what: string): Promise<string> {
   const decoder = new StringDecoder('utf8');
   let text = '';
   for await (const chunk of stdin as AsyncIterable<Buffer>) {
@@ -26,14 +33,15 @@ async function firstLine(stdin: NodeJS.ReadStream): Promise<string> {
     if (text.includes('\n') || text.length > MAX_CHARS) break;
   }
   const line = (text.split('\n')[0] ?? '').replace(/\r$/, '');
-  if (line.length > MAX_CHARS) throw new UsageError('The password on standard input is too long.');
+  if (line.length > MAX_CHARS) throw new UsageError(`The ${what} on standard input is too long.`);
   return line;
 }
 
 function ask({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>, prompt: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    stderr.write(prompt);
+    // Before the prompt: whoever answers at once must not be echoed.
     stdin.setRawMode(true);
+    stderr.write(prompt);
     stdin.setEncoding('utf8');
     stdin.resume();
     let typed: string[] = [];
