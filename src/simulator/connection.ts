@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import { CLOSE, type CloseName } from '../protocol/close-codes.js';
 import { relayFrameSchema, type DoorFrame, type HelloFrame } from '../protocol/door-frames.js';
 import { LIMITS } from '../protocol/limits.js';
+import type { UpdateOfferFrame } from '../protocol/update-frames.js';
 import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
 import type { Cancel, RandomSource, TimeSource } from './ambient.js';
 import { messageOf, refusalOf, type Refusal } from './registration.js';
@@ -34,7 +35,9 @@ export interface ConnectionOwner {
   relayTime(unixMs: number): void;
   command(frame: CommandFrame): void;
   statusAsked(id: string): void;
-  updateOffered(id: string): void;
+  updateOffered(frame: UpdateOfferFrame): void;
+  /** A binary frame (contract 12.4); false when no door that trusts no release key could have asked for one. */
+  updateBlock(frame: Uint8Array): boolean;
 }
 
 export type ConnectionEnd =
@@ -110,8 +113,9 @@ export class DoorConnection {
       this.#timer = this.#time.after(WELCOME_TIMEOUT_MS, () => this.close('protocol_error'));
     });
     socket.on('message', (data, isBinary) => {
-      if (isBinary) return this.close('protocol_error'); // no update was accepted, so no block is due (contract 12.4)
-      this.#receive(data as Buffer);
+      if (!isBinary) return this.#receive(data as Buffer);
+      if (this.#ownCode !== undefined) return;
+      if (this.#liveSince === undefined || !this.#owner.updateBlock(data as Buffer)) this.close('protocol_error');
     });
     socket.on('error', (error) => {
       problem = messageOf(error);
@@ -152,7 +156,7 @@ export class DoorConnection {
       case 'status':
         return this.#owner.statusAsked(frame.id);
       case 'update':
-        return this.#owner.updateOffered(frame.id);
+        return this.#owner.updateOffered(frame);
     }
   }
 

@@ -1,8 +1,9 @@
 /** The door behind the façade: what it remembers, decides and says. {@link SimulatedDoor} is its public face. */
 import type { ConfigureParams } from '../protocol/command-body.js';
-import type { Firmware, HelloFrame } from '../protocol/door-frames.js';
+import type { HelloFrame } from '../protocol/door-frames.js';
 import type { DoorState, EventData, EventKind } from '../protocol/door-state.js';
-import type { Cancel, RandomSource, TimeSource } from './ambient.js';
+import type { UpdateOfferFrame } from '../protocol/update-frames.js';
+import type { RandomSource, TimeSource } from './ambient.js';
 import { powerUp, type Boot, type BootSettings } from './boot.js';
 import { CommandQueue } from './command-queue.js';
 import type { ActOutcome } from './commands/acts.js';
@@ -15,19 +16,23 @@ import { DoorIdentity } from './identity.js';
 import { LockModel } from './lock-model.js';
 import type { DoorMemory } from './memory.js';
 import { Outbox } from './outbox.js';
+import { Probation } from './probation.js';
 import type { ReplayGuard } from './replay-guard.js';
 import { DoorSession, type SessionHost, type SessionTools, type Trouble } from './session.js';
 import { applyParams, type DoorSettings } from './settings.js';
 import type { DoorSignals } from './door-signals.js';
 import type { Signals } from './signal.js';
-
-/** A critical change that no relay has accepted by then is taken back (contract 6.3; firmware: 3 minutes). */
-export const PROBATION_MS = 180_000;
+import { DoorUpdates } from './updates/door-updates.js';
+import type { UpdateOptions } from './updates/options.js';
+import { updateHost } from './updates/update-host.js';
+import { factoryMemory, type RunningFirmware } from './updates/update-memory.js';
 
 export interface CoreParts extends SessionTools, BootSettings {
   readonly memory: DoorMemory;
   readonly identity: DoorIdentity;
-  readonly firmware: Firmware;
+  /** The image it was built with; an update that was kept takes its place. */
+  readonly firmware: RunningFirmware;
+  readonly updates: UpdateOptions;
   readonly signals: Signals<DoorSignals>;
   /** What every command is answered with, unread; `undefined`: commands are opened and obeyed. */
   readonly blindAnswer: CommandEnd | undefined;
@@ -40,7 +45,7 @@ export class DoorCore implements SessionHost, CommandDoor {
   readonly credentials: CredentialGuard;
   readonly session: DoorSession;
   readonly random: RandomSource;
-  readonly firmware: Firmware;
+  readonly updates: DoorUpdates;
   identity: DoorIdentity;
   nextIdentity: DoorIdentity | undefined;
   received = 0;
@@ -48,9 +53,9 @@ export class DoorCore implements SessionHost, CommandDoor {
   readonly #time: TimeSource;
   readonly #outbox: Outbox;
   readonly #failSafe: FailSafe;
+  readonly #probation: Probation;
   readonly #queue = new CommandQueue();
   #boot: Boot;
-  #probation: Cancel | undefined;
   #lastCommand: { at: number; status: number } | undefined;
 
   constructor(parts: CoreParts) {
@@ -58,13 +63,14 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.#parts = parts;
     this.#time = time;
     this.random = parts.random;
-    this.firmware = parts.firmware;
     this.identity = parts.identity;
     this.nextIdentity = memory.state.nextKey === undefined ? undefined : DoorIdentity.fromPem(memory.state.nextKey);
     this.lock = new LockModel(time, { event: (kind) => this.#lockMoved(kind) });
     this.credentials = new CredentialGuard(time, memory.state.guard);
     this.#failSafe = new FailSafe(time, this.lock, (kind) => this.event(kind));
     this.#outbox = new Outbox(time);
+    this.#probation = new Probation(time, memory, { event: (kind, data) => this.event(kind, data), restart: () => this.restart(), save: (...change) => this.#save(...change) });
+    this.updates = new DoorUpdates(updateHost(this, memory, parts.signals), time, memory.state.update ?? factoryMemory(parts.firmware), parts.updates);
     this.#boot = this.#bootNow();
     this.session = new DoorSession(this, parts);
   }
@@ -74,6 +80,10 @@ export class DoorCore implements SessionHost, CommandDoor {
   }
   get doorId(): string {
     return this.settings.doorId;
+  }
+  /** The image that runs. */
+  get firmware(): RunningFirmware {
+    return this.updates.running;
   }
   get clock(): DoorClock {
     return this.#boot.clock;
@@ -93,14 +103,16 @@ export class DoorCore implements SessionHost, CommandDoor {
 
   /** Power on. */
   start(): void {
+    this.updates.boot();
     this.#afterBoot();
     this.session.start();
   }
 
   /** Closes the socket in order and lets every timer go. */
   async stop(): Promise<void> {
+    this.updates.stop();
     await this.session.stop();
-    this.#probation?.();
+    this.#probation.stop();
     this.#failSafe.stop();
     this.lock.reset();
     this.#outbox.clear();
@@ -114,7 +126,7 @@ export class DoorCore implements SessionHost, CommandDoor {
   }
 
   networkUp(): boolean {
-    return this.#parts.canJoin(this.settings);
+    return this.updates.networkUp && this.#parts.canJoin(this.settings);
   }
 
   async adoptNextKey(): Promise<void> {
@@ -125,17 +137,14 @@ export class DoorCore implements SessionHost, CommandDoor {
   }
 
   welcomed(frame: WelcomeFrame): void {
-    const onProbation = this.#parts.memory.state.previous !== undefined;
-    this.#save({ epoch: frame.epoch }, onProbation ? ['previous'] : []);
+    this.#save({ epoch: frame.epoch });
     this.clock.relay(frame.time);
     this.#failSafe.online();
-    if (onProbation) {
-      this.#probation?.();
-      this.event('configured', { outcome: 'kept' });
-    }
+    this.#probation.welcomed();
     const { connection } = this.session;
     this.#outbox.attach((out, lost) => connection?.send(out, lost));
     connection?.send({ t: 'status', state: this.describe() });
+    this.updates.welcomed();
     this.#parts.signals.emit('live', { epoch: frame.epoch });
   }
 
@@ -145,6 +154,7 @@ export class DoorCore implements SessionHost, CommandDoor {
 
   lost(): void {
     this.#outbox.detach();
+    this.updates.lost();
     this.#failSafe.offline(this.settings);
     this.#parts.signals.emit('offline', undefined);
   }
@@ -157,9 +167,12 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.session.connection?.send({ t: 'status', id, state: this.describe() });
   }
 
-  updateOffered(id: string): void {
-    // The simulator has no update slot and trusts no release key, which is the truthful refusal (contract 12.7).
-    this.session.connection?.send({ t: 'update', id, phase: 'refuse', code: 'unknown_key' });
+  updateOffered(frame: UpdateOfferFrame): void {
+    this.updates.offered(frame);
+  }
+
+  updateBlock(frame: Uint8Array): boolean {
+    return this.updates.block(frame);
   }
 
   command(frame: CommandFrame): void {
@@ -208,9 +221,7 @@ export class DoorCore implements SessionHost, CommandDoor {
       this.event('configured', { outcome: 'kept' });
       return {};
     }
-    // A second change while one is on probation still goes back to the last settings that were accepted.
-    const previous = this.#parts.memory.state.previous ?? this.settings;
-    await this.#parts.memory.update({ settings, previous });
+    await this.#probation.begin(settings);
     return { afterwards: () => this.restart() };
   }
 
@@ -229,6 +240,7 @@ export class DoorCore implements SessionHost, CommandDoor {
   restart(): void {
     this.lock.reset();
     this.#outbox.clear();
+    this.updates.boot();
     this.#boot = this.#bootNow();
     this.#afterBoot();
     this.session.renew();
@@ -243,16 +255,7 @@ export class DoorCore implements SessionHost, CommandDoor {
   #afterBoot(): void {
     this.event('boot');
     this.#failSafe.offline(this.settings);
-    this.#probation?.();
-    if (this.#parts.memory.state.previous !== undefined) this.#probation = this.#time.after(PROBATION_MS, () => this.#revert());
-  }
-
-  #revert(): void {
-    const { previous } = this.#parts.memory.state;
-    if (previous === undefined) return;
-    this.#save({ settings: previous }, ['previous']);
-    this.restart();
-    this.event('configured', { outcome: 'reverted' });
+    this.#probation.boot();
   }
 
   async #execute(frame: CommandFrame, boot: Boot): Promise<void> {

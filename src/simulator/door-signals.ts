@@ -2,6 +2,7 @@ import type { Act } from '../protocol/command-body.js';
 import type { DoorState, EventData, EventKind } from '../protocol/door-state.js';
 import type { ReceiptCode } from '../protocol/receipt.js';
 import type { Trouble } from './session.js';
+import type { UpdateStep } from './updates/options.js';
 
 /** One act that was carried out. `at` in Unix ms by the door's clock. */
 export interface Execution {
@@ -25,6 +26,8 @@ export interface DoorSignals {
   /** Every command that was judged; `code` absent for a bare 400. */
   command: { readonly commandId: string; readonly status: 200 | 400; readonly code: ReceiptCode | undefined };
   execution: Execution;
+  /** An offer that came, and every update frame that was sent, `get` apart. */
+  update: UpdateStep;
   /** The store failed where nobody was waiting for it. */
   fault: { readonly error: unknown };
 }

@@ -1,7 +1,6 @@
 /** A door in TypeScript, faithful to contract 4 to 6: for tests, for the demo, and for load. */
 import type { KeyObject } from 'node:crypto';
 
-import type { Firmware } from '../protocol/door-frames.js';
 import type { DoorState } from '../protocol/door-state.js';
 import { systemRandom, systemTime, type RandomSource, type TimeSource } from './ambient.js';
 import { DoorCore } from './core.js';
@@ -14,6 +13,8 @@ import { DEFAULT_SETTINGS, type DoorSettings } from './settings.js';
 import { Signals } from './signal.js';
 import { MemoryStore, type DoorStore } from './store.js';
 import { RelayTransport } from './transport.js';
+import type { UpdateCounts, UpdateOptions } from './updates/options.js';
+import type { RunningFirmware } from './updates/update-memory.js';
 
 export interface SimulatedDoorOptions {
   readonly doorId: string;
@@ -31,7 +32,10 @@ export interface SimulatedDoorOptions {
   readonly settings?: Partial<Pick<DoorSettings, 'failSafe' | 'failSafeAfterMs' | 'autoRelockMs'>>;
   /** What survives a restart; absent: memory. A stored door keeps its key and settings, whatever the options say. */
   readonly store?: DoorStore;
-  readonly firmware?: Firmware;
+  /** The image it was built with. A stored door that was updated runs what it was updated to. */
+  readonly firmware?: RunningFirmware;
+  /** Takes firmware updates (contract 12). Absent: every offer is refused. */
+  readonly updates?: UpdateOptions;
   /** Entries of the replay ring; a full one answers `busy`. Default 1024. */
   readonly replayCapacity?: number;
   /** False: no SNTP, the clock is set by the first welcome. Default true: the host's clock. */
@@ -177,6 +181,18 @@ export class SimulatedDoor {
     return this.#core?.duplicates ?? 0;
   }
 
+  /** The image that runs. */
+  get firmware(): RunningFirmware {
+    return this.#started.firmware;
+  }
+  get updateCounts(): UpdateCounts {
+    return this.#core?.updates.counts ?? { offers: 0, bytes: 0, strays: 0 };
+  }
+  /** What is in the update slot; only with `updates.keepImage`. */
+  get updateImage(): Buffer | undefined {
+    return this.#core?.updates.image;
+  }
+
   get #started(): DoorCore {
     if (this.#core === undefined) throw new Error('the door has not been started');
     return this.#core;
@@ -202,6 +218,7 @@ export class SimulatedDoor {
       ...(options.gate !== undefined && { gate: options.gate }),
       signals: this.#signals,
       firmware: options.firmware ?? { version: '0.1.0', board: 'simulator', securityVersion: 0 },
+      updates: options.updates ?? { releaseKeys: [] },
       replayCapacity: options.replayCapacity ?? 1024,
       sntp: options.sntp ?? true,
       blindAnswer: options.answer === 'blind' ? { status: 200, receipt: blindReceipt(options.doorId, random) } : undefined,
@@ -229,12 +246,13 @@ export class SimulatedDoor {
   }
 }
 
-function initialSettings(options: SimulatedDoorOptions): Pick<DoorSettings, 'doorId' | 'serverAddress' | 'doorPassword' | 'caCertificate' | 'enrolmentToken'> {
+function initialSettings(options: SimulatedDoorOptions): Pick<DoorSettings, 'doorId' | 'serverAddress' | 'doorPassword' | 'caCertificate' | 'enrolmentToken'> & Partial<Pick<DoorSettings, 'releaseKeys'>> {
   return {
     doorId: options.doorId,
     serverAddress: new URL(options.relayUrl).origin,
     doorPassword: options.password,
     ...(options.ca !== undefined && { caCertificate: options.ca }),
+    ...(options.updates !== undefined && { releaseKeys: options.updates.releaseKeys }),
     ...(options.enrolmentToken !== undefined && { enrolmentToken: options.enrolmentToken }),
   };
 }

@@ -1,6 +1,22 @@
 import type { TimeSource } from './ambient.js';
 import type { SimulatedDoor } from './door.js';
 import type { Trouble } from './session.js';
+import type { UpdateStep } from './updates/options.js';
+
+/** Firmware updates of a fleet, as its doors saw them. */
+export interface FleetUpdates {
+  readonly offers: number;
+  /** Image bytes that came and were wanted. */
+  readonly bytes: number;
+  /** Blocks nobody had asked for. */
+  readonly strays: number;
+  /** Doors that have restarted into a new image, so far. */
+  readonly rebooting: number;
+  readonly confirmed: number;
+  readonly rolledBack: number;
+  readonly refused: number;
+  readonly failed: number;
+}
 
 /** Figures of a fleet. Times in milliseconds. */
 export interface FleetStatistics {
@@ -21,6 +37,8 @@ export interface FleetStatistics {
   readonly executed: number;
   /** Command frames that came a second time: any is a broken promise of the relay (contract 6.7). */
   readonly duplicates: number;
+  /** Absent until a door was offered one. */
+  readonly updates?: FleetUpdates;
   /** What went wrong, by stage and code or status, with its count. */
   readonly troubles: Readonly<Record<string, number>>;
 }
@@ -35,6 +53,7 @@ export class FleetCounters {
   readonly #lostAt = new Map<SimulatedDoor, number>();
   readonly #reconnectMs: number[] = [];
   readonly #troubles = new Map<string, number>();
+  readonly #steps = new Map<UpdateStep['phase'], number>();
   #connected = 0;
   #disconnects = 0;
   #reconnects = 0;
@@ -52,6 +71,7 @@ export class FleetCounters {
     door.on('live', () => this.#up(door));
     door.on('offline', () => this.#down(door));
     door.on('trouble', (trouble) => this.#note(trouble));
+    door.on('update', ({ phase }) => this.#steps.set(phase, (this.#steps.get(phase) ?? 0) + 1));
   }
 
   read(doors: readonly SimulatedDoor[]): FleetStatistics {
@@ -68,8 +88,23 @@ export class FleetCounters {
       executed: sum((door) => door.executed),
       duplicates: sum((door) => door.duplicates),
       troubles: Object.fromEntries(this.#troubles),
+      ...(this.#steps.size > 0 && { updates: this.#updates(sum) }),
       ...(this.#allConnectedMs !== undefined && { allConnectedMs: Math.round(this.#allConnectedMs) }),
       ...(this.#allReconnectedMs !== undefined && { allReconnectedMs: Math.round(this.#allReconnectedMs) }),
+    };
+  }
+
+  #updates(sum: (pick: (door: SimulatedDoor) => number) => number): FleetUpdates {
+    const count = (phase: UpdateStep['phase']): number => this.#steps.get(phase) ?? 0;
+    return {
+      offers: count('offer'),
+      bytes: sum((door) => door.updateCounts.bytes),
+      strays: sum((door) => door.updateCounts.strays),
+      rebooting: count('rebooting'),
+      confirmed: count('confirmed'),
+      rolledBack: count('rolled_back'),
+      refused: count('refuse'),
+      failed: count('failed'),
     };
   }
 

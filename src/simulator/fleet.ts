@@ -1,11 +1,12 @@
 /** Many doors in one process, for load (issue: thousands; `openlock simulate --doors <n>`; the benchmark). */
-import type { Firmware } from '../protocol/door-frames.js';
 import { systemRandom, systemTime, type RandomSource, type TimeSource } from './ambient.js';
 import { SimulatedDoor } from './door.js';
 import { FleetCounters, type FleetStatistics } from './fleet-counters.js';
 import { DoorIdentity } from './identity.js';
 import { RampGate } from './ramp-gate.js';
 import { RelayTransport } from './transport.js';
+import type { UpdateOptions } from './updates/options.js';
+import type { RunningFirmware } from './updates/update-memory.js';
 
 export interface FleetDoor {
   readonly doorId: string;
@@ -35,7 +36,9 @@ export interface FleetOptions {
   readonly maxConnecting?: number;
   /** See `SimulatedDoorOptions.answer`. */
   readonly answer?: 'faithful' | 'blind';
-  readonly firmware?: Firmware;
+  readonly firmware?: RunningFirmware;
+  /** See `SimulatedDoorOptions.updates`. */
+  readonly updates?: UpdateOptions;
   /** See `SimulatedDoorOptions.replayCapacity`. */
   readonly replayCapacity?: number;
   readonly time?: TimeSource;
@@ -104,7 +107,7 @@ export class DoorFleet {
   }
 
   #add(entry: FleetDoor, identity: DoorIdentity | undefined): Promise<void> {
-    const { relayUrl, ca, password, answer, firmware, replayCapacity } = this.#options;
+    const { relayUrl, ca, password, answer, firmware, updates, replayCapacity } = this.#options;
     const door = new SimulatedDoor({
       doorId: entry.doorId,
       relayUrl,
@@ -119,6 +122,7 @@ export class DoorFleet {
       ...(identity !== undefined && { keyPair: identity }),
       ...(answer !== undefined && { answer }),
       ...(firmware !== undefined && { firmware }),
+      ...(updates !== undefined && { updates }),
       ...(replayCapacity !== undefined && { replayCapacity }),
     });
     this.#counters.watch(door);

@@ -197,7 +197,8 @@ export class DoorSession {
       relayTime: (unixMs) => host.relayTime(unixMs),
       command: (frame) => host.command(frame),
       statusAsked: (id) => host.statusAsked(id),
-      updateOffered: (id) => host.updateOffered(id),
+      updateOffered: (frame) => host.updateOffered(frame),
+      updateBlock: (frame) => host.updateBlock(frame),
     };
   }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import type { GuardMemory } from './credential-guard.js';
 import type { DoorSettings } from './settings.js';
+import type { UpdateMemory } from './updates/update-memory.js';
 
 export interface PersistedDoor {
   readonly version: 1;
@@ -20,6 +21,8 @@ export interface PersistedDoor {
   readonly settings: DoorSettings;
   /** Settings to go back to while `settings` are on probation. */
   readonly previous?: DoorSettings;
+  /** Absent until the first update. */
+  readonly update?: UpdateMemory;
 }
 
 export interface DoorStore {

@@ -4,8 +4,10 @@ import { DoorFleet, runFleet } from '../../src/simulator/fleet.js';
 import type { FleetStatistics } from '../../src/simulator/fleet-counters.js';
 import type { DoorIdentity } from '../../src/simulator/identity.js';
 import { RampGate } from '../../src/simulator/ramp-gate.js';
+import { makeRelease, makeReleaseKey } from '../support/releases.js';
 import { FakeTime } from './support/fake-time.js';
 import { testIdentity } from './support/keys.js';
+import { ScriptedUpdate } from './support/scripted-update.js';
 import { seal } from './support/seal.js';
 import { StandInRelay } from './support/stand-in-relay.js';
 import { makeCertificate, type TestCertificate } from './support/test-ca.js';
@@ -97,6 +99,19 @@ describe('DoorFleet', () => {
       expect(fleet.statistics()).to.include({ commands: 1, executed: answer === 'faithful' ? 1 : 0 });
       await fleet.stop();
     }
+  });
+
+  it('counts what its doors make of updates', async () => {
+    const key = makeReleaseKey();
+    const fleet = new DoorFleet({ ...options(3), updates: { releaseKeys: [key.pem] } });
+    await fleet.start();
+    expect(fleet.statistics()).to.not.have.property('updates');
+    const good = makeRelease({ key, version: '0.2.0' });
+    const older = makeRelease({ key, version: '0.0.9' });
+    for (const release of [good, good, older]) new ScriptedUpdate(await relay.arrival(), 'u1', release).offer();
+    for (let back = 0; back < 2; back += 1) await new ScriptedUpdate(await relay.arrival(), 'u1', good).phase('confirmed');
+    expect(fleet.statistics().updates).to.deep.equal({ offers: 3, bytes: 2 * good.image.length, strays: 0, rebooting: 2, confirmed: 2, rolledBack: 0, refused: 1, failed: 0 });
+    await fleet.stop();
   });
 
   it('runs until it is told to stop, reporting on the way', async () => {

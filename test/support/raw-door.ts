@@ -59,9 +59,19 @@ export async function register(relay: TestRelay, doorId: string, key: RawKey, ov
   });
 }
 
+/** A binary frame of an update (contract 12.4). */
+export interface RawBlock {
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** Everything a socket was sent, in the order in which it came. */
+export type RawLogEntry = { readonly frame: Record<string, unknown> } | { readonly block: RawBlock };
+
 export interface RawSocket {
   readonly ws: WebSocket;
-  /** The next frame that was not taken yet. */
+  readonly log: readonly RawLogEntry[];
+  /** The next text frame that was not taken yet. */
   next(): Promise<Record<string, unknown>>;
   send(frame: unknown): void;
   /** Resolves with the close code. */
@@ -73,8 +83,14 @@ export async function openSocket(relay: TestRelay, path: string, protocols: read
   const ws = new WebSocket(`wss://localhost:${relay.port}${path}`, [...protocols], { ca: relay.ca, perMessageDeflate: false, ...options });
   const frames: Record<string, unknown>[] = [];
   const waiting: ((frame: Record<string, unknown>) => void)[] = [];
-  ws.on('message', (data: Buffer) => {
+  const log: RawLogEntry[] = [];
+  ws.on('message', (data: Buffer, isBinary: boolean) => {
+    if (isBinary) {
+      log.push({ block: { offset: data.readUInt32BE(0), bytes: data.subarray(4) } });
+      return;
+    }
     const frame = JSON.parse(data.toString('utf8')) as Record<string, unknown>;
+    log.push({ frame });
     const waiter = waiting.shift();
     if (waiter === undefined) frames.push(frame);
     else waiter(frame);
@@ -95,6 +111,7 @@ export async function openSocket(relay: TestRelay, path: string, protocols: read
   ws.on('error', () => undefined);
   return {
     ws,
+    log,
     closed,
     next: () => {
       const frame = frames.shift();
@@ -110,9 +127,15 @@ export function openDoorSocket(relay: TestRelay, doorId: string, sessionToken: s
 
 export const hello = (over: object = {}): object => ({ t: 'hello', boot: 'boot-1', epoch: 0, firmware: FIRMWARE, ...over });
 
-/** Registers, connects and says hello. */
-export async function liveDoor(relay: TestRelay, doorId: string, key: RawKey, enrolmentToken?: string): Promise<RawSocket & { readonly welcome: Record<string, unknown>; readonly sessionToken: string }> {
-  const answer = await register(relay, doorId, key, enrolmentToken === undefined ? {} : { enrolmentToken });
+/** Registers, connects and says hello. `firmware` is what the proof says of the image that runs. */
+export async function liveDoor(
+  relay: TestRelay,
+  doorId: string,
+  key: RawKey,
+  enrolmentToken?: string,
+  firmware: object = FIRMWARE,
+): Promise<RawSocket & { readonly welcome: Record<string, unknown>; readonly sessionToken: string }> {
+  const answer = await register(relay, doorId, key, { ...(enrolmentToken !== undefined && { enrolmentToken }), claims: { firmware } });
   if (answer.status !== 200) throw new Error(`registration refused: ${JSON.stringify(answer.body)}`);
   const sessionToken = answer.body['sessionToken'] as string;
   const socket = await openDoorSocket(relay, doorId, sessionToken);

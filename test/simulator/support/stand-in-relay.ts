@@ -18,6 +18,8 @@ interface Registration {
   readonly aud: string;
   readonly publicKey: string;
   readonly enrolmentToken: string | undefined;
+  /** What the proof says of the image that runs (contract 4.4). */
+  readonly firmware: Readonly<Record<string, unknown>>;
   /** New key id named by the rotation, if one came. */
   readonly rotatedTo: string | undefined;
 }
@@ -163,6 +165,7 @@ export class StandInRelay {
       aud: String(proof.claims['aud']),
       publicKey: body['publicKey'] ?? '',
       enrolmentToken: body['enrolmentToken'],
+      firmware: (proof.claims['firmware'] ?? {}) as Record<string, unknown>,
       rotatedTo: rotation === undefined ? undefined : String(rotation.claims['newKid']),
     });
     const sessionToken = randomBytes(32).toString('base64url');
