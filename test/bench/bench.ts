@@ -9,6 +9,7 @@ import { compareLanes, type LaneResult, type Say } from './measures/comparison.j
 import { measureFleets, type FleetResult } from './measures/fleets.js';
 import { measureMemory, type MemoryResult } from './measures/memory.js';
 import { measureRestart, type RestartResult } from './measures/restart.js';
+import { measureRollout, type RolloutResult } from './measures/rollout.js';
 import { measureStoreCost, type StoreCost } from './measures/store-cost.js';
 import type { Options, Part } from './options.js';
 import type { Sizes } from './sizes.js';
@@ -28,6 +29,7 @@ export interface BenchResult {
   readonly memory?: MemoryResult;
   readonly fleets?: readonly FleetResult[];
   readonly restart?: RestartResult;
+  readonly rollout?: RolloutResult;
   /** Parts that could not be measured, and why. */
   readonly failures: readonly string[];
 }
@@ -88,12 +90,14 @@ async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say):
   const memory = await measure('memory', () => measureMemory(crew, sizes));
   const fleets = await measure('fleets', () => measureFleets(crew, sizes, say));
   const restart = await measure('restart', () => measureRestart(crew, sizes));
+  const rollout = await measure('rollout', () => measureRollout(crew, sizes, say));
   return {
     ...(comparison !== undefined && { lanes: comparison, aims: judge(comparison) }),
     ...(store !== undefined && { store }),
     ...(memory !== undefined && { memory }),
     ...(fleets !== undefined && { fleets }),
     ...(restart !== undefined && { restart }),
+    ...(rollout !== undefined && { rollout }),
     failures,
   };
 }

@@ -16,6 +16,7 @@ export function report(result: BenchResult): string {
   if (result.memory !== undefined) sections.push(memoryLines(result.memory));
   if (result.fleets !== undefined) sections.push(fleetTable(result.fleets));
   if (result.restart !== undefined) sections.push(restartLines(result.restart));
+  if (result.rollout !== undefined) sections.push(rolloutLines(result.rollout));
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -96,6 +97,31 @@ function restartLines({ doors, bareHandshakesMs, stopMs, startMs, backMs }: NonN
   return [
     `Restart with ${whole(doors)} doors: stop ${seconds(stopMs)}, start ${seconds(startMs)}, all doors back ${seconds(backMs)} after that (${whole((doors * 1000) / backMs)} a second)`,
     `bare TLS handshakes, as many: ${seconds(bareHandshakesMs)} (${whole((doors * 1000) / bareHandshakesMs)} a second); ratio ${fixed(backMs / bareHandshakesMs, 2)}`,
+  ].join('\n');
+}
+
+function rolloutLines(rollout: NonNullable<BenchResult['rollout']>): string {
+  const mib = (bytes: number): string => `${fixed(bytes / 2 ** 20, 1)} MiB`;
+  const { doors, imageBytes, commandsPerSecond, others, updated, seconds, memory, bytesSent, bytesIdeal, strays, processorsBefore, processorsDuring } = rollout;
+  const rows = [['other doors', others] as const, ['updated doors', updated] as const].flatMap(([to, { before, during, restarting, p50Ratio, p99Ratio }]) =>
+    [[to, 'before', before, '', ''] as const, ['', 'during', during, fixed(p50Ratio, 2), fixed(p99Ratio, 2)] as const, ['', 'of it, doors restarting', restarting, '', ''] as const].map(([name, when, latency, p50, p99]) => [
+      name,
+      when,
+      range(latency.p50Ms, (value) => fixed(value, 1)),
+      p50,
+      range(latency.p99Ms, (value) => fixed(value, 1)),
+      p99,
+      String(latency.slices),
+      `${whole(latency.completed)} / ${whole(latency.failed)}`,
+    ]),
+  );
+  return [
+    `Rollout of ${mib(imageBytes)} to ${whole(doors)} doors: ${fixed(seconds, 1)} s, ${mib(bytesSent / seconds)} a second; ${whole(commandsPerSecond)} commands a second to them, and as many to doors of another board`,
+    table([['commands to', '', 'p50 ms', 'ratio', 'p99 ms', 'ratio', 'slices', 'answered / door restarting'], ...rows]),
+    `aim p99 under twice, to other doors: ${others.p99Ratio < 2 ? 'reached' : 'NOT reached'}; to updated doors (which share one thread here): ${updated.p99Ratio < 2 ? 'reached' : 'NOT reached'}`,
+    `processors in use before -> during: relay ${fixed(processorsBefore.relay, 2)} -> ${fixed(processorsDuring.relay, 2)}, updated doors ${fixed(processorsBefore.updatedDoors, 2)} -> ${fixed(processorsDuring.updatedDoors, 2)}`,
+    `relay memory before -> peak: resident ${mib(memory.rssBefore)} -> ${mib(memory.rssPeak)}, buffers ${mib(memory.externalBefore)} -> ${mib(memory.externalPeak)}, heap ${mib(memory.heapBefore)} -> ${mib(memory.heapPeak)}; an image a door would be ${mib(bytesIdeal)}`,
+    `image bytes sent ${whole(bytesSent)} of ${whole(bytesIdeal)} (${fixed(bytesSent / bytesIdeal, 3)} of the ideal); blocks no door had asked for: ${whole(strays)}`,
   ].join('\n');
 }
 

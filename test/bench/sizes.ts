@@ -25,6 +25,14 @@ export interface Sizes {
   readonly fleets: readonly number[];
   readonly fleetRounds: number;
   readonly restartDoors: number;
+  readonly rollout: {
+    readonly doors: number;
+    readonly imageBytes: number;
+    readonly commandsPerSecond: number;
+    /** Load is measured in slices; those before the rollout are compared with those during it. */
+    readonly sliceMs: number;
+    readonly slicesBefore: number;
+  };
   readonly connecting: number;
 }
 
@@ -45,6 +53,7 @@ export const FULL: Sizes = {
   fleets: [100, 1000, 10_000],
   fleetRounds: 5,
   restartDoors: 5000,
+  rollout: { doors: 500, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 4000, slicesBefore: 6 },
   connecting: 64,
 };
 
@@ -62,6 +71,7 @@ export const QUICK: Sizes = {
   fleets: [100, 1000],
   fleetRounds: 2,
   restartDoors: 500,
+  rollout: { doors: 100, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 2000, slicesBefore: 3 },
 };
 
 /** For the test suite: that it runs, never how fast. */
@@ -82,5 +92,6 @@ export const TINY: Sizes = {
   fleets: [4, 8],
   fleetRounds: 1,
   restartDoors: 8,
+  rollout: { doors: 4, imageBytes: 200_000, commandsPerSecond: 50, sliceMs: 200, slicesBefore: 1 },
   connecting: 8,
 };

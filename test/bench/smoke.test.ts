@@ -61,6 +61,19 @@ describe('the benchmark', () => {
       expect(restart?.bareHandshakesMs).to.be.above(0);
     });
 
+    it('measures commands, memory and bytes of a rollout', () => {
+      const { rollout } = run.result;
+      for (const latency of [rollout?.others, rollout?.updated].flatMap((to) => [to?.before, to?.during])) {
+        expect(latency?.completed).to.be.above(0);
+        expect(latency?.p99Ms.median).to.be.above(0);
+      }
+      expect(rollout?.seconds).to.be.above(0);
+      expect(rollout?.memory.rssPeak).to.be.at.least(rollout?.memory.rssBefore ?? 0);
+      // A count, not a speed: no byte is sent twice to a door that stays connected.
+      expect(rollout?.bytesSent).to.equal(TINY.rollout.doors * TINY.rollout.imageBytes);
+      expect(rollout?.strays).to.equal(0);
+    });
+
     it('prints a table and writes the same as JSON', () => {
       expect(report(run.result)).to.match(/b-always \/ a: .*aim at least 0\.35/);
       expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property('lanes[0].rounds[0].saturated.perSecond');

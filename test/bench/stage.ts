@@ -23,6 +23,8 @@ export interface DoorKey {
   readonly kid: string;
   /** PEM. All doors have it: doors are not what is measured. */
   readonly publicKey: string;
+  /** PKCS#8 PEM, for doors that register by themselves. */
+  readonly privateKey: string;
 }
 
 type Release = () => Promise<void> | void;
@@ -64,7 +66,8 @@ export class Stage {
       ...RAISED_LIMITS,
       OPENLOCK_HOST: '127.0.0.1',
       OPENLOCK_PORT: String(port),
-      OPENLOCK_PUBLIC_URL: RELAY_ORIGIN,
+      // A door that registers names the origin it called, port included.
+      OPENLOCK_PUBLIC_URL: port === 0 ? RELAY_ORIGIN : `${RELAY_ORIGIN} ${RELAY_ORIGIN}:${port}`,
       OPENLOCK_DATA_DIR: join(this.dir, name),
       OPENLOCK_SECRETS_DIR: join(this.dir, 'secrets'),
       OPENLOCK_TLS_CERT: join(this.dir, 'cert.pem'),
@@ -108,8 +111,8 @@ async function isBuilt(): Promise<boolean> {
 }
 
 function makeDoorKey(): DoorKey {
-  const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
   const { e, n } = createPublicKey(publicKey).export({ format: 'jwk' });
   const kid = createHash('sha256').update(JSON.stringify({ e, kty: 'RSA', n })).digest('base64url');
-  return { kid, publicKey };
+  return { kid, publicKey, privateKey };
 }

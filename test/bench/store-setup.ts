@@ -31,7 +31,8 @@ async function addDoor(store: DoorStore, doorId: string, key: DoorKey): Promise<
   const outcome = await store.register({
     doorId,
     nonce: randomBytes(12).toString('base64url'),
-    ...key,
+    kid: key.kid,
+    publicKey: key.publicKey,
     enrolmentTokenHash: 'bench',
     rotatedFromKid: undefined,
     sessionHash: createHash('sha256').update(sessionTokenOf(doorId)).digest('base64url'),
