@@ -77,7 +77,7 @@ export function readConfig(environment: Environment = process.env): Config {
     commandTimeoutMs: reader.integer('OPENLOCK_COMMAND_TIMEOUT_MS', 5000, 100, 60_000),
     siteRate: reader.integer('OPENLOCK_SITE_RATE', 10, 1, 1_000_000),
     addressRate: reader.integer('OPENLOCK_ADDRESS_RATE', 50, 1, 1_000_000),
-    updateRate: reader.integer('OPENLOCK_UPDATE_RATE', 16, 0, 100_000),
+    updateRate: reader.integer('OPENLOCK_UPDATE_RATE', 4, 0, 100_000),
     secretsDir: resolve(reader.text('OPENLOCK_SECRETS_DIR') ?? `${dataDir}/secrets`),
     logLevel: reader.oneOf('OPENLOCK_LOG_LEVEL', LOG_LEVELS, 'info'),
     nodeId: reader.matching('OPENLOCK_NODE_ID', /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, '1 to 64 letters, digits, `.`, `_` or `-`'),

@@ -1,6 +1,7 @@
 /**
- * Sends image blocks to many doors without holding up commands: round robin, a few blocks a turn of the event loop, and no
- * more bytes a second than allowed. A door that does not read what it was sent is passed over until it has.
+ * Sends image blocks to many doors without holding up commands: a few blocks at a time, in even steps, and no more bytes a second
+ * than allowed. Most blocks go to the doors that began first, so that doors finish, restart and register one after the other
+ * and not all at once; every fourth goes round all of them, so that none waits until it loses patience.
  */
 import type { Clock } from '../ambient.js';
 
@@ -8,7 +9,7 @@ import type { Clock } from '../ambient.js';
 export interface ChunkTaker {
   /** True while it waits for a block. */
   readonly hungry: boolean;
-  /** True while blocks sent before are unread. */
+  /** True while blocks sent before are unread: it is passed over until they are. */
   readonly behind: boolean;
   /** Sends the next block; returns its bytes, 0 when the socket is gone. */
   serve(): number;
@@ -20,79 +21,84 @@ export interface ChunkPumpOptions {
   readonly bytesPerSecond: number;
 }
 
-/** Blocks a turn: about half a millisecond of encryption and system calls. */
-const BLOCKS_PER_TURN = 8;
-/** How much unused allowance may be saved up. */
-const BURST_MS = 100;
-const BEHIND_RETRY_MS = 20;
+const STEP_MS = 5;
+/** Most blocks of a step where no rate is set: some 50 MiB a second. */
+const MOST_BLOCKS = 64;
+/** One block in so many goes to whoever has waited longest for one, the others to who began first. */
+const ROUND_SHARE = 4;
 
 export class ChunkPump {
   readonly #clock: Clock;
   readonly #bytesPerSecond: number;
-  /** In the order of their turns; a taker that was served goes to the end. */
-  readonly #waiting = new Set<ChunkTaker>();
-  #scheduled = false;
+  readonly #blocksPerStep: number;
+  /** In the order in which they began. */
+  readonly #takers = new Set<ChunkTaker>();
+  /** In the order of their last block. */
+  readonly #round = new Set<ChunkTaker>();
+  #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** Bytes that may be sent now; below zero after a block that was larger than what was left. */
   #allowance = 0;
-  #at: number;
+  #at = 0;
+  #served = 0;
 
   constructor({ clock, bytesPerSecond }: ChunkPumpOptions) {
     this.#clock = clock;
     this.#bytesPerSecond = bytesPerSecond;
-    this.#at = clock.monotonic();
+    this.#blocksPerStep = bytesPerSecond === 0 ? MOST_BLOCKS : Number.POSITIVE_INFINITY;
   }
 
   /** `taker` waits for a block now. */
   want(taker: ChunkTaker): void {
-    this.#waiting.add(taker);
-    this.#schedule(0);
+    if (this.#stopped) return;
+    this.#takers.add(taker);
+    this.#round.add(taker);
+    if (this.#timer !== undefined) return;
+    this.#at = this.#clock.monotonic();
+    this.#timer = setInterval(() => this.#step(), STEP_MS);
   }
 
   forget(taker: ChunkTaker): void {
-    this.#waiting.delete(taker);
+    this.#takers.delete(taker);
+    this.#round.delete(taker);
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#waiting.clear();
+    this.#takers.clear();
+    this.#round.clear();
+    this.#rest();
   }
 
-  #schedule(delayMs: number): void {
-    if (this.#scheduled || this.#stopped) return;
-    this.#scheduled = true;
-    const turn = (): void => {
-      this.#scheduled = false;
-      this.#turn();
-    };
-    if (delayMs > 0) setTimeout(turn, delayMs);
-    else setImmediate(turn);
+  #rest(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
   }
 
-  #turn(): void {
+  #step(): void {
+    if (this.#takers.size === 0) return this.#rest();
     this.#refill();
-    let blocks = 0;
-    let anyReady = false;
-    for (const taker of this.#waiting) {
-      if (blocks >= BLOCKS_PER_TURN || (this.#bytesPerSecond > 0 && this.#allowance <= 0)) {
-        anyReady = true;
-        break;
-      }
-      if (taker.hungry && taker.behind) continue;
-      this.#waiting.delete(taker);
-      if (!taker.hungry) continue;
+    for (let blocks = 0; blocks < this.#blocksPerStep && (this.#bytesPerSecond === 0 || this.#allowance > 0); blocks += 1) {
+      const taker = this.#next();
+      if (taker === undefined) return;
       this.#allowance -= taker.serve();
-      blocks += 1;
-      if (taker.hungry) this.#waiting.add(taker);
+      this.#served += 1;
+      this.#round.delete(taker);
+      this.#round.add(taker);
     }
-    if (this.#waiting.size === 0) return;
-    // With the allowance used up, the time until it is positive again; with everybody behind, a moment for them to read.
-    const overdrawnMs = this.#bytesPerSecond > 0 && this.#allowance <= 0 ? Math.ceil((-this.#allowance * 1000) / this.#bytesPerSecond) + 1 : 0;
-    this.#schedule(Math.max(overdrawnMs, anyReady || blocks > 0 ? 0 : BEHIND_RETRY_MS));
   }
 
+  #next(): ChunkTaker | undefined {
+    for (const taker of this.#served % ROUND_SHARE === 0 ? this.#round : this.#takers) {
+      if (taker.hungry && !taker.behind) return taker;
+    }
+    return undefined;
+  }
+
+  /** What a late step could not send is not made up for at once: that would be the burst all this avoids. */
   #refill(): void {
     const now = this.#clock.monotonic();
-    const most = (this.#bytesPerSecond * BURST_MS) / 1000;
+    const most = (this.#bytesPerSecond * 2 * STEP_MS) / 1000;
     this.#allowance = Math.min(most, this.#allowance + ((now - this.#at) / 1000) * this.#bytesPerSecond);
     this.#at = now;
   }

@@ -29,15 +29,15 @@ export interface RolloutDriverDependencies {
 const TICK_MS = 1000;
 /** Another relay takes over at the latest a tick after this (contract issue: within 15 s). */
 const LEASE_MS = 8000;
-/** A look at many doors costs the store time: one look at a thousand doors every two seconds, not every one. */
-const DOORS_PER_SECOND = 500;
+/** What doors run and where they are is read again after a second, of many doors less often: reading thousands holds up commands. */
+const DOORS_PER_SECOND = 250;
 /** Acts of one look; the rest is seen at the next. */
 const MAX_ACTS = 500;
 
 export class RolloutDriver {
   readonly #deps: RolloutDriverDependencies;
-  /** When each rollout may be looked at again, by how much its last look cost (monotonic ms). */
-  readonly #restUntil = new Map<string, number>();
+  /** The doors of each rollout as last read. */
+  readonly #seen = new Map<string, { readonly targets: readonly TargetDoor[]; readonly at: number; readonly until: number }>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #again = false;
@@ -76,10 +76,9 @@ export class RolloutDriver {
 
   async #look(): Promise<void> {
     const live = await this.#deps.store.liveIds();
-    for (const rolloutId of this.#restUntil.keys()) if (!live.includes(rolloutId)) this.#restUntil.delete(rolloutId);
+    for (const rolloutId of this.#seen.keys()) if (!live.includes(rolloutId)) this.#seen.delete(rolloutId);
     for (const rolloutId of live) {
       if (this.#stopped || !(await this.#deps.store.drive(rolloutId, this.#deps.nodeId, LEASE_MS))) continue;
-      if ((this.#restUntil.get(rolloutId) ?? 0) > this.#deps.clock.monotonic()) continue;
       try {
         await this.#drive(rolloutId);
       } catch (error) {
@@ -96,15 +95,12 @@ export class RolloutDriver {
       await this.#act(rollout, { act: 'halt', reason: gone });
       return;
     }
-    const [doors, targets, failedBefore] = await Promise.all([this.#deps.store.doors(rolloutId), this.#targets(rollout), this.#deps.store.failedDoors(rollout.spec.sha256)]);
-    this.#restUntil.set(rolloutId, this.#deps.clock.monotonic() + (targets.length / DOORS_PER_SECOND) * 1000 - TICK_MS);
-    const acts = planRollout({ rollout, doors, targets, failedBefore, now: this.#deps.clock.now() }).slice(0, MAX_ACTS);
+    const [doors, { targets, at }, failedBefore] = await Promise.all([this.#deps.store.doors(rolloutId), this.#targets(rollout), this.#deps.store.failedDoors(rollout.spec.sha256)]);
+    const acts = planRollout({ rollout, doors, targets, targetsAt: at, failedBefore, now: this.#deps.clock.now() }).slice(0, MAX_ACTS);
     let changed = false;
     for (const act of acts) changed = (await this.#act(rollout, act)) || changed;
-    if (!changed) return;
-    // What was just written may be followed by more: the next stage, the next door. And the relays have doors to serve.
-    this.#restUntil.delete(rolloutId);
-    await this.#deps.store.tellRelays();
+    // The relays have doors to serve; and what was just written may be followed by more: the next stage, the next door.
+    if (changed) await this.#deps.store.tellRelays();
   }
 
   /** A release that was withdrawn, ran out, or whose signer is trusted no more is offered to nobody (contract 12.2). */
@@ -120,10 +116,17 @@ export class RolloutDriver {
     }
   }
 
-  async #targets(rollout: RolloutRecord): Promise<readonly TargetDoor[]> {
-    const ids = rollout.spec.doors ?? (await this.#deps.doors.doorIds());
-    const overviews = await this.#deps.doors.overviews(ids);
-    return overviews.map(({ doorId, firmware, shutOut, node }) => ({ doorId, firmware: parseFirmware(firmware), allowed: !shutOut, online: this.#deps.lease.isLive(node) }));
+  async #targets(rollout: RolloutRecord): Promise<{ readonly targets: readonly TargetDoor[]; readonly at: number }> {
+    const { doors, lease, clock } = this.#deps;
+    const seen = this.#seen.get(rollout.rolloutId);
+    if (seen !== undefined && seen.until > clock.monotonic()) return seen;
+    const at = clock.now();
+    const ids = rollout.spec.doors ?? (await doors.doorIds());
+    const overviews = await doors.overviews(ids);
+    const targets = overviews.map(({ doorId, firmware, shutOut, node }) => ({ doorId, firmware: parseFirmware(firmware), allowed: !shutOut, online: lease.isLive(node) }));
+    const fresh = { targets, at, until: clock.monotonic() + Math.max(TICK_MS, (targets.length / DOORS_PER_SECOND) * 1000) };
+    this.#seen.set(rollout.rolloutId, fresh);
+    return fresh;
   }
 
   /** True when it changed something: the store refuses what is no longer so. */

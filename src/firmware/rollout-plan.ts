@@ -28,11 +28,16 @@ export interface PlanInput {
   readonly rollout: RolloutRecord;
   readonly doors: ReadonlyMap<string, DoorUpdate>;
   readonly targets: readonly TargetDoor[];
+  /** Unix ms at which the targets were read: what was recorded since, they cannot contradict. */
+  readonly targetsAt: number;
   /** Doors on which this release failed, in whatever rollout. */
   readonly failedBefore: ReadonlySet<string>;
   /** Unix ms. */
   readonly now: number;
 }
+
+/** By how much the clocks of Redis and of this relay may differ, and a door's registration and its confirmation. */
+const SKEW_MS = 10_000;
 
 const UNDER_WAY: ReadonlySet<string> = new Set(['offered', 'downloading', 'verified', 'rebooting']);
 
@@ -49,7 +54,7 @@ export function isMeant(rollout: RolloutRecord, { doorId, firmware, allowed }: T
 }
 
 /** How many doors the stages are percentages of: those that were given a turn, and those that still want one. */
-export function countTargets({ rollout, doors, targets, failedBefore }: Omit<PlanInput, 'now'>): number {
+export function countTargets({ rollout, doors, targets, failedBefore }: Omit<PlanInput, 'now' | 'targetsAt'>): number {
   const wanting = targets.filter((target) => wantsOffer({ rollout, doors, failedBefore }, target)).length;
   return rollout.started + wanting;
 }
@@ -80,7 +85,7 @@ export function planRollout(input: PlanInput): readonly RolloutAct[] {
 }
 
 /** Records that the registrations, or the time, prove wrong. */
-function correct({ rollout, doors, targets, now }: PlanInput): readonly RolloutAct[] {
+function correct({ rollout, doors, targets, targetsAt, now }: PlanInput): readonly RolloutAct[] {
   const byId = new Map(targets.map((target) => [target.doorId, target]));
   const acts: RolloutAct[] = [];
   for (const [door, record] of doors) {
@@ -91,7 +96,7 @@ function correct({ rollout, doors, targets, now }: PlanInput): readonly RolloutA
       if (to !== undefined) acts.push({ act: 'step', door, to });
     } else if (record.state === 'timed_out' && isThere) {
       acts.push({ act: 'step', door, to: 'confirmed' });
-    } else if (record.state === 'confirmed' && target?.firmware !== undefined && !isThere && wentBack(target.firmware, rollout)) {
+    } else if (record.state === 'confirmed' && targetsAt - record.at > SKEW_MS && target?.firmware !== undefined && !isThere && wentBack(target.firmware, rollout)) {
       acts.push({ act: 'step', door, to: 'rolled_back' });
     }
   }

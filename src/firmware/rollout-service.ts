@@ -36,7 +36,7 @@ export interface StartRequest {
 }
 
 /** Bounds of what an operator may ask for: a rollout is read and written as a whole. */
-export const ROLLOUT_LIMITS = { doors: 10_000, stages: 20, parallel: 1000 } as const;
+export const ROLLOUT_LIMITS = { doors: 10_000, stages: 20, parallel: 1000, defaultParallel: 50 } as const;
 
 const RECENT = 1000;
 
@@ -71,11 +71,11 @@ export class RolloutService {
 
   /** One rollout as it stands. Throws `not_found`. */
   async status(rolloutId: string): Promise<RolloutView> {
-    const { store, clock } = this.#deps;
+    const { store } = this.#deps;
     const rollout = await store.record(rolloutId);
     if (rollout === undefined) throw new OpenLockError('not_found', `There is no rollout "${rolloutId}"; \`openlock rollout list\` shows all.`);
     const [doors, targets, failedBefore] = await Promise.all([store.doors(rolloutId), this.#targets(rollout), store.failedDoors(rollout.spec.sha256)]);
-    return viewRollout({ rollout, doors, targets, failedBefore, now: clock.now() });
+    return viewRollout({ rollout, doors, targets, failedBefore });
   }
 
   /** All rollouts kept, newest first, without their doors. */

@@ -49,11 +49,14 @@ export interface RolloutView {
   readonly doors: readonly DoorView[];
 }
 
+/** What the plan reads too, without the times. */
+export type ViewInput = Omit<PlanInput, 'now' | 'targetsAt'>;
+
 export function shareText(share: Share): string {
   return 'percent' in share ? `${share.percent}%` : String(share.count);
 }
 
-export function viewRollout(input: PlanInput): RolloutView {
+export function viewRollout(input: ViewInput): RolloutView {
   const { rollout } = input;
   const { sha256, version, board, size, stages, maxFailures } = rollout.spec;
   const doors = viewDoors(input);
@@ -90,7 +93,7 @@ function viewStage(rollout: RolloutRecord, { share, stage, total }: { share: Sha
   return { stage: stage + 1, share: shareText(share), doors, state, counts };
 }
 
-function viewDoors({ rollout, doors, targets }: PlanInput): readonly DoorView[] {
+function viewDoors({ rollout, doors, targets }: ViewInput): readonly DoorView[] {
   const byId = new Map(targets.map((target) => [target.doorId, target]));
   const ids = new Set([...doors.keys(), ...targets.filter((target) => isMeant(rollout, target)).map(({ doorId }) => doorId)]);
   return [...ids].sort().map((doorId) => {

@@ -1,8 +1,9 @@
 /** One update on one connection (contract 12.4): what the door may say next, and the blocks it waits for. */
 import { RELEASE_LIMITS } from '../protocol/release.js';
-import { encodeChunk, type DoorUpdateFrame } from '../protocol/update-frames.js';
+import type { DoorUpdateFrame } from '../protocol/update-frames.js';
 import type { DoorUpdateState } from '../store/rollout-store.js';
 import type { ChunkTaker } from './chunk-pump.js';
+import type { FirmwareImage } from './image-cache.js';
 import type { UpdateLink } from './update-link.js';
 
 export interface TransferUpdate {
@@ -34,7 +35,7 @@ export class UpdateTransfer implements ChunkTaker {
   readonly update: TransferUpdate;
   readonly #gets: Get[] = [];
   /** Set once the image is in memory: the whole relay shares one copy. */
-  #image: Buffer | undefined;
+  #image: FirmwareImage | undefined;
   #phase: 'offered' | 'downloading' | 'verified' | 'rebooting' | 'over';
   #sentTo = 0;
   /** Bytes the door may still ask for: twice what it lacks. One that asks for more goes round in circles. */
@@ -70,7 +71,7 @@ export class UpdateTransfer implements ChunkTaker {
     return this.#phase === 'over';
   }
 
-  provide(image: Buffer): void {
+  provide(image: FirmwareImage): void {
     this.#image = image;
   }
 
@@ -84,11 +85,11 @@ export class UpdateTransfer implements ChunkTaker {
   serve(): number {
     const get = this.#gets.shift();
     if (get === undefined || this.#image === undefined) return 0;
-    const bytes = this.#image.subarray(get.offset, Math.min(get.offset + get.length, this.update.size));
-    if (!this.link.sendChunk(encodeChunk(get.offset, bytes))) return 0;
-    this.#sentTo = Math.max(this.#sentTo, get.offset + bytes.length);
-    this.#unreported += bytes.length;
-    return bytes.length;
+    if (!this.link.sendChunk(this.#image.frame(get.offset, get.length))) return 0;
+    const end = Math.min(get.offset + get.length, this.update.size);
+    this.#sentTo = Math.max(this.#sentTo, end);
+    this.#unreported += end - get.offset;
+    return end - get.offset;
   }
 
   /** Bytes and percent since the last call; `undefined` when there is nothing new. */

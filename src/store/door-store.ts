@@ -85,7 +85,7 @@ export interface AttachFields {
 }
 
 /** Doors read at once: other work of the relay gets its turn in between. */
-const OVERVIEW_BATCH = 250;
+const OVERVIEW_BATCH = 50;
 
 const number = (text: string | null | undefined): number | undefined => (text === null || text === undefined || text === '' ? undefined : Number(text));
 

@@ -51,7 +51,7 @@ function plan(over: {
     ...over.rollout,
   };
   const targets = (over.targets ?? fleet(20)).map((target, index) => (over.asIs !== true && records.get(target.doorId)?.state === 'confirmed' ? { ...door(index, updated), doorId: target.doorId } : target));
-  return planRollout({ rollout, doors: records, targets, failedBefore: new Set(over.failedBefore ?? []), now: NOW });
+  return planRollout({ rollout, doors: records, targets, targetsAt: NOW + 10_001, failedBefore: new Set(over.failedBefore ?? []), now: NOW });
 }
 
 const offered = (acts: readonly RolloutAct[]): readonly string[] => acts.map((act) => (act.act === 'offer' ? act.door : `${act.act}!`));

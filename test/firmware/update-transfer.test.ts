@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 
 import { expect } from 'chai';
 
+import { FirmwareImage } from '../../src/firmware/image-cache.js';
 import { UpdateTransfer, type TransferEvent } from '../../src/firmware/update-transfer.js';
 import { decodeChunk, type DoorUpdateFrame } from '../../src/protocol/update-frames.js';
 
 const SIZE = 3 * 4096 + 777;
-const image = randomBytes(SIZE);
+const bytes = randomBytes(SIZE);
+const image = new FirmwareImage(bytes);
 
 type Say = { [P in DoorUpdateFrame['phase']]: Omit<Extract<DoorUpdateFrame, { phase: P }>, 't' | 'id'> }[DoorUpdateFrame['phase']];
 
@@ -46,7 +48,7 @@ describe('one update on one connection (contract 12.4)', () => {
     while (transfer.hungry) expect(transfer.serve()).to.equal(4096);
     const chunks = sent.map((frame) => decodeChunk(frame));
     expect(chunks.map((chunk) => chunk?.offset)).to.deep.equal([0, 8192, 4096]);
-    for (const chunk of chunks) expect(Buffer.from(chunk?.bytes ?? []).equals(image.subarray(chunk?.offset, (chunk?.offset ?? 0) + 4096))).to.equal(true);
+    for (const chunk of chunks) expect(Buffer.from(chunk?.bytes ?? []).equals(bytes.subarray(chunk?.offset, (chunk?.offset ?? 0) + 4096))).to.equal(true);
   });
 
   it('gives the rest where the image ends', () => {

@@ -32,7 +32,7 @@ export function registerRolloutStart(parent: Command, io: Io): void {
     .option('--max-failures <n|%>', 'past this the rollout halts by itself; a percentage is of the doors in the opened stages', failureLimit, failureLimit('5%'))
     .option('--soak <seconds>', 'how long a finished stage is watched before the next one opens', wholeNumber(0, 30 * 86_400), 60)
     .option('--door-timeout <seconds>', 'how long a door may be silent in the middle of its update: it waits up to ten minutes for its lock to be at rest, and three for its new image', wholeNumber(1, 7 * 86_400), 900)
-    .option('--parallel <n>', 'most doors under way at once', wholeNumber(1, ROLLOUT_LIMITS.parallel), 100)
+    .option('--parallel <n>', 'most doors under way at once', wholeNumber(1, ROLLOUT_LIMITS.parallel), ROLLOUT_LIMITS.defaultParallel)
     .addHelpText(
       'after',
       `

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { ROLLOUT_LIMITS } from '../../../src/firmware/rollout-service.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
 import { RolloutStore, type RolloutRecord } from '../../../src/store/rollout-store.js';
 import { freePorts } from '../../support/redis.js';
@@ -162,7 +163,7 @@ async function setUp(crew: Crew, sizes: Sizes, redis: BenchRedis, releaseKey: st
 
 /** Slices of load until the rollout has ended; only those that began while it went on count. */
 async function duringRollout(set: Set, operator: UpdateOperator, store: RolloutStore, sha256: string): Promise<{ readonly during: readonly Slice[]; readonly end: RolloutRecord }> {
-  const { rolloutId } = await operator.start({ sha256 }, { parallel: set.sizes.rollout.doors });
+  const { rolloutId } = await operator.start({ sha256 }, { parallel: ROLLOUT_LIMITS.defaultParallel });
   const during: Slice[] = [];
   const deadline = performance.now() + LIMIT_MS;
   for (;;) {
