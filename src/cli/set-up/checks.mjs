@@ -7,6 +7,8 @@ import { run, say, SetUpError } from './processes.mjs';
 import { ROOT } from './project.mjs';
 
 const FIRMWARE_RUN = 'firmware-arduino/test/run.sh';
+/** For each fuzz target; `npm run fuzz` takes its time. */
+const FUZZ_SECONDS = '10';
 
 const node = (script, ...args) => [process.execPath, [join('node_modules', script), ...args]];
 const mocha = (...args) => node('mocha/bin/mocha.js', '--reporter', 'dot', ...args);
@@ -29,7 +31,7 @@ function countsOf(output) {
 /** The firmware's own checks; none where its packages cannot be had. */
 async function firmwareCheck(hasPackages) {
   if (!hasPackages || !existsSync(join(ROOT, FIRMWARE_RUN))) return [];
-  return [await check('firmware', ['bash', [FIRMWARE_RUN]], { limitMs: 40 * 60_000 })];
+  return [await check('firmware', ['bash', [FIRMWARE_RUN, '--fuzz-seconds', FUZZ_SECONDS]], { limitMs: 40 * 60_000 })];
 }
 
 /**
