@@ -157,16 +157,22 @@ export class UpdateDelivery {
     }, REPORT_MS).unref();
   }
 
+  /** A store that is away is tried again: a door that waits in vain would be counted as one that failed. */
   async #provideImage(transfer: UpdateTransfer): Promise<void> {
     const { sha256, size } = transfer.update;
-    try {
-      const image = await this.#deps.images.get(sha256, size);
-      if (transfer.over) return;
-      transfer.provide(image);
-      if (transfer.hungry) this.#deps.pump.want(transfer);
-    } catch (error) {
-      // The door stays where it is: it asks again after a reconnect, or its time runs out.
-      this.#deps.onError(error, 'image');
+    for (let left = STEP_TRIES; left > 0 && !this.#stopped && !transfer.over; left -= 1) {
+      try {
+        const image = await this.#deps.images.get(sha256, size);
+        if (transfer.over) return;
+        transfer.provide(image);
+        if (transfer.hungry) this.#deps.pump.want(transfer);
+        return;
+      } catch (error) {
+        this.#deps.onError(error, 'image');
+        // Not the store's image: no trying mends that, and the driver halts a rollout whose release is gone.
+        if (!(error instanceof OpenLockError)) return;
+        await new Promise((resolve) => setTimeout(resolve, STEP_RETRY_MS).unref());
+      }
     }
   }
 
