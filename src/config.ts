@@ -1,5 +1,5 @@
 /**
- * Environment -> one frozen Config (contract 11.1). The only reader of `process.env`. Every bad value is collected, and
+ * Environment -> one frozen Config (protocol 11.1). The only reader of `process.env`. Every bad value is collected, and
  * each message names its variable; nothing is started by reading.
  */
 import { resolve } from 'node:path';
@@ -29,9 +29,9 @@ export interface Config {
   readonly allowPrivateSites: boolean;
   readonly accessTokenSeconds: number;
   readonly commandTimeoutMs: number;
-  /** Commands and queries per site and second; the bucket holds twice this (contract 8.1: 10 a second, 20 at once). */
+  /** Commands and queries per site and second; the bucket holds twice this (protocol 8.1: 10 a second, 20 at once). */
   readonly siteRate: number;
-  /** Requests per address and second (contract 8.1). */
+  /** Requests per address and second (protocol 8.1). */
   readonly addressRate: number;
   /** Image bytes a second this relay sends to all its doors together, in MiB. 0: as fast as they ask. */
   readonly updateRate: number;
@@ -65,13 +65,26 @@ export function readConfig(environment: Environment = process.env): Config {
     metricsPort: reader.optionalInteger('OPENLOCK_METRICS_PORT', 0, 65535),
     publicUrls: reader.origins('OPENLOCK_PUBLIC_URL'),
     dataDir,
-    redisUrl: reader.matching('OPENLOCK_REDIS_URL', /^(redis|rediss|redis-sentinel|redis-cluster):\/\/[^/\s]|^unix:\/\/\/|^unix:\/\/[^/\s]*@\//, 'redis://, rediss://, unix://, redis-sentinel:// or redis-cluster:// followed by an address'),
+    redisUrl: reader.matching(
+      'OPENLOCK_REDIS_URL',
+      /^(redis|rediss|redis-sentinel|redis-cluster):\/\/[^/\s]|^unix:\/\/\/|^unix:\/\/[^/\s]*@\//,
+      'redis://, rediss://, unix://, redis-sentinel:// or redis-cluster:// followed by an address',
+    ),
     tls: reader.oneOf('OPENLOCK_TLS', ['on', 'off'], 'on') === 'on',
     tlsCert: reader.text('OPENLOCK_TLS_CERT'),
     tlsKey: reader.text('OPENLOCK_TLS_KEY'),
     trustProxyHops: reader.integer('OPENLOCK_TRUST_PROXY', 0, 0, 10),
-    mailUrl: reader.matching('OPENLOCK_MAIL_URL', /^(smtps?:\/\/[^/\s]|file:.)/, 'smtp://host:port, smtps://host:port or file:<dir>'),
-    mailFrom: reader.matching('OPENLOCK_MAIL_FROM', /^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/, 'an e-mail address, possibly `Name <address>`') ?? 'OpenLock <openlock@localhost>',
+    mailUrl: reader.matching(
+      'OPENLOCK_MAIL_URL',
+      /^(smtps?:\/\/[^/\s]|file:.)/,
+      'smtp://host:port, smtps://host:port or file:<dir>',
+    ),
+    mailFrom:
+      reader.matching(
+        'OPENLOCK_MAIL_FROM',
+        /^[^\r\n]*[^\s@<>]+@[^\s@<>]+>?$/,
+        'an e-mail address, possibly `Name <address>`',
+      ) ?? 'OpenLock <openlock@localhost>',
     allowPrivateSites: reader.boolean('OPENLOCK_ALLOW_PRIVATE_SITES', false),
     accessTokenSeconds: reader.integer('OPENLOCK_ACCESS_TOKEN_SECONDS', 900, 1, 86_400),
     commandTimeoutMs: reader.integer('OPENLOCK_COMMAND_TIMEOUT_MS', 5000, 100, 60_000),
@@ -80,7 +93,11 @@ export function readConfig(environment: Environment = process.env): Config {
     updateRate: reader.integer('OPENLOCK_UPDATE_RATE', 4, 0, 100_000),
     secretsDir: resolve(reader.text('OPENLOCK_SECRETS_DIR') ?? `${dataDir}/secrets`),
     logLevel: reader.oneOf('OPENLOCK_LOG_LEVEL', LOG_LEVELS, 'info'),
-    nodeId: reader.matching('OPENLOCK_NODE_ID', /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, '1 to 64 letters, digits, `.`, `_` or `-`'),
+    nodeId: reader.matching(
+      'OPENLOCK_NODE_ID',
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      '1 to 64 letters, digits, `.`, `_` or `-`',
+    ),
     warnings: reader.unknownVariables(),
   };
   if ((config.tlsCert === undefined) !== (config.tlsKey === undefined)) {
@@ -143,7 +160,8 @@ class Reader {
     if (value === undefined) return [];
     return value.split(/[\s,]+/).map((entry) => {
       const origin = normaliseOrigin(entry, { allowHttp: true });
-      if (origin === undefined) this.problems.push(`${name} must be a list of origins such as https://relay.example, not "${entry}".`);
+      if (origin === undefined)
+        this.problems.push(`${name} must be a list of origins such as https://relay.example, not "${entry}".`);
       return origin ?? entry;
     });
   }

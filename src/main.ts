@@ -28,7 +28,13 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-const io: Io = { environment: process.env, stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, stopSignal };
+const io: Io = {
+  environment: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stopSignal,
+};
 const exitCode = await runCli(process.argv.slice(2), io);
 
 // Whatever still runs has no business any more; what was written must get out first.

@@ -24,7 +24,7 @@ const char* const usageText =
 
 namespace {
 
-constexpr std::size_t maxReleaseKeys = 4;   // contract 12.1
+constexpr std::size_t maxReleaseKeys = 4;   // protocol 12.1
 
 bool parseNumber(const char* text, std::uint32_t& out) {
   std::uint64_t value = 0;

@@ -8,7 +8,7 @@ namespace host {
 /// find it by its magic and read it without running the image. Strings end in zeros; the number is little-endian.
 struct ImageDescriptor {
   char magic[16];                  ///< "esplock-image-1" and a zero; once in a file
-  char version[72];                ///< semver, at most 64 characters (contract 12.1)
+  char version[72];                ///< semver, at most 64 characters (protocol 12.1)
   char board[72];
   std::uint8_t securityVersion[4];
   std::uint8_t reserved[28];

@@ -19,7 +19,7 @@ constexpr const char* sntpServer = "pool.ntp.org";
 constexpr std::uint16_t lightPixels = 1;
 
 // Partitions of partitions.csv. Not the default `nvs`: initArduino() erases that one when it looks damaged, before
-// setup() runs, and a door that loses its key is a stranger to everybody who knew it (contract 1.2).
+// setup() runs, and a door that loses its key is a stranger to everybody who knew it (protocol 1.2).
 constexpr const char* doorPartition = "door";
 constexpr const char* sealPartition = "seal";
 constexpr const char* storeNamespace = "esplock";

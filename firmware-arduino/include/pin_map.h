@@ -7,7 +7,7 @@ namespace board {
 constexpr int noPin = -1;
 
 struct PinMap {
-  const char* board;   ///< the name in proofs and release manifests (contract 4.4, 12.1)
+  const char* board;   ///< the name in proofs and release manifests (protocol 4.4, 12.1)
   int relay;
   int light;           ///< data line of the NeoPixel strip
   int contact;         ///< reed switch to ground, closed while the leaf is shut

@@ -17,7 +17,7 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
--- Appends one audit entry (contract 10.1) to a bounded stream. `entry` is the JSON text made by src/audit/entry.ts.
+-- Appends one audit entry (protocol 10.1) to a bounded stream. `entry` is the JSON text made by src/audit/entry.ts.
 local function audit(key, maximum, entry)
   redis.call('XADD', key, 'MAXLEN', '~', maximum, '*', 'e', entry)
 end

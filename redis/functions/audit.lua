@@ -1,5 +1,5 @@
 do
-  -- audit_fold: adds counts of refusals and failures to this minute's fold (contract 10.1), so that a flood cannot fill the store.
+  -- audit_fold: adds counts of refusals and failures to this minute's fold (protocol 10.1), so that a flood cannot fill the store.
   -- KEYS[1] hash of the minute, KEYS[2] sorted set of open minutes
   -- ARGV[1] minute, ARGV[2] most fields a minute may hold, ARGV[3] TTL in seconds, ARGV[4] field that takes the overflow, then field, count, …
   -- Result: number of fields that went to the overflow.

@@ -3,7 +3,7 @@ do
   local RANK = { viewer = 1, user = 2, manager = 3 }
   local NEEDS = { query = 1, operate = 2, configure = 3 }
 
-  -- The end of a command that nobody settled in time (contract 6.7): pending was certainly not sent, claimed may have run.
+  -- The end of a command that nobody settled in time (protocol 6.7): pending was certainly not sent, claimed may have run.
   -- Returns the state as it is now.
   local function overdue(command_key, audit_key, id, fields, now)
     local state, deadline = fields[1], tonumber(fields[2])
@@ -14,7 +14,7 @@ do
     return state
   end
 
-  -- True while the grant `role|notBefore|notAfter` is in force at `now` (contract 7.6).
+  -- True while the grant `role|notBefore|notAfter` is in force at `now` (protocol 7.6).
   local function in_force(grant, now)
     local role, not_before, not_after = string.match(grant, '^(%a+)|(%d*)|(%d*)$')
     if not role then return nil end
@@ -23,7 +23,7 @@ do
     return role
   end
 
-  -- command_admit: the store's part of contract 6.5, in its order, ending in one atomic insert. A door the site may not see is
+  -- command_admit: the store's part of protocol 6.5, in its order, ending in one atomic insert. A door the site may not see is
   -- answered before everything else, as if it did not exist (7.6). A refused envelope is not recorded.
   -- KEYS 1 record, 2 grants, 3 live, 4 in-flight, 5 command, 6 jwe, 7 audit, 8 cooldown of this site, 9 prefix of command keys
   -- ARGV 1 site, 2 scope, 3 kid, 4 iat, 5 this relay, 6 connection of the door on this relay ('' none), 7 live relays as ',a,b,',
@@ -93,7 +93,7 @@ do
     return { state, deadline }
   end)
 
-  -- command_claim: the relay that holds the door's socket takes a pending command for that very connection (contract 6.7).
+  -- command_claim: the relay that holds the door's socket takes a pending command for that very connection (protocol 6.7).
   -- KEYS command, jwe, live, audit; ARGV relay, connection, command id
   -- Result: { 'claimed', jwe, deadline, site } | { state as it is, or 'gone' or 'not_live' }
   register('command_claim', function(keys, args)

@@ -6,7 +6,7 @@ do
     redis.call('PUBLISH', channel, '{"t":"presence","online":' .. (online and 'true' or 'false') .. ',"at":' .. int(at) .. '}')
   end
 
-  -- door_add: creates a door that waits for its key (contract 4.1).
+  -- door_add: creates a door that waits for its key (protocol 4.1).
   -- KEYS record, audit; ARGV name, enrolment token hash, its end (ms), kid that alone may enrol ('' any), audit entry
   -- Result: 'ok' | 'exists'
   register('door_add', function(keys, args)
@@ -16,7 +16,7 @@ do
     return 'ok'
   end)
 
-  -- door_reset: forgets key, session and presence; a new enrolment token binds a new key (contract 4.4). Epoch, grants and audit stay.
+  -- door_reset: forgets key, session and presence; a new enrolment token binds a new key (protocol 4.4). Epoch, grants and audit stay.
   -- KEYS record, live, audit; ARGV enrolment token hash, its end (ms), kid ('' any), audit entry
   -- Result: 'ok' | 'missing'
   register('door_reset', function(keys, args)
@@ -49,7 +49,7 @@ do
     return 'ok'
   end)
 
-  -- door_grant: gives a site a role, or takes it away when the grant is '' (contract 7.6).
+  -- door_grant: gives a site a role, or takes it away when the grant is '' (protocol 7.6).
   -- KEYS record, grants, audit; ARGV site id, grant as `role|notBefore|notAfter` ('' revokes), audit entry
   -- Result: 'ok' | 'missing' | 'no_grant'
   register('door_grant', function(keys, args)
@@ -63,7 +63,7 @@ do
     return 'ok'
   end)
 
-  -- door_register: binds a key or recognises it, and starts a session (contract 4.4, 4.5). Proof and rotation were verified by the caller.
+  -- door_register: binds a key or recognises it, and starts a session (protocol 4.4, 4.5). Proof and rotation were verified by the caller.
   -- KEYS record, used nonce, audit
   -- ARGV kid, public key PEM, enrolment token hash ('' none), kid of the key that signed a valid rotation ('' none),
   --      session hash, session TTL (ms), firmware JSON, nonce TTL (ms), audit entry
@@ -90,7 +90,7 @@ do
     return 'ok'
   end)
 
-  -- door_attach: makes one socket the door's live one and fences the others by epoch (contract 4.6, 5.1).
+  -- door_attach: makes one socket the door's live one and fences the others by epoch (protocol 4.6, 5.1).
   -- KEYS record, live, state, audit
   -- ARGV session hash, relay, connection, epoch the door knows, source address, events channel, prefix of relay channels, audit entry
   -- Result: { 'ok', epoch, replaced relay or '', replaced connection or '', recorded epoch before, sources take turns (1/0) } | { 'session' | 'disabled' }
@@ -120,7 +120,7 @@ do
     return { 'ok', int(epoch), old[1] or '', old[2] or '', int(recorded), turns }
   end)
 
-  -- door_reassert: after a store outage a relay says again that it holds this socket, unless a newer one came (contract 5.1).
+  -- door_reassert: after a store outage a relay says again that it holds this socket, unless a newer one came (protocol 5.1).
   -- KEYS record, live; ARGV relay, connection, epoch, events channel
   -- Result: 'ok' | 'superseded' | 'missing'
   register('door_reassert', function(keys, args)
@@ -158,7 +158,7 @@ do
     return 1
   end)
 
-  -- door_state: the last state a door told (contract 5.3), advisory.
+  -- door_state: the last state a door told (protocol 5.3), advisory.
   -- KEYS state; ARGV state JSON, at (ms), events channel, frame for the subscribers
   register('door_state', function(keys, args)
     redis.call('HSET', keys[1], 'state', args[1], 'at', args[2])

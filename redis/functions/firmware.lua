@@ -1,4 +1,4 @@
--- Releases and the keys that may sign them (contract 12.1, 12.2). A release is stored as
+-- Releases and the keys that may sign them (protocol 12.1, 12.2). A release is stored as
 -- `{"publishedAt":…,"identity":"<board> <version> <securityVersion>","manifest":"…"}`, and gets `"withdrawnAt":…` once.
 do
   local AUDIT_MAX = 100000
@@ -32,7 +32,7 @@ do
     return outcome
   end)
 
-  -- firmware_withdraw: ends a release for good: its record stays, its image goes (contract 12.2).
+  -- firmware_withdraw: ends a release for good: its record stays, its image goes (protocol 12.2).
   -- KEYS 1 releases, 2 image, 3 audit; ARGV 1 sha256, 2 audit entry, 3 channel, 4 message
   -- Result: 'withdrawn' | 'unchanged' (it was before) | 'missing'
   register('firmware_withdraw', function(keys, args)

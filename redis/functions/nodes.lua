@@ -1,5 +1,5 @@
 do
-  -- node_beat: renews a relay's lease (contract 5.5: one write per relay, not one per keep-alive).
+  -- node_beat: renews a relay's lease (protocol 5.5: one write per relay, not one per keep-alive).
   -- KEYS[1] sorted set of relays scored by the lease's end
   -- ARGV[1] relay id, ARGV[2] lease in ms
   -- Result: { had a valid lease (1/0), number of live relays, live relays …, expired relays … }

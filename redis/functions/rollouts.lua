@@ -1,4 +1,4 @@
--- Rollouts (contract 12.3). One hash a rollout, one hash of its doors (door id -> JSON), and one of everything in flight, which
+-- Rollouts (protocol 12.3). One hash a rollout, one hash of its doors (door id -> JSON), and one of everything in flight, which
 -- lets a relay ask with a single read whether a door that came back has an update to go on with.
 do
   local AUDIT_MAX = 100000
@@ -191,7 +191,7 @@ do
     if args[4] == 'waiting' then record.notBefore = now + tonumber(args[7]) end
     if args[4] == 'verified' or args[4] == 'confirmed' then record.percent = 100 end
     move(keys, args[1], record, args[4], now)
-    -- Contract 12.3: a release that failed on a door is not offered to it again. Silence during the download is no failure of it.
+    -- Protocol 12.3: a release that failed on a door is not offered to it again. Silence during the download is no failure of it.
     local of_today = args[4] == 'refused' and OF_TODAY[args[5]]
     if hard or (FAILURE[args[4]] and args[4] ~= 'timed_out' and not of_today) then
       redis.call('HSET', keys[4], args[1], cjson.encode({ state = args[4], code = record.code, at = now }))

@@ -1,7 +1,7 @@
 do
   local AUDIT_MAX = 10000
 
-  -- site_mail_allow: may another login be mailed to this e-mail address (contract 3.1)? Remembers when the last few were.
+  -- site_mail_allow: may another login be mailed to this e-mail address (protocol 3.1)? Remembers when the last few were.
   -- KEYS times of the last mails (list, newest first); ARGV most mails in the window, window (ms)
   -- Result: 1 | 0
   register('site_mail_allow', function(keys, args)
@@ -15,7 +15,7 @@ do
     return 1
   end)
 
-  -- site_login_start: remembers a login until its code is used or its time is up (contract 3.1).
+  -- site_login_start: remembers a login until its code is used or its time is up (protocol 3.1).
   -- KEYS login; ARGV e-mail, origin, hash of the code, life (ms)
   -- Result: 1
   register('site_login_start', function(keys, args)
@@ -24,7 +24,7 @@ do
     return 1
   end)
 
-  -- site_login_try: compares a code and counts a wrong one; the last allowed wrong one ends the login (contract 3.2).
+  -- site_login_try: compares a code and counts a wrong one; the last allowed wrong one ends the login (protocol 3.2).
   -- KEYS login; ARGV hash of the code, wrong codes allowed
   -- Result: {'ok', e-mail, origin} | {'wrong'} | {'gone'}
   register('site_login_try', function(keys, args)
@@ -35,7 +35,7 @@ do
     return { 'wrong' }
   end)
 
-  -- site_login_fetch: takes one of the fetches a login may make to verify its website (contract 3.2).
+  -- site_login_fetch: takes one of the fetches a login may make to verify its website (protocol 3.2).
   -- KEYS login; ARGV fetches allowed
   -- Result: 1 | 0 (none left, or no such login)
   register('site_login_fetch', function(keys, args)
@@ -45,7 +45,7 @@ do
     return 1
   end)
 
-  -- site_session_open: creates the site on its first login, remembers a verification, starts a session (contract 3.2).
+  -- site_session_open: creates the site on its first login, remembers a verification, starts a session (protocol 3.2).
   -- KEYS record, sessions, session, audit
   -- ARGV e-mail, origin, verified at (ms, '' unchanged), session id, hash of the refresh token ('' none), life (ms), audit entry
   -- Result: 'ok' | 'blocked'
@@ -63,7 +63,7 @@ do
     return 'ok'
   end)
 
-  -- site_refresh: rotates a session's refresh token (contract 3.3). The one before is answered with the same successor while
+  -- site_refresh: rotates a session's refresh token (protocol 3.3). The one before is answered with the same successor while
   -- that is kept; any older one of the family ends the session. The caller has verified that the token is one of ours.
   -- KEYS record, session, successor, sessions, audit
   -- ARGV session id, hash of the token presented, hash of its successor, sealed answer, life (ms), how long the sealed answer
@@ -90,7 +90,7 @@ do
     return { 'reused' }
   end)
 
-  -- site_session_end: ends a session and tells every relay (contract 3.4).
+  -- site_session_end: ends a session and tells every relay (protocol 3.4).
   -- KEYS session, successor, sessions, audit; ARGV session id, audit entry, channel, message
   -- Result: 1 | 0 (there was none)
   register('site_session_end', function(keys, args)
@@ -102,7 +102,7 @@ do
     return 1
   end)
 
-  -- site_block: blocks a site, ends all its sessions and tells every relay (contract 3.4).
+  -- site_block: blocks a site, ends all its sessions and tells every relay (protocol 3.4).
   -- KEYS record, sessions, audit; ARGV prefix of the site's session keys (same hash tag), audit entry, channel, message
   -- Result: 1 | 0 (no such site)
   register('site_block', function(keys, args)
@@ -125,7 +125,7 @@ do
     return 1
   end)
 
-  -- site_admit: on the path of every command: is the session alive, the site not blocked, its token bucket not empty (contract 8.1)?
+  -- site_admit: on the path of every command: is the session alive, the site not blocked, its token bucket not empty (protocol 8.1)?
   -- The bucket is one number, the time at which it will be full again (GCRA, equal to a token bucket). It is neither
   -- replicated nor written to the append-only file: it costs no fsync, and a lost one is merely a full one.
   -- KEYS session, record, bucket; ARGV tokens wanted (0: only look), tokens the bucket holds, refill (tokens a second)

@@ -1,4 +1,4 @@
-/** One line of the audit trail (contract 10.1). No secret, token, password or plaintext ever goes in. */
+/** One line of the audit trail (protocol 10.1). No secret, token, password or plaintext ever goes in. */
 export interface AuditEntry {
   /** Unix milliseconds. */
   readonly at: number;

@@ -1,8 +1,8 @@
 /**
- * The audit trail (contract 10). Commands and operator acts are entries of their own, written by the very Redis function
+ * The audit trail (protocol 10). Commands and operator acts are entries of their own, written by the very Redis function
  * that makes the change: `entry()` makes their text. Refusals and failures are folded per address, code and minute.
  */
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import type { AuditStore } from '../store/audit-store.js';
 import type { AuditEntry, AuditFields } from './entry.js';
 

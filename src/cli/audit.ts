@@ -13,7 +13,7 @@ interface AuditOptions extends JsonOption {
   readonly last: number;
 }
 
-/** `openlock audit`: who did what, when (contract 10). */
+/** `openlock audit`: who did what, when (protocol 10). */
 export function registerAudit(program: Command, io: Io): void {
   const audit = addCommand(program, 'audit', 'show the audit trail, or follow it', [
     'openlock audit --last 50',

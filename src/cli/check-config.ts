@@ -24,7 +24,13 @@ export function registerCheckConfig(program: Command, io: Io): void {
 /** The settings, with passwords in URLs replaced. */
 function withoutSecrets(config: Config): Record<string, unknown> {
   const hide = (url: string | undefined): string | undefined => url?.replace(/^([a-z-]+:\/\/)[^/@]*@/i, '$1***@');
-  return { ...config, redisUrl: hide(config.redisUrl), mailUrl: hide(config.mailUrl), publicUrls: config.publicUrls, warnings: config.warnings };
+  return {
+    ...config,
+    redisUrl: hide(config.redisUrl),
+    mailUrl: hide(config.mailUrl),
+    publicUrls: config.publicUrls,
+    warnings: config.warnings,
+  };
 }
 
 function text(value: unknown): string {

@@ -19,22 +19,35 @@ interface CommandActOptions extends JsonOption {
 
 /** `openlock command <act> <doorId>`: an encrypted command through the API, and the door's receipt. */
 export function registerCommand(program: Command, io: Io): void {
-  addCommand(program, 'command', 'send a door an encrypted command and print its receipt; asks for the door’s password', [
-    'openlock command unlock front-door',
-    'openlock command unlock front-door --hold 10000 < password.txt',
-    'openlock command configure front-door --params settings.json   # {"autoRelockMs": 8000}',
-  ])
+  addCommand(
+    program,
+    'command',
+    'send a door an encrypted command and print its receipt; asks for the door’s password',
+    [
+      'openlock command unlock front-door',
+      'openlock command unlock front-door --hold 10000 < password.txt',
+      'openlock command configure front-door --params settings.json   # {"autoRelockMs": 8000}',
+    ],
+  )
     .addArgument(new Argument('<act>', 'what to do').choices(Object.keys(ACT_SCOPES)))
     .argument('<doorId>', 'the door', doorId)
-    .option('--hold <ms>', 'unlock only: how long; 0 stays unlocked (default: the door’s setting)', wholeNumber(0, 3_600_000))
+    .option(
+      '--hold <ms>',
+      'unlock only: how long; 0 stays unlocked (default: the door’s setting)',
+      wholeNumber(0, 3_600_000),
+    )
     .option('--params <file>', 'JSON file with the params of the act')
-    .addHelpText('after', '\nThe password is read from standard input, or asked for on a terminal; it is never an argument.')
+    .addHelpText(
+      'after',
+      '\nThe password is read from standard input, or asked for on a terminal; it is never an argument.',
+    )
     .action(async (act: Act, id: string, options: CommandActOptions) => {
       const run = new Run(io, options);
       const params = paramsOf(act, options);
       const password = await readPassword(io, `Password of ${id}: `);
       const result = await withOperatorClient(run, id, ({ client, kid }) => {
-        if (kid === undefined) throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);
+        if (kid === undefined)
+          throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);
         return client.door(id, { kid }).command(act, { password }, params);
       });
       const { receipt, commandId, latencyMs } = result;
@@ -56,6 +69,7 @@ function paramsOf(act: Act, { hold, params: path }: CommandActOptions): Readonly
   } catch (error) {
     throw new UsageError(`--params: ${error instanceof Error ? error.message : 'not readable'}`);
   }
-  if (typeof params !== 'object' || params === null || Array.isArray(params)) throw new UsageError('--params: the file must hold one JSON object.');
+  if (typeof params !== 'object' || params === null || Array.isArray(params))
+    throw new UsageError('--params: the file must hold one JSON object.');
   return params as Record<string, unknown>;
 }

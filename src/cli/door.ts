@@ -12,7 +12,15 @@ import type { Io } from './support/io.js';
 /** `openlock door …`: doors, their keys and who may use them. */
 export function registerDoor(program: Command, io: Io): void {
   const door = program.command('door').description('enrol doors, see them, and say who may use them');
-  for (const register of [registerDoorAdd, registerDoorList, registerDoorShow, registerDoorReset, registerDoorSwitches, registerDoorGrant, registerDoorRevoke]) {
+  for (const register of [
+    registerDoorAdd,
+    registerDoorList,
+    registerDoorShow,
+    registerDoorReset,
+    registerDoorSwitches,
+    registerDoorGrant,
+    registerDoorRevoke,
+  ]) {
     register(door, io);
   }
 }

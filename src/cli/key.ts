@@ -8,9 +8,12 @@ import { Run } from './support/run.js';
 export function registerKey(program: Command, io: Io): void {
   const key = program.command('key').description('ban and unban door keys');
 
-  addCommand(key, 'ban', 'refuse a door key fleet-wide: its doors are disconnected, commands to it refused (key_banned)', [
-    'openlock key ban "$(openlock door show front-door --json | jq -r .kid)"',
-  ])
+  addCommand(
+    key,
+    'ban',
+    'refuse a door key fleet-wide: its doors are disconnected, commands to it refused (key_banned)',
+    ['openlock key ban "$(openlock door show front-door --json | jq -r .kid)"'],
+  )
     .argument('<kid>', 'key id, see: openlock door show', kid)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);

@@ -33,7 +33,7 @@ See who did what:        openlock audit --follow
 Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
 
-/** Runs one command line (without node and script) to its end and resolves to the exit code (contract 11.2). */
+/** Runs one command line (without node and script) to its end and resolves to the exit code (protocol 11.2). */
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io);
   try {
@@ -58,7 +58,10 @@ function buildProgram(io: Io): Command {
     // `firmware sign --version 1.2.3` is no question for ours.
     .enablePositionalOptions()
     // Commander repeats what it was given: arguments may have been pasted from anywhere.
-    .configureOutput({ writeOut: (text) => void io.stdout.write(visibleLines(text)), writeErr: (text) => void io.stderr.write(visibleLines(text)) });
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(visibleLines(text)),
+      writeErr: (text) => void io.stderr.write(visibleLines(text)),
+    });
   for (const register of [
     registerDemo,
     registerServe,
@@ -82,8 +85,10 @@ function buildProgram(io: Io): Command {
 function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
   if (exitCode !== 0) print.value({ error });
   if (told) return;
-  for (const line of error.detail.split('\n')) print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
-  if (unexpected && thrown instanceof Error) for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
+  for (const line of error.detail.split('\n'))
+    print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  if (unexpected && thrown instanceof Error)
+    for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
 }
 
 /** Whether `--json` was asked for, also where parsing failed before anybody could look. */
@@ -94,5 +99,7 @@ function wantsJson(args: readonly string[]): boolean {
 
 function version(): string {
   const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown';
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : 'unknown';
 }

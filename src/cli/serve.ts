@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { App, RelayUrls } from '../app.js';
+import type { App, RelayUrls } from '../app/app.js';
 import { addCommand, type JsonOption } from './support/arguments.js';
 import { CommandFailure } from './support/failure.js';
 import { aborted, type Io } from './support/io.js';
@@ -9,7 +9,7 @@ import { publishRelay } from './support/relay-address.js';
 import { Run } from './support/run.js';
 import { startFailure } from './support/start-failure.js';
 
-/** A graceful stop takes less (contract: under 10 s); after that the process ends as it is. */
+/** A graceful stop takes less (under 10 s); after that the process ends as it is. */
 const STOP_LIMIT_MS = 9_500;
 
 /** `openlock serve`: runs a relay until SIGTERM or Ctrl-C. */
@@ -22,17 +22,23 @@ export function registerServe(program: Command, io: Io): void {
     const run = new Run(io, options);
     const stop = io.stopSignal();
     const config = run.config();
-    const { createApp } = await import('../app.js');
+    const { createApp } = await import('../app/app.js');
     const app = createApp(config);
     const urls = await started(app);
     const withdraw = publishRelay(config, urls);
     run.print.value({ host: config.host, ...urls });
-    run.print.line(styled('green', 'OpenLock listens'), ` on ${config.host} port ${urls.port}, known as ${urls.publicOrigins.join(' ')}`);
-    if (urls.caPath !== undefined) run.print.line(`Certificate by a local authority; doors and clients trust it by ${urls.caPath}`);
+    run.print.line(
+      styled('green', 'OpenLock listens'),
+      ` on ${config.host} port ${urls.port}, known as ${urls.publicOrigins.join(' ')}`,
+    );
+    if (urls.caPath !== undefined)
+      run.print.line(`Certificate by a local authority; doors and clients trust it by ${urls.caPath}`);
     if (urls.metricsPort !== undefined) run.print.line(`Metrics on http://127.0.0.1:${urls.metricsPort}/metrics`);
     await aborted(stop);
     withdraw();
-    run.print.note('Stopping: doors are sent elsewhere, commands under way are finished. A second signal ends at once.');
+    run.print.note(
+      'Stopping: doors are sent elsewhere, commands under way are finished. A second signal ends at once.',
+    );
     await withinLimit(app.stop(), STOP_LIMIT_MS);
   });
 }
@@ -48,7 +54,13 @@ async function started(app: App): Promise<RelayUrls> {
 async function withinLimit(work: Promise<void>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new CommandFailure('slow_stop', `The relay did not stop within ${limitMs / 1000} s and was ended as it was.`)), limitMs);
+    timer = setTimeout(
+      () =>
+        reject(
+          new CommandFailure('slow_stop', `The relay did not stop within ${limitMs / 1000} s and was ended as it was.`),
+        ),
+      limitMs,
+    );
   });
   try {
     await Promise.race([work, late]);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 
 import type { Config } from '../config.js';
-import type { Operator } from '../operator.js';
+import type { Operator } from '../app/operator.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { FleetDoor, FleetStatistics } from '../simulator/index.js';
@@ -50,10 +50,19 @@ export function registerSimulate(program: Command, io: Io): void {
     .option('--prefix <text>', 'their ids are <prefix>-00001 and so on', 'sim')
     .option('--relay <origin>', 'the relay as doors call it (default: the one of this data dir)')
     .option('--ca <file>', 'PEM of the authority to trust (default: the local one, if there is one)')
-    .option('--rate <n>', 'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) from one address', wholeNumber(1, 1_000_000), 40)
+    .option(
+      '--rate <n>',
+      'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) from one address',
+      wholeNumber(1, 1_000_000),
+      40,
+    )
     .option('--seconds <n>', 'end this long after they begin to connect', wholeNumber(1, 1_000_000))
     .option('--blind', 'answer commands without opening them: loads the relay, not this process')
-    .option('--release-key <pem>', `public key file; firmware signed by it for board ${SIMULATED_BOARD} above ${SIMULATED_VERSION} is taken (up to ${RELEASE_LIMITS.doorKeys} times)`, collect)
+    .option(
+      '--release-key <pem>',
+      `public key file; firmware signed by it for board ${SIMULATED_BOARD} above ${SIMULATED_VERSION} is taken (up to ${RELEASE_LIMITS.doorKeys} times)`,
+      collect,
+    )
     .option('--keep', 'leave the doors enrolled when it ends')
     .action(async (options: SimulateOptions) => {
       const run = new Run(io, options);
@@ -61,11 +70,18 @@ export function registerSimulate(program: Command, io: Io): void {
       const fleet = fleetOptions(config, options);
       // Taken over before anything is enrolled, so that Ctrl-C cleans up.
       const interrupt = io.stopSignal();
-      const ids = Array.from({ length: options.doors }, (_, index) => `${options.prefix}-${String(index + 1).padStart(5, '0')}`);
+      const ids = Array.from(
+        { length: options.doors },
+        (_, index) => `${options.prefix}-${String(index + 1).padStart(5, '0')}`,
+      );
       const doors = await run.operator((operator) => eachOf(ids, (id) => enrol(operator, id)));
-      run.print.note(`${doors.length} doors enrolled; connecting at ${options.rate} requests a second. Their password: ${SIMULATED_PASSWORD}`);
+      run.print.note(
+        `${doors.length} doors enrolled; connecting at ${options.rate} requests a second. Their password: ${SIMULATED_PASSWORD}`,
+      );
       const { DoorIdentity, runFleet } = await import('../simulator/index.js');
-      const keys = await Promise.all(Array.from({ length: Math.min(SHARED_KEYS, doors.length) }, () => DoorIdentity.generate()));
+      const keys = await Promise.all(
+        Array.from({ length: Math.min(SHARED_KEYS, doors.length) }, () => DoorIdentity.generate()),
+      );
       const signal = endOf(interrupt, options.seconds);
       const statistics = await runFleet({ ...fleet, doors, keys, signal, onProgress: progress(run.print) });
       if (options.keep !== true) await run.operator((operator) => eachOf(ids, (id) => operator.doors.remove(id)));
@@ -90,7 +106,8 @@ function fleetOptions(config: Config, options: SimulateOptions) {
 
 /** Each `--release-key` adds one. */
 function collect(path: string, before: readonly string[] | undefined): readonly string[] {
-  if (before?.length === RELEASE_LIMITS.doorKeys) throw new InvalidArgumentError(`A door trusts up to ${RELEASE_LIMITS.doorKeys} keys.`);
+  if (before?.length === RELEASE_LIMITS.doorKeys)
+    throw new InvalidArgumentError(`A door trusts up to ${RELEASE_LIMITS.doorKeys} keys.`);
   return [...(before ?? []), path];
 }
 
@@ -102,15 +119,18 @@ async function enrol(operator: Operator, doorId: string): Promise<FleetDoor> {
     if (error instanceof OpenLockError && error.code === 'door_not_found') return undefined;
     throw error;
   });
-  if (existing !== undefined && existing.record.name !== NAME) throw new CommandFailure('door_exists', `Door ${doorId} is no simulated one; choose another --prefix.`);
-  const { enrolmentToken } = existing === undefined ? await operator.doors.add(doorId, { name: NAME }) : await operator.doors.reset(doorId);
+  if (existing !== undefined && existing.record.name !== NAME)
+    throw new CommandFailure('door_exists', `Door ${doorId} is no simulated one; choose another --prefix.`);
+  const { enrolmentToken } =
+    existing === undefined ? await operator.doors.add(doorId, { name: NAME }) : await operator.doors.reset(doorId);
   return { doorId, enrolmentToken };
 }
 
 /** Some at a time, in order. */
 async function eachOf<T>(ids: readonly string[], work: (id: string) => Promise<T>): Promise<readonly T[]> {
   const results: T[] = [];
-  for (let at = 0; at < ids.length; at += ENROL_AT_ONCE) results.push(...(await Promise.all(ids.slice(at, at + ENROL_AT_ONCE).map(work))));
+  for (let at = 0; at < ids.length; at += ENROL_AT_ONCE)
+    results.push(...(await Promise.all(ids.slice(at, at + ENROL_AT_ONCE).map(work))));
   return results;
 }
 
@@ -136,7 +156,10 @@ function progress(print: Printer): (now: FleetStatistics) => void {
 }
 
 function summary(now: FleetStatistics): string {
-  const all = now.allConnectedMs === undefined ? 'never all connected' : `all connected after ${(now.allConnectedMs / 1000).toFixed(1)} s`;
+  const all =
+    now.allConnectedMs === undefined
+      ? 'never all connected'
+      : `all connected after ${(now.allConnectedMs / 1000).toFixed(1)} s`;
   return `${now.doors} doors, ${all}; ${now.commands} commands answered, ${now.executed} executed, ${now.duplicates} duplicates${updates(now)}${troubles(now)}`;
 }
 

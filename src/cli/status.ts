@@ -9,11 +9,16 @@ import { iso } from './support/times.js';
 
 /** `openlock status <doorId>`: what the relay knows of a door now, asking it first. */
 export function registerStatus(program: Command, io: Io): void {
-  addCommand(program, 'status', 'ask a door how it is (needs a running relay, no password)', ['openlock status front-door', 'openlock status front-door --json'])
+  addCommand(program, 'status', 'ask a door how it is (needs a running relay, no password)', [
+    'openlock status front-door',
+    'openlock status front-door --json',
+  ])
     .argument('<doorId>', 'the door', doorId)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
-      const status = await withOperatorClient(run, id, ({ client, kid }) => client.door(id, kid === undefined ? { trustOnFirstUse: noPin } : { kid }).liveStatus());
+      const status = await withOperatorClient(run, id, ({ client, kid }) =>
+        client.door(id, kid === undefined ? { trustOnFirstUse: noPin } : { kid }).liveStatus(),
+      );
       run.print.value({ doorId: id, ...status });
       run.print.line(styled('bold', id), '  ', status.online ? styled('green', 'online') : styled('yellow', 'offline'));
       if (status.state === null) run.print.line('It has never said how it is.');
@@ -21,7 +26,12 @@ export function registerStatus(program: Command, io: Io): void {
         const { lock, mode, contact } = status.state;
         run.print.line(`${lock}${contact === undefined ? '' : `, ${contact}`}, mode ${mode}`);
         run.print.line(JSON.stringify(status.state));
-        run.print.line(styled('dim', `${status.live ? 'asked just now' : 'last known'}, ${iso(status.at)}; advisory: only a receipt is the door’s own word`));
+        run.print.line(
+          styled(
+            'dim',
+            `${status.live ? 'asked just now' : 'last known'}, ${iso(status.at)}; advisory: only a receipt is the door’s own word`,
+          ),
+        );
       }
     });
 }

@@ -51,7 +51,12 @@ Every change is a line of text; with --json a line of JSON. Ctrl-C and SIGTERM c
     });
 }
 
-function programArguments(config: Config, id: string, options: VirtualDoorOptions, interactive: boolean): readonly string[] {
+function programArguments(
+  config: Config,
+  id: string,
+  options: VirtualDoorOptions,
+  interactive: boolean,
+): readonly string[] {
   const stateDir = resolve(options.stateDir ?? join(config.dataDir, 'virtual-doors', id));
   // A door that was set up keeps what it has: it may have been configured to another relay since.
   const isNew = !existsSync(join(stateDir, 'host.args'));
@@ -74,6 +79,10 @@ const appended = (path: string, before: readonly string[] | undefined): readonly
 /** File of what vouches for this relay's certificate: see `ownAuthority`. */
 function authorityFile(config: Config): string {
   const path = config.tlsCert ?? join(config.dataDir, 'tls', 'ca.pem');
-  if (!existsSync(path)) throw new CommandFailure('no_authority', `There is no ${path}: no relay has run with this data dir. Give --server and --ca, or start \`openlock serve\` first.`);
+  if (!existsSync(path))
+    throw new CommandFailure(
+      'no_authority',
+      `There is no ${path}: no relay has run with this data dir. Give --server and --ca, or start \`openlock serve\` first.`,
+    );
   return path;
 }

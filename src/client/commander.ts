@@ -28,7 +28,7 @@ export interface SendOptions {
 /** A way to the relay: HTTP or the client socket. Throws {@link OpenLockError}; {@link UnreachableError} where the outcome is not known. */
 export interface CommandTransport {
   submit(doorId: string, jwe: string, options: SendOptions): Promise<RelayAnswer>;
-  /** Contract 7.5. */
+  /** Protocol 7.5. */
   status(doorId: string, options: SendOptions): Promise<DoorStatusAnswer>;
 }
 
@@ -48,13 +48,15 @@ interface Flight {
   readonly signal: AbortSignal | undefined;
 }
 
-/** After these the door may have the command: the state is asked for, and nothing is sent again (contract 6.7). */
+/** After these the door may have the command: the state is asked for, and nothing is sent again (protocol 6.7). */
 const UNKNOWN_OUTCOME: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['door_timeout', 'replayed', 'internal']);
 
 function isOutcomeUnknown(error: OpenLockError): boolean {
   if (error instanceof UnreachableError) return error.sent;
   // A refused envelope is not recorded (6.5), so a command id beside a store that is away means that it had been admitted.
-  return UNKNOWN_OUTCOME.has(error.code) || (error.code === 'store_unavailable' && error.extras.commandId !== undefined);
+  return (
+    UNKNOWN_OUTCOME.has(error.code) || (error.code === 'store_unavailable' && error.extras.commandId !== undefined)
+  );
 }
 
 const ASK_AGAIN_MS = 500;
@@ -67,10 +69,16 @@ export class Commander {
     this.#options = options;
   }
 
-  async run(content: CommandContent, pinned: PinnedKey, transport: CommandTransport, options: SendOptions): Promise<CommandResult> {
+  async run(
+    content: CommandContent,
+    pinned: PinnedKey,
+    transport: CommandTransport,
+    options: SendOptions,
+  ): Promise<CommandResult> {
     const { clock, random, requestTimeoutMs } = this.#options;
     const { signal } = options;
-    const late = (): Error => new UnreachableError(`the key of the door did not come within ${requestTimeoutMs} ms`, false);
+    const late = (): Error =>
+      new UnreachableError(`the key of the door did not come within ${requestTimeoutMs} ms`, false);
     const key = await bounded({ clock, timeoutMs: requestTimeoutMs, signal, late }, () => pinned.trusted());
     const sealed = await sealCommand(content, { key, iat: clock.now(), random });
     signal?.throwIfAborted();
@@ -111,7 +119,12 @@ export class Commander {
   async #record(flight: Flight): Promise<CommandRecord | undefined> {
     const path = `/v1/doors/${encodeURIComponent(flight.doorId)}/commands/${flight.sealed.commandId}`;
     try {
-      const answer = await this.#options.api.request({ method: 'GET', path, timeoutMs: this.#options.requestTimeoutMs, signal: flight.signal });
+      const answer = await this.#options.api.request({
+        method: 'GET',
+        path,
+        timeoutMs: this.#options.requestTimeoutMs,
+        signal: flight.signal,
+      });
       return readAnswer(commandRecordSchema, answer);
     } catch {
       return undefined;
@@ -124,7 +137,7 @@ export class Commander {
     return new TimeoutError(doorId, sealed.commandId, state, cause, askAgain);
   }
 
-  /** The receipt decides. What the relay says beside it is advisory (contract 1.1), and success is never assumed. */
+  /** The receipt decides. What the relay says beside it is advisory (protocol 1.1), and success is never assumed. */
   async #conclude(flight: Flight, answer: RelayAnswer): Promise<CommandResult> {
     const { doorId, sealed } = flight;
     const { commandId, jti, replyKey } = sealed;

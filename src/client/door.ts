@@ -46,7 +46,7 @@ export class Door {
     this.#deps = deps;
   }
 
-  /** Opens. `holdMs`: how long, 0 to 3,600,000; 0 stays unlocked; absent: the door's own setting (contract 6.3). */
+  /** Opens. `holdMs`: how long, 0 to 3,600,000; 0 stays unlocked; absent: the door's own setting (protocol 6.3). */
   unlock(options: CommandOptions & { readonly holdMs?: number }): Promise<CommandResult> {
     const { holdMs } = options;
     return this.command('unlock', options, holdMs === undefined ? undefined : { holdMs });
@@ -60,12 +60,13 @@ export class Door {
   async status(options: CommandOptions): Promise<CommandResult & { readonly state: DoorState }> {
     const result = await this.command('status', options);
     const { state } = result;
-    if (state === undefined) throw new ReceiptError(this.id, result.commandId, 'executed', 'the receipt carries no state');
+    if (state === undefined)
+      throw new ReceiptError(this.id, result.commandId, 'executed', 'the receipt carries no state');
     return { ...result, state };
   }
 
   /**
-   * Changes settings (contract 6.3). Resolves when they are stored; a change of WiFi, server or door id is then on
+   * Changes settings (protocol 6.3). Resolves when they are stored; a change of WiFi, server or door id is then on
    * probation and ends in the event `configured` with `outcome` `kept` or `reverted`.
    */
   configure(options: CommandOptions & { readonly params: ConfigureParams }): Promise<CommandResult> {
@@ -83,24 +84,30 @@ export class Door {
   async rotateKey(options: CommandOptions): Promise<CommandResult & { readonly newKid: string }> {
     const result = await this.command('rotate_key', options);
     const { newKid } = result.receipt;
-    if (newKid === undefined) throw new ReceiptError(this.id, result.commandId, 'executed', 'the receipt carries no new key id');
+    if (newKid === undefined)
+      throw new ReceiptError(this.id, result.commandId, 'executed', 'the receipt carries no new key id');
     return { ...result, newKid };
   }
 
-  /** Any act of contract 6.3; the methods above are shorthands. */
+  /** Any act of protocol 6.3; the methods above are shorthands. */
   command(act: Act, options: CommandOptions, params?: Readonly<Record<string, unknown>>): Promise<CommandResult> {
     const { commander, pinnedKey, transport, commandTimeoutMs } = this.#deps;
     const content = { doorId: this.id, act, password: options.password, params };
-    return commander.run(content, pinnedKey, transport(options.transport), { timeoutMs: options.timeoutMs ?? commandTimeoutMs, signal: options.signal });
+    return commander.run(content, pinnedKey, transport(options.transport), {
+      timeoutMs: options.timeoutMs ?? commandTimeoutMs,
+      signal: options.signal,
+    });
   }
 
-  /** What the relay knows, asking the door for up to 2 s (contract 7.5). Advisory: nobody vouches for it (1.1). */
-  liveStatus(options: { readonly transport?: TransportName; readonly signal?: AbortSignal } = {}): Promise<DoorStatusAnswer> {
+  /** What the relay knows, asking the door for up to 2 s (protocol 7.5). Advisory: nobody vouches for it (1.1). */
+  liveStatus(
+    options: { readonly transport?: TransportName; readonly signal?: AbortSignal } = {},
+  ): Promise<DoorStatusAnswer> {
     const { transport, requestTimeoutMs } = this.#deps;
     return transport(options.transport).status(this.id, { timeoutMs: requestTimeoutMs, signal: options.signal });
   }
 
-  /** Name, role and presence of the door as the relay has them (contract 7.1). */
+  /** Name, role and presence of the door as the relay has them (protocol 7.1). */
   summary(options: { readonly signal?: AbortSignal } = {}): Promise<DoorSummary> {
     return this.#deps.summary(options.signal);
   }

@@ -19,7 +19,7 @@ export interface CommandContent {
 /** A sealed command and what is needed to read its receipt. */
 export interface SealedCommand {
   readonly jwe: string;
-  /** base64url SHA-256 of the JWE (contract 6.7); the relay computes the same. */
+  /** base64url SHA-256 of the JWE (protocol 6.7); the relay computes the same. */
   readonly commandId: string;
   readonly jti: string;
   readonly replyKey: Uint8Array<ArrayBuffer>;
@@ -32,14 +32,23 @@ export interface SealOptions {
   readonly random: ClientRandom;
 }
 
-/** Makes the envelope of contract 6.1 and 6.2. Throws `invalid_request` for params or sizes the door could not take. */
+/** Makes the envelope of protocol 6.1 and 6.2. Throws `invalid_request` for params or sizes the door could not take. */
 export async function sealCommand(content: CommandContent, options: SealOptions): Promise<SealedCommand> {
   assertContent(content);
   const { doorId, act, password, params } = content;
   const { key, iat, random } = options;
   const jti = encodeBase64url(random.bytes(16));
   const replyKey = random.bytes(32);
-  const header = { alg: 'RSA-OAEP-256', enc: 'A256GCM', typ: 'openlock-command+jwe', kid: key.kid, door: doorId, scope: ACT_SCOPES[act], iat, jti };
+  const header = {
+    alg: 'RSA-OAEP-256',
+    enc: 'A256GCM',
+    typ: 'openlock-command+jwe',
+    kid: key.kid,
+    door: doorId,
+    scope: ACT_SCOPES[act],
+    iat,
+    jti,
+  };
   const body = {
     act,
     credential: { type: 'password', password },
@@ -51,7 +60,7 @@ export async function sealCommand(content: CommandContent, options: SealOptions)
   return { jwe, commandId: await commandIdOf(jwe), jti, replyKey };
 }
 
-/** base64url SHA-256 of the compact JWE (contract 6.7). */
+/** base64url SHA-256 of the compact JWE (protocol 6.7). */
 export async function commandIdOf(jwe: string): Promise<string> {
   return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(jwe))));
 }
@@ -60,7 +69,8 @@ const MAX_PASSWORD_CHARACTERS = 128;
 
 function assertContent(content: CommandContent): void {
   // Sent, it would only count as a wrong guess at the door.
-  if (content.password === '' || [...content.password].length > MAX_PASSWORD_CHARACTERS) throw new OpenLockError('invalid_request', 'a door password has 8 to 128 characters');
+  if (content.password === '' || [...content.password].length > MAX_PASSWORD_CHARACTERS)
+    throw new OpenLockError('invalid_request', 'a door password has 8 to 128 characters');
   const params = PARAMS_SCHEMAS[content.act].safeParse(content.params ?? {});
   if (params.success) return;
   const [issue] = params.error.issues;
@@ -77,10 +87,11 @@ function roomFor(header: object, modulusBytes: number): number {
   return Math.floor(((LIMITS.jweChars - others) * 3) / 4);
 }
 
-/** Pads to a multiple of 256 bytes (contract 6.2), so that the length tells little; the last step ends at what fits. */
+/** Pads to a multiple of 256 bytes (protocol 6.2), so that the length tells little; the last step ends at what fits. */
 function padded(body: object, room: number): Uint8Array<ArrayBuffer> {
   const bare = new TextEncoder().encode(JSON.stringify({ ...body, pad: '' })).length;
-  if (bare > room) throw new OpenLockError('invalid_request', `the command is ${bare - room} bytes too long for one envelope`);
+  if (bare > room)
+    throw new OpenLockError('invalid_request', `the command is ${bare - room} bytes too long for one envelope`);
   const target = Math.min(Math.ceil(bare / LIMITS.paddingBytes) * LIMITS.paddingBytes, room);
   return new TextEncoder().encode(JSON.stringify({ ...body, pad: ' '.repeat(target - bare) }));
 }

@@ -3,11 +3,11 @@ import type { Receipt, ReceiptCode } from '../protocol/receipt.js';
 import type { CommandResult } from './command-result.js';
 
 /**
- * Errors of the SDK: one family, {@link OpenLockError}, whose `code` is one of contract 9. The subclasses below carry
+ * Errors of the SDK: one family, {@link OpenLockError}, whose `code` is one of protocol 9. The subclasses below carry
  * what a site needs to act on; a caller branches on the class or the code, never on the message.
  */
 
-/** The relay serves, or says the door has, another key than the pinned one (contract 1.2). Code `wrong_key`. Never retried by the SDK. */
+/** The relay serves, or says the door has, another key than the pinned one (protocol 1.2). Code `wrong_key`. Never retried by the SDK. */
 export class KeyChangedError extends OpenLockError {
   override readonly name = 'KeyChangedError';
 
@@ -17,11 +17,14 @@ export class KeyChangedError extends OpenLockError {
     /** What the relay serves now, to be compared with the label on the door; `undefined` when it could not be read. */
     readonly servedKid: string | undefined,
   ) {
-    super('wrong_key', `the key of door ${doorId} is not the pinned one; compare the key id on the door before pinning another`);
+    super(
+      'wrong_key',
+      `the key of door ${doorId} is not the pinned one; compare the key id on the door before pinning another`,
+    );
   }
 }
 
-/** The door said no (contract 7.3). Code `door_refused`. */
+/** The door said no (protocol 7.3). Code `door_refused`. */
 export class DoorRefusedError extends OpenLockError {
   override readonly name = 'DoorRefusedError';
 
@@ -31,14 +34,20 @@ export class DoorRefusedError extends OpenLockError {
     /** The door's own, verified word; `undefined` when it could not, or the relay did not, hand one over: then only the relay says so. */
     readonly receipt: Receipt | undefined,
   ) {
-    super('door_refused', receipt === undefined ? 'the door refused the command without a receipt' : `the door refused the command: ${receipt.code}`, {
-      commandId,
-      state: 'refused',
-      doorStatus: 400,
-    });
+    super(
+      'door_refused',
+      receipt === undefined
+        ? 'the door refused the command without a receipt'
+        : `the door refused the command: ${receipt.code}`,
+      {
+        commandId,
+        state: 'refused',
+        doorStatus: 400,
+      },
+    );
   }
 
-  /** Why, in the codes of contract 6.4; `undefined` without a receipt. */
+  /** Why, in the codes of protocol 6.4; `undefined` without a receipt. */
   get receiptCode(): ReceiptCode | undefined {
     return this.receipt?.code;
   }
@@ -46,7 +55,7 @@ export class DoorRefusedError extends OpenLockError {
 
 /**
  * The outcome of a command is not known, or the command certainly did not reach the door in time. Code `door_timeout`.
- * `state` is the relay's last word (contract 6.7): `expired` means certainly not sent; `pending`, `claimed`,
+ * `state` is the relay's last word (protocol 6.7): `expired` means certainly not sent; `pending`, `claimed`,
  * `indeterminate` and `unknown` mean that the door may have acted, or still may.
  */
 export class TimeoutError extends OpenLockError {
@@ -56,16 +65,22 @@ export class TimeoutError extends OpenLockError {
   constructor(
     readonly doorId: string,
     readonly commandId: string,
-    /** A state of contract 6.7, or `unknown` when the relay could not be asked or does not know the command. */
+    /** A state of protocol 6.7, or `unknown` when the relay could not be asked or does not know the command. */
     readonly state: string,
     cause: unknown,
     askAgain: () => Promise<CommandResult>,
   ) {
-    super('door_timeout', state === 'expired' ? 'the command expired before it was sent to the door' : `the outcome of the command is not known (${state})`, {
-      commandId,
-      state,
-      cause,
-    });
+    super(
+      'door_timeout',
+      state === 'expired'
+        ? 'the command expired before it was sent to the door'
+        : `the outcome of the command is not known (${state})`,
+      {
+        commandId,
+        state,
+        cause,
+      },
+    );
     this.#askAgain = askAgain;
   }
 

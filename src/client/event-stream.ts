@@ -3,7 +3,7 @@ import type { OpenLockError } from '../protocol/problem.js';
 
 type FrameFields<T extends RelayToClientFrame['t']> = Omit<Extract<RelayToClientFrame, { t: T }>, 't' | 'ref'>;
 
-/** What a stream of events yields. Door, kind and state are the relay's word: advisory (contract 1.1). Times: Unix milliseconds. */
+/** What a stream of events yields. Door, kind and state are the relay's word: advisory (protocol 1.1). Times: Unix milliseconds. */
 export type StreamEvent =
   /** Events flow from here on. `resumed`: what happened since `disconnected` is lost; ask for what matters. */
   | { readonly type: 'connected'; readonly resumed: boolean }

@@ -30,7 +30,8 @@ export class EventHub {
     options.socket.listen({
       opened: () => void this.#subscribe([...this.#streams]),
       closed: (end, retryInMs) => {
-        for (const stream of this.#streams) stream.emit({ type: 'disconnected', code: end.code, reason: end.problem?.message ?? end.reason, retryInMs });
+        for (const stream of this.#streams)
+          stream.emit({ type: 'disconnected', code: end.code, reason: end.problem?.message ?? end.reason, retryInMs });
       },
       frame: (frame) => this.#deliver(frame),
       halted: (error) => {
@@ -70,13 +71,15 @@ export class EventHub {
   #deliver(frame: RelayToClientFrame): void {
     if (frame.t !== 'event' && frame.t !== 'presence' && frame.t !== 'status') return;
     const { t: type, ...fields } = frame;
-    for (const stream of this.#streams) if (stream.doors.has(frame.door)) stream.emit({ type, ...fields } as Parameters<EventStream['emit']>[0]);
+    for (const stream of this.#streams)
+      if (stream.doors.has(frame.door)) stream.emit({ type, ...fields } as Parameters<EventStream['emit']>[0]);
   }
 
   async #subscribe(streams: readonly EventStream[]): Promise<void> {
     const doors = [...new Set(streams.flatMap((stream) => [...stream.doors]))];
     try {
-      for (let at = 0; at < doors.length; at += DOORS_PER_FRAME) await this.#subscribeTo(doors.slice(at, at + DOORS_PER_FRAME));
+      for (let at = 0; at < doors.length; at += DOORS_PER_FRAME)
+        await this.#subscribeTo(doors.slice(at, at + DOORS_PER_FRAME));
     } catch {
       // The socket is gone, or the relay does not answer: the next connection subscribes again.
       return;

@@ -4,7 +4,7 @@ import type { ApiClient } from './api-client.js';
 import type { CommandTransport, RelayAnswer, SendOptions } from './commander.js';
 import { readAnswer } from './session.js';
 
-/** Commands over HTTP (contract 7.3, 7.5). */
+/** Commands over HTTP (protocol 7.3, 7.5). */
 export class HttpCommands implements CommandTransport {
   readonly #api: ApiClient;
 
@@ -14,7 +14,10 @@ export class HttpCommands implements CommandTransport {
 
   async submit(doorId: string, jwe: string, options: SendOptions): Promise<RelayAnswer> {
     try {
-      return readAnswer(commandAnswerSchema, await this.#api.request({ method: 'POST', path: `${doorPath(doorId)}/commands`, body: { jwe }, ...options }));
+      return readAnswer(
+        commandAnswerSchema,
+        await this.#api.request({ method: 'POST', path: `${doorPath(doorId)}/commands`, body: { jwe }, ...options }),
+      );
     } catch (error) {
       if (error instanceof OpenLockError && error.code === 'door_refused') return refusalOf(error);
       throw error;
@@ -22,7 +25,10 @@ export class HttpCommands implements CommandTransport {
   }
 
   async status(doorId: string, options: SendOptions): Promise<DoorStatusAnswer> {
-    return readAnswer(doorStatusAnswerSchema, await this.#api.request({ method: 'GET', path: `${doorPath(doorId)}/status`, ...options }));
+    return readAnswer(
+      doorStatusAnswerSchema,
+      await this.#api.request({ method: 'GET', path: `${doorPath(doorId)}/status`, ...options }),
+    );
   }
 }
 

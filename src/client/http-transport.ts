@@ -84,7 +84,7 @@ function parseBody(text: string): unknown {
   }
 }
 
-/** Problem body -> error (contract 2.2). What does not carry a code of ours, a proxy's page say, is "no usable answer". */
+/** Problem body -> error (protocol 2.2). What does not carry a code of ours, a proxy's page say, is "no usable answer". */
 function problemOf(answer: FetchAnswer, text: string): OpenLockError {
   const requestId = answer.headers.get('x-request-id');
   let body: unknown;
@@ -94,7 +94,8 @@ function problemOf(answer: FetchAnswer, text: string): OpenLockError {
     body = undefined;
   }
   const members: Record<string, unknown> = typeof body === 'object' && body !== null ? { ...body } : {};
-  if (!isProblemCode(members['code'])) return new UnreachableError(`HTTP status ${answer.status} without a code of OpenLock`, true);
+  if (!isProblemCode(members['code']))
+    return new UnreachableError(`HTTP status ${answer.status} without a code of OpenLock`, true);
   const detail = typeof members['detail'] === 'string' ? members['detail'] : members['code'];
   return new OpenLockError(members['code'], detail, problemExtras(members, requestId ?? undefined));
 }

@@ -4,7 +4,13 @@ export { Door, type CommandOptions, type TransportName } from './door.js';
 export type { CommandResult } from './command-result.js';
 export { EventStream, type StreamEvent, type StreamEventOf } from './event-stream.js';
 export { MemoryPinStore, WebPinStore, type DoorPin, type KeyPinStore } from './key-pin.js';
-export { MemoryTokenStorage, WebTokenStorage, type TokenSet, type TokenStorage, type WebStorage } from './token-storage.js';
+export {
+  MemoryTokenStorage,
+  WebTokenStorage,
+  type TokenSet,
+  type TokenStorage,
+  type WebStorage,
+} from './token-storage.js';
 export { DoorRefusedError, KeyChangedError, ReceiptError, TimeoutError, UnreachableError } from './errors.js';
 export type { ClientClock, ClientRandom, FetchLike, WebSocketConstructor, WebSocketLike } from './ambient.js';
 export { OpenLockError, PROBLEMS, type ProblemCode } from '../protocol/problem.js';

@@ -14,7 +14,7 @@ export interface KeyPinStore {
 }
 
 /**
- * How the SDK knows that a key is the door's (contract 1.2): its key id, learnt out of band (QR, label, serial console),
+ * How the SDK knows that a key is the door's (protocol 1.2): its key id, learnt out of band (QR, label, serial console),
  * or the first one seen, by explicit choice.
  */
 export type DoorPin = { readonly kid: string } | { readonly trustOnFirstUse: KeyPinStore };
@@ -31,18 +31,20 @@ const MODULUS_BITS = { min: 2048, max: 4096 } as const;
 const EXPONENT_65537 = 'AQAB';
 
 /**
- * Computes the key id from the key itself (RFC 7638) and checks what contract 4.2 asks of it. The relay's word for either
+ * Computes the key id from the key itself (RFC 7638) and checks what protocol 4.2 asks of it. The relay's word for either
  * counts for nothing. Throws `wrong_key`.
  */
 export async function verifyServedKey(served: DoorKey): Promise<TrustedKey> {
   const { n, e } = served.jwk;
   const modulus = decodeBase64url(n);
-  if (modulus === undefined || e !== EXPONENT_65537) throw unusable(served.doorId, 'not an RSA key with exponent 65537');
+  if (modulus === undefined || e !== EXPONENT_65537)
+    throw unusable(served.doorId, 'not an RSA key with exponent 65537');
   const [first = 0] = modulus;
   const bits = modulus.length * 8 - (Math.clz32(first) - 24);
   const isOdd = ((modulus[modulus.length - 1] ?? 0) & 1) === 1;
   // A leading zero byte would be a second spelling of the same key, with another thumbprint.
-  if (first === 0 || !isOdd || bits < MODULUS_BITS.min || bits > MODULUS_BITS.max) throw unusable(served.doorId, 'not an RSA key of 2048 to 4096 bits');
+  if (first === 0 || !isOdd || bits < MODULUS_BITS.min || bits > MODULUS_BITS.max)
+    throw unusable(served.doorId, 'not an RSA key of 2048 to 4096 bits');
   const jwk = { kty: 'RSA', n, e } as const;
   const kid = await calculateJwkThumbprint(jwk, 'sha256');
   if (kid !== served.kid) throw unusable(served.doorId, 'the key does not have the key id it is served under');
@@ -107,14 +109,16 @@ export class PinnedKey {
   async #load(): Promise<TrustedKey> {
     const served = await verifyServedKey(await this.#fetchKey());
     const pinned = await this.kid();
-    if (pinned === undefined && 'trustOnFirstUse' in this.#pin) await this.#pin.trustOnFirstUse.set(this.#doorId, served.kid);
+    if (pinned === undefined && 'trustOnFirstUse' in this.#pin)
+      await this.#pin.trustOnFirstUse.set(this.#doorId, served.kid);
     else if (pinned !== served.kid) throw new KeyChangedError(this.#doorId, pinned ?? '', served.kid);
     return served;
   }
 }
 
 function assertKid(kid: string): void {
-  if (!kidSchema.safeParse(kid).success) throw new OpenLockError('invalid_request', 'a key id is 43 characters of base64url');
+  if (!kidSchema.safeParse(kid).success)
+    throw new OpenLockError('invalid_request', 'a key id is 43 characters of base64url');
 }
 
 /** Pins in memory: for tests, and for programs that learn key ids anew each time. */
@@ -135,7 +139,10 @@ export class WebPinStore implements KeyPinStore {
   readonly #storage: { getItem(key: string): string | null; setItem(key: string, value: string): void };
   readonly #prefix: string;
 
-  constructor(storage: { getItem(key: string): string | null; setItem(key: string, value: string): void }, prefix = 'openlock.pin.') {
+  constructor(
+    storage: { getItem(key: string): string | null; setItem(key: string, value: string): void },
+    prefix = 'openlock.pin.',
+  ) {
     this.#storage = storage;
     this.#prefix = prefix;
   }

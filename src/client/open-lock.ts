@@ -10,7 +10,14 @@ import {
 } from '../protocol/api.js';
 import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError } from '../protocol/problem.js';
-import { systemClock, systemRandom, type ClientClock, type ClientRandom, type FetchLike, type WebSocketConstructor } from './ambient.js';
+import {
+  systemClock,
+  systemRandom,
+  type ClientClock,
+  type ClientRandom,
+  type FetchLike,
+  type WebSocketConstructor,
+} from './ambient.js';
 import { ApiClient } from './api-client.js';
 import { Commander, type CommandTransport } from './commander.js';
 import { Door, type TransportName } from './door.js';
@@ -61,7 +68,13 @@ export class OpenLock {
 
   constructor(options: OpenLockOptions) {
     const origin = relayOrigin(options.url);
-    const { clock = systemClock, random = systemRandom, requestTimeoutMs = 10_000, settleTimeoutMs = 3_000, storage = new MemoryTokenStorage(options.tokens) } = options;
+    const {
+      clock = systemClock,
+      random = systemRandom,
+      requestTimeoutMs = 10_000,
+      settleTimeoutMs = 3_000,
+      storage = new MemoryTokenStorage(options.tokens),
+    } = options;
     const http = new HttpTransport({ origin, clock, fetch: options.fetch ?? ((url, init) => fetch(url, init)) });
     const session = new Session({ http, storage, clock, requestTimeoutMs });
     const api = new ApiClient(http, session);
@@ -73,20 +86,28 @@ export class OpenLock {
     this.#commander = new Commander({ api, clock, random, requestTimeoutMs, settleTimeoutMs });
     const url = `${origin.replace(/^http/, 'ws')}/v1/socket`;
     const probe = async (): Promise<void> => void (await this.doors());
-    this.#socket = new RelaySocket({ url, WebSocket: options.WebSocket ?? globalWebSocket(), clock, random, session, probe, requestTimeoutMs });
+    this.#socket = new RelaySocket({
+      url,
+      WebSocket: options.WebSocket ?? globalWebSocket(),
+      clock,
+      random,
+      session,
+      probe,
+      requestTimeoutMs,
+    });
     this.#hub = new EventHub({ socket: this.#socket, clock, requestTimeoutMs, idle: () => this.#stopIdleSocket() });
     this.#transports = { http: new HttpCommands(api), socket: new SocketCommands(this.#socket) };
   }
 
   /**
-   * Starts a login (contract 3.1): mails a one-time code, and tells what the website must serve at `website.challenge.path`
+   * Starts a login (protocol 3.1): mails a one-time code, and tells what the website must serve at `website.challenge.path`
    * the first time. The answer is the same whether or not the account exists.
    */
   login(request: LoginRequest, options: { readonly signal?: AbortSignal } = {}): Promise<LoginAnswer> {
     return this.#session.login(request, options.signal);
   }
 
-  /** Ends a login with the code from the mail (contract 3.2). From here on tokens are stored and renewed by themselves. */
+  /** Ends a login with the code from the mail (protocol 3.2). From here on tokens are stored and renewed by themselves. */
   async token(request: TokenRequest, options: { readonly signal?: AbortSignal } = {}): Promise<TokenSet['site']> {
     return (await this.#session.token(request, options.signal)).site;
   }
@@ -96,7 +117,7 @@ export class OpenLock {
     return (await this.#session.stored())?.site;
   }
 
-  /** Signs out everywhere this session is used (contract 3.4) and closes the socket. */
+  /** Signs out everywhere this session is used (protocol 3.4) and closes the socket. */
   async revoke(options: { readonly signal?: AbortSignal } = {}): Promise<void> {
     try {
       await this.#session.revoke(options.signal);
@@ -110,7 +131,7 @@ export class OpenLock {
     return this.#session.onEnded(listener);
   }
 
-  /** The doors this site has a grant for (contract 7.1). */
+  /** The doors this site has a grant for (protocol 7.1). */
   async doors(options: { readonly signal?: AbortSignal } = {}): Promise<readonly DoorSummary[]> {
     return readAnswer(doorListSchema, await this.#get('/v1/doors', options.signal)).doors;
   }
@@ -132,7 +153,7 @@ export class OpenLock {
     });
   }
 
-  /** Live events of the doors over the client socket (contract 7.7), across reconnections. Advisory, like all the relay says. */
+  /** Live events of the doors over the client socket (protocol 7.7), across reconnections. Advisory, like all the relay says. */
   events(doorIds: Iterable<string>, options: { readonly signal?: AbortSignal } = {}): EventStream {
     return this.#hub.open(doorIds, options.signal);
   }
@@ -164,10 +185,11 @@ function relayOrigin(text: string): string {
   try {
     url = new URL(text);
   } catch {
-    throw new OpenLockError('invalid_request', 'url must be the relay\'s origin, such as https://relay.example');
+    throw new OpenLockError('invalid_request', "url must be the relay's origin, such as https://relay.example");
   }
   const isThisMachine = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isThisMachine)) throw new OpenLockError('invalid_request', 'the relay is spoken to over https');
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isThisMachine))
+    throw new OpenLockError('invalid_request', 'the relay is spoken to over https');
   if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '') {
     throw new OpenLockError('invalid_request', 'url must be an origin, without path or user');
   }

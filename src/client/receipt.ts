@@ -12,10 +12,11 @@ export interface ReceiptExpectation {
   readonly doorId: string;
 }
 
-export type ReceiptReading = { readonly ok: true; readonly receipt: Receipt } | { readonly ok: false; readonly detail: string };
+export type ReceiptReading =
+  { readonly ok: true; readonly receipt: Receipt } | { readonly ok: false; readonly detail: string };
 
 /**
- * Decrypts and verifies a receipt (contract 6.4): exactly the header of the contract, under this command's `replyKey`, for
+ * Decrypts and verifies a receipt (protocol 6.4): exactly the header of the protocol, under this command's `replyKey`, for
  * its `jti` and door, and consistent in itself. Only then is it the door's word.
  */
 export async function readReceipt(text: string, expected: ReceiptExpectation): Promise<ReceiptReading> {
@@ -23,17 +24,21 @@ export async function readReceipt(text: string, expected: ReceiptExpectation): P
   if (badForm !== undefined) return refused(badForm);
   let plaintext: Uint8Array;
   try {
-    ({ plaintext } = await compactDecrypt(text, expected.replyKey, { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] }));
+    ({ plaintext } = await compactDecrypt(text, expected.replyKey, {
+      keyManagementAlgorithms: ['dir'],
+      contentEncryptionAlgorithms: ['A256GCM'],
+    }));
   } catch (error) {
     if (!(error instanceof errors.JOSEError)) throw error;
     return refused('the receipt does not decrypt under the key of this command');
   }
   const parsed = receiptSchema.safeParse(strictJson(plaintext));
-  if (!parsed.success) return refused('the receipt has not the members of contract 6.4');
+  if (!parsed.success) return refused('the receipt has not the members of protocol 6.4');
   const receipt = parsed.data;
   if (receipt.jti !== expected.jti) return refused('the receipt is for another command');
   if (receipt.door !== expected.doorId) return refused('the receipt is from another door');
-  if ((receipt.status === 200) !== (receipt.code === 'ok')) return refused('status and code of the receipt contradict each other');
+  if ((receipt.status === 200) !== (receipt.code === 'ok'))
+    return refused('status and code of the receipt contradict each other');
   return { ok: true, receipt };
 }
 
@@ -43,10 +48,11 @@ function formProblem(text: string): string | undefined {
   const [headerText = '', key, iv = '', ciphertext = '', tag = ''] = parts;
   // `dir` has no encrypted key: the second part is empty.
   if (parts.length !== 5 || key !== '') return 'the receipt is not a compact JWE under a shared key';
-  if (!isCanonicalBase64url(iv, 12) || !isCanonicalBase64url(ciphertext) || !isCanonicalBase64url(tag, 16)) return 'the receipt is not in canonical form';
+  if (!isCanonicalBase64url(iv, 12) || !isCanonicalBase64url(ciphertext) || !isCanonicalBase64url(tag, 16))
+    return 'the receipt is not in canonical form';
   const headerBytes = decodeBase64url(headerText);
   const header = headerBytes === undefined ? undefined : strictJson(headerBytes);
-  return isReceiptHeader(header) ? undefined : 'the receipt has another header than contract 6.4 wants';
+  return isReceiptHeader(header) ? undefined : 'the receipt has another header than protocol 6.4 wants';
 }
 
 function isReceiptHeader(header: unknown): boolean {

@@ -1,6 +1,6 @@
 import { closeByCode } from '../protocol/close-codes.js';
 import { LIMITS } from '../protocol/limits.js';
-import type { OpenLockError} from '../protocol/problem.js';
+import type { OpenLockError } from '../protocol/problem.js';
 import { PROBLEMS } from '../protocol/problem.js';
 import type { ClientRandom } from './ambient.js';
 import { UnreachableError } from './errors.js';
@@ -26,7 +26,7 @@ const BLOCKED_MS = 60_000;
 /** A socket that lived this long counts as a success: the next failure starts from the shortest wait. */
 const STABLE_MS = 10_000;
 
-/** When to try again (contract 5.6): full-jitter exponential backoff, 0.5 s to 60 s. */
+/** When to try again (protocol 5.6): full-jitter exponential backoff, 0.5 s to 60 s. */
 export class ReconnectPolicy {
   readonly #random: ClientRandom;
   #failures = 0;
@@ -42,7 +42,10 @@ export class ReconnectPolicy {
     const close = closeByCode(end.code);
     switch (close?.next) {
       case 'stop':
-        return { act: 'stop', error: new UnreachableError(`the relay ended the socket for good: ${close.code} ${close.reason}`, false) };
+        return {
+          act: 'stop',
+          error: new UnreachableError(`the relay ended the socket for good: ${close.code} ${close.reason}`, false),
+        };
       case 'wait_hour':
         return { act: 'retry', delayMs: HOUR_MS, renewToken: false };
       case 'authenticate':
@@ -62,7 +65,11 @@ export class ReconnectPolicy {
 }
 
 function afterProblem(problem: OpenLockError, backoffMs: number): NextStep {
-  const retry = (delayMs: number): NextStep => ({ act: 'retry', delayMs: Math.max(backoffMs, delayMs), renewToken: false });
+  const retry = (delayMs: number): NextStep => ({
+    act: 'retry',
+    delayMs: Math.max(backoffMs, delayMs),
+    renewToken: false,
+  });
   if (problem.code === 'site_blocked') return retry(HOUR_MS);
   if (problem.code === 'ip_blocked') return retry(problem.extras.retryAfterMs ?? BLOCKED_MS);
   const isFinal = PROBLEMS[problem.code].status === 401 || problem.code === 'forbidden_origin';

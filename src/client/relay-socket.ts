@@ -49,7 +49,7 @@ interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The client socket of contract 7.7: kept open, and asked like a request. */
+/** The client socket of protocol 7.7: kept open, and asked like a request. */
 export class RelaySocket {
   readonly #options: RelaySocketOptions;
   readonly #policy: ReconnectPolicy;
@@ -84,7 +84,11 @@ export class RelaySocket {
   /** Connects and stays connected until {@link stop}. Does nothing while running. */
   start(): void {
     if (this.#running !== undefined) return;
-    if (this.#options.WebSocket === undefined) throw new OpenLockError('upgrade_required', 'there is no WebSocket here: hand one in as `new OpenLock({ WebSocket })`');
+    if (this.#options.WebSocket === undefined)
+      throw new OpenLockError(
+        'upgrade_required',
+        'there is no WebSocket here: hand one in as `new OpenLock({ WebSocket })`',
+      );
     const running = new AbortController();
     this.#running = running;
     void this.#run(running.signal);
@@ -114,13 +118,18 @@ export class RelaySocket {
     let sent = false;
     const late = (): Error => new UnreachableError(`no answer on the socket within ${options.timeoutMs} ms`, sent);
     try {
-      return await bounded({ clock: this.#options.clock, timeoutMs: options.timeoutMs, signal: options.signal, late }, async (inner) => {
-        const connection = this.#connection ?? (await this.#whenOpen(inner));
-        const answer = new Promise<RelayToClientFrame>((resolve, reject) => this.#pending.set(ref, { resolve, reject }));
-        sent = connection.send(JSON.stringify({ ...frame, ref }));
-        if (!sent) throw new UnreachableError('the socket is closing', false);
-        return answer;
-      });
+      return await bounded(
+        { clock: this.#options.clock, timeoutMs: options.timeoutMs, signal: options.signal, late },
+        async (inner) => {
+          const connection = this.#connection ?? (await this.#whenOpen(inner));
+          const answer = new Promise<RelayToClientFrame>((resolve, reject) =>
+            this.#pending.set(ref, { resolve, reject }),
+          );
+          sent = connection.send(JSON.stringify({ ...frame, ref }));
+          if (!sent) throw new UnreachableError('the socket is closing', false);
+          return answer;
+        },
+      );
     } finally {
       this.#pending.delete(ref);
     }
@@ -153,7 +162,10 @@ export class RelaySocket {
     }
   }
 
-  async #attempt(rejectedToken: string | undefined, signal: AbortSignal): Promise<{ end: SocketEnd; accessToken?: string }> {
+  async #attempt(
+    rejectedToken: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ end: SocketEnd; accessToken?: string }> {
     const { session, clock } = this.#options;
     let accessToken: string;
     try {
@@ -187,7 +199,9 @@ export class RelaySocket {
   }
 
   async #opens(connection: SocketConnection): Promise<boolean> {
-    const cancel = this.#options.clock.after(this.#options.requestTimeoutMs, () => connection.giveUp(4006, 'did not open in time'));
+    const cancel = this.#options.clock.after(this.#options.requestTimeoutMs, () =>
+      connection.giveUp(4006, 'did not open in time'),
+    );
     const opened = await Promise.race([connection.opened.then(() => true), connection.ended.then(() => false)]);
     cancel();
     return opened;
@@ -215,7 +229,8 @@ export class RelaySocket {
   #putDown(): void {
     this.#connection = undefined;
     this.#keeper.stop();
-    for (const { reject } of this.#pending.values()) reject(new UnreachableError('the socket closed before the answer came', true));
+    for (const { reject } of this.#pending.values())
+      reject(new UnreachableError('the socket closed before the answer came', true));
     this.#pending.clear();
   }
 
@@ -247,7 +262,7 @@ function neverOpened(error: unknown): SocketEnd {
   return { openMs: 0, code: 1006, reason: '', ...(error instanceof OpenLockError && { problem: error }) };
 }
 
-/** A frame this client does not know (a newer relay) is passed over (contract 2.1). */
+/** A frame this client does not know (a newer relay) is passed over (protocol 2.1). */
 function readFrame(text: string): RelayToClientFrame | undefined {
   try {
     return relayToClientFrameSchema.safeParse(parseStrictJson(text)).data;

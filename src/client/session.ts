@@ -1,4 +1,11 @@
-import { loginAnswerSchema, tokenAnswerSchema, type LoginAnswer, type LoginRequest, type TokenAnswer, type TokenRequest } from '../protocol/api.js';
+import {
+  loginAnswerSchema,
+  tokenAnswerSchema,
+  type LoginAnswer,
+  type LoginRequest,
+  type TokenAnswer,
+  type TokenRequest,
+} from '../protocol/api.js';
 import { OpenLockError, PROBLEMS } from '../protocol/problem.js';
 import type { ClientClock } from './ambient.js';
 import { pause } from './bounded.js';
@@ -7,7 +14,7 @@ import type { HttpTransport } from './http-transport.js';
 import { renewAfter, withTimes } from './token-times.js';
 import type { TokenSet, TokenStorage } from './token-storage.js';
 
-/** Contract 3.3: within 10 s the old refresh token still yields the same successor; later it ends the session. */
+/** Protocol 3.3: within 10 s the old refresh token still yields the same successor; later it ends the session. */
 const REFRESH_RETRY_MS = 8_000;
 const REFRESH_PAUSE_MS = 500;
 
@@ -20,7 +27,7 @@ export interface SessionOptions {
 
 type Listener<T> = (value: T) => void;
 
-/** The site's session: login, tokens, and their renewal by one request at a time (contract 3). */
+/** The site's session: login, tokens, and their renewal by one request at a time (protocol 3). */
 export class Session {
   readonly #http: HttpTransport;
   readonly #storage: TokenStorage;
@@ -37,23 +44,41 @@ export class Session {
     this.#timeoutMs = options.requestTimeoutMs;
   }
 
-  /** Contract 3.1. */
+  /** Protocol 3.1. */
   async login(request: LoginRequest, signal?: AbortSignal): Promise<LoginAnswer> {
-    const answer = await this.#http.request({ method: 'POST', path: '/v1/auth/login', body: request, timeoutMs: this.#timeoutMs, signal });
+    const answer = await this.#http.request({
+      method: 'POST',
+      path: '/v1/auth/login',
+      body: request,
+      timeoutMs: this.#timeoutMs,
+      signal,
+    });
     return readAnswer(loginAnswerSchema, answer);
   }
 
-  /** Contract 3.2; stores the tokens. The relay may fetch the website meanwhile, hence twice the usual time. */
+  /** Protocol 3.2; stores the tokens. The relay may fetch the website meanwhile, hence twice the usual time. */
   async token(request: TokenRequest, signal?: AbortSignal): Promise<TokenSet> {
-    const answer = await this.#http.request({ method: 'POST', path: '/v1/auth/token', body: request, timeoutMs: this.#timeoutMs * 2, signal });
+    const answer = await this.#http.request({
+      method: 'POST',
+      path: '/v1/auth/token',
+      body: request,
+      timeoutMs: this.#timeoutMs * 2,
+      signal,
+    });
     return this.#keep(readAnswer(tokenAnswerSchema, answer));
   }
 
-  /** Contract 3.4. The stored tokens are gone afterwards even if the relay could not be told (the error says so). */
+  /** Protocol 3.4. The stored tokens are gone afterwards even if the relay could not be told (the error says so). */
   async revoke(signal?: AbortSignal): Promise<void> {
     const { accessToken } = await this.current();
     try {
-      await this.#http.request({ method: 'POST', path: '/v1/auth/revoke', accessToken, timeoutMs: this.#timeoutMs, signal });
+      await this.#http.request({
+        method: 'POST',
+        path: '/v1/auth/revoke',
+        accessToken,
+        timeoutMs: this.#timeoutMs,
+        signal,
+      });
     } catch (error) {
       // A session that has ended already is what was asked for.
       if (!isUnauthorized(error)) throw error;
@@ -77,7 +102,8 @@ export class Session {
   /** Tokens that are good for a while, renewed first if need be. Throws `unauthenticated` when nobody is signed in. */
   async current(): Promise<TokenSet> {
     const tokens = await this.stored();
-    if (tokens === undefined) throw new OpenLockError('unauthenticated', 'not signed in: call login() and token() first');
+    if (tokens === undefined)
+      throw new OpenLockError('unauthenticated', 'not signed in: call login() and token() first');
     return this.#isFresh(tokens) || tokens.refreshToken === undefined ? tokens : this.renew(tokens.accessToken);
   }
 
@@ -110,9 +136,11 @@ export class Session {
 
   async #renewOnce(rejected: string): Promise<TokenSet> {
     const tokens = await this.stored();
-    if (tokens === undefined) throw new OpenLockError('unauthenticated', 'not signed in: call login() and token() first');
+    if (tokens === undefined)
+      throw new OpenLockError('unauthenticated', 'not signed in: call login() and token() first');
     if (tokens.accessToken !== rejected && this.#isFresh(tokens)) return tokens;
-    if (tokens.refreshToken === undefined) throw new OpenLockError('token_expired', 'the token has ended and there is none to renew it with');
+    if (tokens.refreshToken === undefined)
+      throw new OpenLockError('token_expired', 'the token has ended and there is none to renew it with');
     try {
       return await this.#keep(await this.#exchange(tokens.refreshToken));
     } catch (error) {
@@ -121,13 +149,16 @@ export class Session {
     }
   }
 
-  /** A lost answer is asked for again with the same token, as long as that is safe (contract 3.3). */
+  /** A lost answer is asked for again with the same token, as long as that is safe (protocol 3.3). */
   async #exchange(refreshToken: string): Promise<TokenAnswer> {
     const giveUpAt = this.#clock.now() + REFRESH_RETRY_MS;
     for (;;) {
       const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, giveUpAt - this.#clock.now()));
       try {
-        return readAnswer(tokenAnswerSchema, await this.#http.request({ method: 'POST', path: '/v1/auth/refresh', body: { refreshToken }, timeoutMs }));
+        return readAnswer(
+          tokenAnswerSchema,
+          await this.#http.request({ method: 'POST', path: '/v1/auth/refresh', body: { refreshToken }, timeoutMs }),
+        );
       } catch (error) {
         if (!(error instanceof UnreachableError) || this.#clock.now() + REFRESH_PAUSE_MS >= giveUpAt) throw error;
         await pause(this.#clock, REFRESH_PAUSE_MS);
@@ -169,6 +200,10 @@ interface AnswerSchema<T> {
 /** Narrows an answer; one of another shape counts as no usable answer. */
 export function readAnswer<T>(schema: AnswerSchema<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
-  if (!parsed.success) throw new UnreachableError('the answer has not the shape of this route; is this an OpenLock relay of version 1?', true);
+  if (!parsed.success)
+    throw new UnreachableError(
+      'the answer has not the shape of this route; is this an OpenLock relay of version 1?',
+      true,
+    );
   return parsed.data;
 }

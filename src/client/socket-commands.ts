@@ -4,7 +4,7 @@ import type { CommandTransport, RelayAnswer, SendOptions } from './commander.js'
 import { UnreachableError } from './errors.js';
 import type { RelaySocket } from './relay-socket.js';
 
-/** Commands over the client socket (contract 7.7). */
+/** Commands over the client socket (protocol 7.7). */
 export class SocketCommands implements CommandTransport {
   readonly #socket: RelaySocket;
 
@@ -18,12 +18,19 @@ export class SocketCommands implements CommandTransport {
   }
 
   async status(doorId: string, options: SendOptions): Promise<DoorStatusAnswer> {
-    const { online, live, state, at } = expectFrame(await this.#socket.request({ t: 'status', door: doorId }, options), 'status');
+    const { online, live, state, at } = expectFrame(
+      await this.#socket.request({ t: 'status', door: doorId }, options),
+      'status',
+    );
     return { online, live, state, at };
   }
 }
 
-function expectFrame<T extends RelayToClientFrame['t']>(frame: RelayToClientFrame, type: T): Extract<RelayToClientFrame, { t: T }> {
-  if (frame.t !== type) throw new UnreachableError(`the relay answered with a frame "${frame.t}" where "${type}" belongs`, true);
+function expectFrame<T extends RelayToClientFrame['t']>(
+  frame: RelayToClientFrame,
+  type: T,
+): Extract<RelayToClientFrame, { t: T }> {
+  if (frame.t !== type)
+    throw new UnreachableError(`the relay answered with a frame "${frame.t}" where "${type}" belongs`, true);
   return frame as Extract<RelayToClientFrame, { t: T }>;
 }

@@ -18,7 +18,7 @@ const NO_CLOSE_FRAME = 1006;
 const OPEN = 1;
 
 /**
- * One WebSocket from its opening to its end. The token goes in as the second subprotocol (contract 7.7), because a browser
+ * One WebSocket from its opening to its end. The token goes in as the second subprotocol (protocol 7.7), because a browser
  * cannot set headers there; only `openlock.client.v1` is ever selected.
  */
 export class SocketConnection {
@@ -30,7 +30,10 @@ export class SocketConnection {
   #end: (end: ConnectionEnd) => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
-    this.#socket = new options.WebSocket(options.url, [CLIENT_SUBPROTOCOL, `${CLIENT_BEARER_PREFIX}${options.accessToken}`]);
+    this.#socket = new options.WebSocket(options.url, [
+      CLIENT_SUBPROTOCOL,
+      `${CLIENT_BEARER_PREFIX}${options.accessToken}`,
+    ]);
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });

@@ -6,7 +6,7 @@ import type { TokenSet } from './token-storage.js';
 export interface TokenKeeperOptions {
   readonly clock: ClientClock;
   readonly session: Session;
-  /** Shows a token to the relay on the open socket (contract 7.7, `token`); rejects when it is refused or not answered. */
+  /** Shows a token to the relay on the open socket (protocol 7.7, `token`); rejects when it is refused or not answered. */
   readonly present: (accessToken: string) => Promise<unknown>;
   /** The socket is of no more use. */
   readonly lost: (code: number, reason: string) => void;
@@ -67,14 +67,18 @@ export class TokenKeeper {
 
   #ask(): void {
     if (this.#presented === undefined) return;
-    this.#options.present(this.#presented).catch(() => this.#options.lost(CLOSE.keep_alive_timeout.code, CLOSE.keep_alive_timeout.reason));
+    this.#options
+      .present(this.#presented)
+      .catch(() => this.#options.lost(CLOSE.keep_alive_timeout.code, CLOSE.keep_alive_timeout.reason));
   }
 
   #show(tokens: TokenSet): void {
     if (tokens.accessToken === this.#presented) return;
     this.#presented = tokens.accessToken;
     this.#planRenewal(tokens);
-    this.#options.present(tokens.accessToken).catch(() => this.#options.lost(CLOSE.session_ended.code, CLOSE.session_ended.reason));
+    this.#options
+      .present(tokens.accessToken)
+      .catch(() => this.#options.lost(CLOSE.session_ended.code, CLOSE.session_ended.reason));
   }
 
   async #schedule(): Promise<void> {
@@ -96,7 +100,8 @@ export class TokenKeeper {
     } catch {
       // Without a new token the relay closes with 4002 in the end; until then the network may come back. (An ended session
       // has stopped this keeper by now.)
-      if (this.#isRunning) this.#cancelRenewal = this.#options.clock.after(RENEW_AGAIN_MS, () => void this.#renew(tokens));
+      if (this.#isRunning)
+        this.#cancelRenewal = this.#options.clock.after(RENEW_AGAIN_MS, () => void this.#renew(tokens));
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { MaybePromise } from './ambient.js';
 
-/** The tokens of a signed-in site (contract 3.2). Times are Unix milliseconds by this machine's clock. */
+/** The tokens of a signed-in site (protocol 3.2). Times are Unix milliseconds by this machine's clock. */
 export interface TokenSet {
   readonly accessToken: string;
   /** Absent: not known; the relay's `token_expired` tells. */
@@ -15,7 +15,7 @@ export interface TokenSet {
 
 /**
  * Where tokens are kept. Several tabs or processes may share one storage: the SDK reads it again before it renews, so
- * that a refresh token is not used twice (which would end the session, contract 3.3).
+ * that a refresh token is not used twice (which would end the session, protocol 3.3).
  */
 export interface TokenStorage {
   load(): MaybePromise<TokenSet | undefined>;

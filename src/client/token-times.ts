@@ -17,13 +17,17 @@ export function renewAfter(lifeMs: number): number {
 
 /**
  * Tokens that came without times (handed in by the caller) get them from the access token, a JWT with `iat` and `exp`
- * (contract 3.5). Not verified: it only decides when to ask for the next one.
+ * (protocol 3.5). Not verified: it only decides when to ask for the next one.
  */
 export function withTimes(tokens: TokenSet): TokenSet {
   if (tokens.renewAt !== undefined) return tokens;
   const { iat, exp } = claimsOf(tokens.accessToken);
   if (typeof iat !== 'number' || typeof exp !== 'number') return tokens;
-  return { ...tokens, accessExpiresAt: tokens.accessExpiresAt ?? exp * 1000, renewAt: iat * 1000 + renewAfter((exp - iat) * 1000) };
+  return {
+    ...tokens,
+    accessExpiresAt: tokens.accessExpiresAt ?? exp * 1000,
+    renewAt: iat * 1000 + renewAfter((exp - iat) * 1000),
+  };
 }
 
 function claimsOf(jwt: string): Readonly<Record<string, unknown>> {

@@ -1,8 +1,9 @@
-/** Commands from a site to a door: admission in the order of contract 6.5, at most once (6.7), and the answer. */
+/** Commands from a site to a door: admission in the order of protocol 6.5, at most once (6.7), and the answer. */
 import { createHash } from 'node:crypto';
 
-import type { Clock, RequestContext, SiteIdentity } from '../ambient.js';
-import type { Metrics } from '../audit/metrics.js';
+import type { Clock } from '../clock.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
+import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { DoorAccess } from '../doors/door-access.js';
 import type { RelayLease } from '../doors/relay-lease.js';
@@ -48,7 +49,7 @@ export class CommandService {
   }
 
   /**
-   * Forwards one envelope and waits for the door's answer (contract 7.3). The caller has checked token, session and limits.
+   * Forwards one envelope and waits for the door's answer (protocol 7.3). The caller has checked token, session and limits.
    * Throws `door_refused`, `door_timeout`, `replayed` and every refusal of 6.5.
    */
   async submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer> {
@@ -61,14 +62,16 @@ export class CommandService {
       const admitted = await this.#admit(identity, header, jwe, commandId, link, context);
       waiter.expireIn(this.#deps.commandTimeoutMs + GRACE_MS);
       const sent = await this.#forward(admitted, identity, jwe, commandId, link);
-      const ending = sent ? await this.#await(waiter, doorId, commandId, admitted.outcome) : { state: 'expired' as const, beforeDeadline: true };
+      const ending = sent
+        ? await this.#await(waiter, doorId, commandId, admitted.outcome)
+        : { state: 'expired' as const, beforeDeadline: true };
       return this.#answer(ending, commandId, startedAt);
     } finally {
       waiter.close();
     }
   }
 
-  /** A command's state, for its sender (contract 7.4). */
+  /** A command's state, for its sender (protocol 7.4). */
   async record(identity: SiteIdentity, doorId: string, commandId: string): Promise<CommandRecord> {
     await this.#deps.access.roleOf(identity.siteId, doorId);
     const stored = /^[A-Za-z0-9_-]{43}$/.test(commandId) ? await this.#deps.store.read(doorId, commandId) : undefined;
@@ -85,7 +88,7 @@ export class CommandService {
     };
   }
 
-  /** Asks the door, or tells what it last said (contract 7.5). */
+  /** Asks the door, or tells what it last said (protocol 7.5). */
   async status(identity: SiteIdentity, doorId: string): Promise<DoorStatusAnswer> {
     await this.#deps.access.roleOf(identity.siteId, doorId);
     return this.#deps.statusQueries.ask(doorId);
@@ -94,7 +97,8 @@ export class CommandService {
   #parse(doorId: string, jwe: string): CommandHeader {
     const envelope = parseCommandEnvelope(jwe);
     if (!envelope.ok) throw new OpenLockError('invalid_envelope', `The envelope is refused: ${envelope.detail}.`);
-    if (envelope.header.door !== doorId) throw new OpenLockError('invalid_envelope', 'The envelope is for another door than the path names.');
+    if (envelope.header.door !== doorId)
+      throw new OpenLockError('invalid_envelope', 'The envelope is for another door than the path names.');
     return envelope.header;
   }
 
@@ -131,7 +135,9 @@ export class CommandService {
       })
       .catch((error: unknown) => {
         // The reply is lost, so it may be recorded (and, through another relay, run): the id lets the sender ask later.
-        throw error instanceof OpenLockError ? new OpenLockError(error.code, error.message, { ...error.extras, commandId }) : error;
+        throw error instanceof OpenLockError
+          ? new OpenLockError(error.code, error.message, { ...error.extras, commandId })
+          : error;
       });
     if (result.outcome === 'replayed') {
       this.#deps.metrics.replays.inc();
@@ -154,10 +160,20 @@ export class CommandService {
   ): Promise<boolean> {
     if (admitted.outcome === 'pending') return true; // the store has published the hint
     if (link === undefined) throw new Error('claimed without a local connection');
-    return this.#deps.dispatcher.deliver(link, { commandId, jwe, deadline: admitted.deadline, siteId: identity.siteId });
+    return this.#deps.dispatcher.deliver(link, {
+      commandId,
+      jwe,
+      deadline: admitted.deadline,
+      siteId: identity.siteId,
+    });
   }
 
-  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: 'pending' | 'claimed'): Promise<TimedEnding> {
+  async #await(
+    waiter: Waiter,
+    doorId: string,
+    commandId: string,
+    outcome: 'pending' | 'claimed',
+  ): Promise<TimedEnding> {
     const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
     const ending = await waiter.promise;
     for (const timer of nudges) clearTimeout(timer);
@@ -180,7 +196,9 @@ export class CommandService {
       const stored = await this.#deps.store.read(doorId, commandId);
       if (stored !== undefined) this.#deps.waiters.settle(commandId, stored);
     };
-    return NUDGES_MS.map((afterMs) => setTimeout(() => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge')), afterMs));
+    return NUDGES_MS.map((afterMs) =>
+      setTimeout(() => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge')), afterMs),
+    );
   }
 
   #answer(ending: TimedEnding, commandId: string, startedAt: number): CommandAnswer {
@@ -189,13 +207,32 @@ export class CommandService {
     this.#deps.metrics.commands.inc({ state });
     if (state === 'executed' || state === 'refused') this.#deps.metrics.commandSeconds.observe(latencyMs / 1000);
     const extras = { commandId, state, ...(receipt !== undefined && { receipt }) };
-    if (state === 'executed') return { commandId, state, status: 200, latencyMs, ...(receipt !== undefined && { receipt }) };
-    if (state === 'refused' || status === 400) throw new OpenLockError('door_refused', 'The door refused the command; the receipt says why.', { ...extras, doorStatus: 400, latencyMs });
+    if (state === 'executed')
+      return { commandId, state, status: 200, latencyMs, ...(receipt !== undefined && { receipt }) };
+    if (state === 'refused' || status === 400)
+      throw new OpenLockError('door_refused', 'The door refused the command; the receipt says why.', {
+        ...extras,
+        doorStatus: 400,
+        latencyMs,
+      });
     if (state === 'expired' && ending.beforeDeadline === true) {
-      throw new OpenLockError('door_offline', 'The door went away before the command was written to its socket; it was certainly not sent.', { ...extras, retryAfterMs: 2000 });
+      throw new OpenLockError(
+        'door_offline',
+        'The door went away before the command was written to its socket; it was certainly not sent.',
+        { ...extras, retryAfterMs: 2000 },
+      );
     }
-    if (state === 'expired') throw new OpenLockError('door_timeout', 'The command did not reach the door and has expired; it was certainly not sent.', extras);
-    throw new OpenLockError('door_timeout', 'The door did not answer in time; the command may have run. Ask for its state before trying again.', extras);
+    if (state === 'expired')
+      throw new OpenLockError(
+        'door_timeout',
+        'The command did not reach the door and has expired; it was certainly not sent.',
+        extras,
+      );
+    throw new OpenLockError(
+      'door_timeout',
+      'The door did not answer in time; the command may have run. Ask for its state before trying again.',
+      extras,
+    );
   }
 }
 
@@ -206,7 +243,8 @@ const DETAILS: Partial<Record<OpenLockError['code'], string>> = {
   key_not_found: 'The door has no key yet.',
   wrong_key: 'The envelope is made for a key that is not the current one of this door.',
   key_banned: 'The key of this door is banned.',
-  stale_timestamp: 'The envelope is more than 60 seconds away from the time of the relay; check the clock and make a new one.',
+  stale_timestamp:
+    'The envelope is more than 60 seconds away from the time of the relay; check the clock and make a new one.',
   rate_limited: 'Too many commands for this door at the moment.',
   door_offline: 'The door is not connected.',
 };

@@ -1,8 +1,8 @@
 /**
- * The door's side of a command on the relay that holds the socket (contract 6.7): claim, write, and store the answer.
+ * The door's side of a command on the relay that holds the socket (protocol 6.7): claim, write, and store the answer.
  * Nothing is written to a socket before the store says `claimed` for that very connection.
  */
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ResultFrame } from '../protocol/door-frames.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -68,7 +68,8 @@ export class DoorDispatcher {
     if (link === undefined) return;
     try {
       const claim = await this.#deps.store.claim(doorId, commandId, this.#deps.nodeId, link.conn);
-      if ('jwe' in claim) await this.deliver(link, { commandId, jwe: claim.jwe, deadline: claim.deadline, siteId: claim.siteId });
+      if ('jwe' in claim)
+        await this.deliver(link, { commandId, jwe: claim.jwe, deadline: claim.deadline, siteId: claim.siteId });
     } catch (error) {
       // The reply is lost: the command may be claimed, but nothing was written. Its deadline ends it; it is never sent blindly.
       this.#deps.onError(error, 'claim');
@@ -79,20 +80,31 @@ export class DoorDispatcher {
    * Writes a command that is claimed for this link. False when the socket would not take it: then nothing was written, and
    * the command is expired in the store.
    */
-  async deliver(link: DoorLink, command: { commandId: string; jwe: string; deadline: number; siteId: string }): Promise<boolean> {
+  async deliver(
+    link: DoorLink,
+    command: { commandId: string; jwe: string; deadline: number; siteId: string },
+  ): Promise<boolean> {
     const { commandId, jwe, deadline, siteId } = command;
     this.#sent.set(commandId, { doorId: link.doorId, siteId, deadline });
     if (link.send({ t: 'command', id: commandId, jwe, deadline })) return true;
     this.#sent.delete(commandId);
-    const entry = this.#deps.audit.entry({ kind: 'command_settled', actor: 'relay', door: link.doorId, commandId, code: 'expired' });
-    await this.#deps.store.abandon(link.doorId, commandId, this.#deps.nodeId, entry).catch((error: unknown) => this.#deps.onError(error, 'abandon'));
+    const entry = this.#deps.audit.entry({
+      kind: 'command_settled',
+      actor: 'relay',
+      door: link.doorId,
+      commandId,
+      code: 'expired',
+    });
+    await this.#deps.store
+      .abandon(link.doorId, commandId, this.#deps.nodeId, entry)
+      .catch((error: unknown) => this.#deps.onError(error, 'abandon'));
     return false;
   }
 
   /** The door's answer. Kept and tried again while the store is away; a second answer changes nothing. */
   async onResult(doorId: string, frame: ResultFrame): Promise<void> {
     const sent = this.#sent.get(frame.id);
-    if (sent !== undefined && sent.doorId !== doorId) return; // a door settles only its own (contract 5.7)
+    if (sent !== undefined && sent.doorId !== doorId) return; // a door settles only its own (protocol 5.7)
     this.#sent.delete(frame.id);
     const ending = await this.#store(doorId, frame, sent?.siteId);
     if (ending !== undefined) this.#deps.waiters.settle(frame.id, ending);
@@ -124,7 +136,8 @@ export class DoorDispatcher {
         return state === undefined ? undefined : { state, status: frame.status, receipt: frame.receipt };
       } catch (error) {
         this.#deps.onError(error, 'settle');
-        if (!(error instanceof OpenLockError) || this.#unstored >= UNSTORED_MAX || this.#deps.clock.monotonic() > until) return undefined;
+        if (!(error instanceof OpenLockError) || this.#unstored >= UNSTORED_MAX || this.#deps.clock.monotonic() > until)
+          return undefined;
       }
       this.#unstored += 1;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
@@ -132,7 +145,7 @@ export class DoorDispatcher {
     }
   }
 
-  /** A command nobody answered: reading it past its deadline writes its end down (contract 6.7). */
+  /** A command nobody answered: reading it past its deadline writes its end down (protocol 6.7). */
   #closeOverdue(): void {
     const now = this.#deps.clock.now();
     for (const [commandId, { doorId, deadline }] of this.#sent) {

@@ -3,7 +3,7 @@ import type { RelayFrame } from '../protocol/door-frames.js';
 /** A door's live socket on this relay, as commands need it; the hub implements it. */
 export interface DoorLink {
   readonly doorId: string;
-  /** Names this very connection; a claim is for it and no other (contract 6.7). */
+  /** Names this very connection; a claim is for it and no other (protocol 6.7). */
   readonly conn: string;
   /** False when nothing was written: the socket is closed or closing. */
   send(frame: RelayFrame): boolean;

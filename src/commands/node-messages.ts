@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { COMMAND_STATES } from '../protocol/client-frames.js';
 import { doorStateSchema } from '../protocol/door-state.js';
 
-/** What relays tell each other directly. Hints and answers only: the store holds the truth (contract 6.7). */
+/** What relays tell each other directly. Hints and answers only: the store holds the truth (protocol 6.7). */
 export const nodeMessageSchema = z.discriminatedUnion('t', [
   /** A command waits for a door whose socket is here. */
   z.object({ t: z.literal('claim'), door: z.string(), id: z.string() }),
@@ -18,20 +18,24 @@ export const nodeMessageSchema = z.discriminatedUnion('t', [
   /** Ask the door, whose socket is here, for its state. */
   z.object({ t: z.literal('ask'), door: z.string(), id: z.string(), from: z.string() }),
   z.object({ t: z.literal('answered'), id: z.string(), state: doorStateSchema, at: z.number() }),
-  /** A newer socket of this door is live on another relay (contract 4.6). */
+  /** A newer socket of this door is live on another relay (protocol 4.6). */
   z.object({ t: z.literal('superseded'), conn: z.string() }),
 ]);
 export type NodeMessage = z.infer<typeof nodeMessageSchema>;
 
-/** What every relay is told at once (contract 3.4). */
+/** What every relay is told at once (protocol 3.4). */
 export const fleetMessageSchema = z.discriminatedUnion('t', [
   z.object({ t: z.literal('session_revoked'), siteId: z.string(), sessionId: z.string() }),
   z.object({ t: z.literal('site_blocked'), siteId: z.string() }),
   z.object({ t: z.literal('site_unblocked'), siteId: z.string() }),
-  z.object({ t: z.literal('door_changed'), door: z.string(), change: z.enum(['disabled', 'enabled', 'reset', 'removed', 'banned']) }),
+  z.object({
+    t: z.literal('door_changed'),
+    door: z.string(),
+    change: z.enum(['disabled', 'enabled', 'reset', 'removed', 'banned']),
+  }),
   z.object({ t: z.literal('grants_changed'), door: z.string(), siteId: z.string() }),
   z.object({ t: z.literal('node_joined'), node: z.string() }),
-  /** A release or a rollout changed: relays look at the store now instead of at their next turn (contract 12.3). */
+  /** A release or a rollout changed: relays look at the store now instead of at their next turn (protocol 12.3). */
   z.object({ t: z.literal('rollouts_changed') }),
 ]);
 export type FleetMessage = z.infer<typeof fleetMessageSchema>;

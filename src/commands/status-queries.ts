@@ -1,5 +1,5 @@
-/** Asking a door for its state, wherever its socket is (contract 7.5). Nothing of this is stored but the answer. */
-import type { Clock, Random } from '../ambient.js';
+/** Asking a door for its state, wherever its socket is (protocol 7.5). Nothing of this is stored but the answer. */
+import type { Clock, Random } from '../clock.js';
 import type { RelayLease } from '../doors/relay-lease.js';
 import type { DoorStatusAnswer } from '../protocol/api.js';
 import { doorStateSchema, type DoorState } from '../protocol/door-state.js';
@@ -24,7 +24,8 @@ interface Answer {
 }
 
 /** Where the answer to a question goes: to a waiting caller here, or to the relay that asked. */
-type Asker = { readonly node: string; readonly id: string; readonly until: number } | ((answer: Answer | undefined) => void);
+type Asker =
+  { readonly node: string; readonly id: string; readonly until: number } | ((answer: Answer | undefined) => void);
 
 const FOREIGN_MAX = 10_000;
 
@@ -52,7 +53,9 @@ export class StatusQueries {
     if (!online || presence.node === undefined) return lastKnown(presence, false);
     const id = this.#deps.random.bytes(12).toString('base64url');
     const answer = await this.#question(doorId, id, presence.node);
-    return answer === undefined ? lastKnown(presence, true) : { online: true, live: true, state: answer.state, at: answer.at };
+    return answer === undefined
+      ? lastKnown(presence, true)
+      : { online: true, live: true, state: answer.state, at: answer.at };
   }
 
   async #question(doorId: string, id: string, node: string): Promise<Answer | undefined> {

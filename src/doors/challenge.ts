@@ -1,10 +1,10 @@
 /**
- * Challenges without memory (contract 4.3): a nonce carries its own time and a MAC over the door id, so that unknown doors
+ * Challenges without memory (protocol 4.3): a nonce carries its own time and a MAC over the door id, so that unknown doors
  * are answered alike and a flood of questions costs nothing. Single use is enforced when it comes back with a good proof.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 import { isCanonicalBase64url } from '../protocol/base64url.js';
 import { LIMITS } from '../protocol/limits.js';
 
@@ -44,6 +44,12 @@ export class Challenges {
   }
 
   #mac(doorId: string, body: Buffer): Buffer {
-    return createHmac('sha256', this.#secret).update('openlock challenge\0').update(doorId).update('\0').update(body).digest().subarray(0, MAC_BYTES);
+    return createHmac('sha256', this.#secret)
+      .update('openlock challenge\0')
+      .update(doorId)
+      .update('\0')
+      .update(body)
+      .digest()
+      .subarray(0, MAC_BYTES);
   }
 }

@@ -1,11 +1,11 @@
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import { ROLES, type Role } from '../protocol/api.js';
 import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { OPERATOR_SITE_ID } from '../sites/operator.js';
 import type { DoorStore, Grant } from '../store/door-store.js';
 
-/** Who may see a door, and as what (contract 7.6). */
+/** Who may see a door, and as what (protocol 7.6). */
 export class DoorAccess {
   readonly #store: DoorStore;
   readonly #clock: Clock;
@@ -18,7 +18,8 @@ export class DoorAccess {
   /** Role of a site at a door. A door it may not see, or no longer, throws `door_not_found` like one that does not exist. */
   async roleOf(siteId: string, doorId: string): Promise<Role> {
     const role = DOOR_ID.test(doorId) ? await this.#role(siteId, doorId) : undefined;
-    if (role === undefined) throw new OpenLockError('door_not_found', 'There is no such door, or this site may not see it.');
+    if (role === undefined)
+      throw new OpenLockError('door_not_found', 'There is no such door, or this site may not see it.');
     return role;
   }
 

@@ -1,7 +1,7 @@
-/** What operators do to doors, grants and keys (contract 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
+/** What operators do to doors, grants and keys (protocol 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
 import { createHash } from 'node:crypto';
 
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Role } from '../protocol/api.js';
 import { DOOR_ID, kidSchema } from '../protocol/ids.js';
@@ -18,7 +18,7 @@ export interface DoorAdminDependencies {
   readonly findSites: (siteIdOrOrigin: string) => Promise<readonly string[]>;
 }
 
-/** Printed by `door add --json` (contract 11.2). `expiresAt` in Unix milliseconds. */
+/** Printed by `door add --json` (protocol 11.2). `expiresAt` in Unix milliseconds. */
 export interface Enrolment {
   readonly doorId: string;
   readonly enrolmentToken: string;
@@ -31,7 +31,8 @@ export interface DoorDetails {
   readonly grants: ReadonlyMap<string, Grant>;
 }
 
-const noSuchDoor = (doorId: string): OpenLockError => new OpenLockError('door_not_found', `There is no door "${doorId}"; \`openlock door list\` shows all.`);
+const noSuchDoor = (doorId: string): OpenLockError =>
+  new OpenLockError('door_not_found', `There is no door "${doorId}"; \`openlock door list\` shows all.`);
 
 export class DoorAdmin {
   readonly #deps: DoorAdminDependencies;
@@ -42,11 +43,24 @@ export class DoorAdmin {
 
   /** Creates a door and its one-time enrolment token, good for 24 hours; with `kid` only that key can enrol. */
   async add(doorId: string, options: { kid?: string | undefined; name?: string | undefined } = {}): Promise<Enrolment> {
-    if (!DOOR_ID.test(doorId)) throw new OpenLockError('invalid_request', 'A door id has 3 to 64 letters, digits, `_` or `-`, and starts with a letter or digit.');
+    if (!DOOR_ID.test(doorId))
+      throw new OpenLockError(
+        'invalid_request',
+        'A door id has 3 to 64 letters, digits, `_` or `-`, and starts with a letter or digit.',
+      );
     checkKid(options.kid);
     const token = this.#token();
-    const outcome = await this.#deps.store.add(doorId, { name: options.name ?? doorId, kid: options.kid, ...token.stored, auditEntry: this.#entry('door_added', doorId) });
-    if (outcome === 'exists') throw new OpenLockError('invalid_request', `Door "${doorId}" exists already; \`openlock door reset ${doorId}\` gives it a new enrolment token.`);
+    const outcome = await this.#deps.store.add(doorId, {
+      name: options.name ?? doorId,
+      kid: options.kid,
+      ...token.stored,
+      auditEntry: this.#entry('door_added', doorId),
+    });
+    if (outcome === 'exists')
+      throw new OpenLockError(
+        'invalid_request',
+        `Door "${doorId}" exists already; \`openlock door reset ${doorId}\` gives it a new enrolment token.`,
+      );
     return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
   }
 
@@ -54,7 +68,11 @@ export class DoorAdmin {
   async reset(doorId: string, options: { kid?: string | undefined } = {}): Promise<Enrolment> {
     checkKid(options.kid);
     const token = this.#token();
-    const outcome = await this.#deps.store.reset(doorId, { kid: options.kid, ...token.stored, auditEntry: this.#entry('door_reset', doorId) });
+    const outcome = await this.#deps.store.reset(doorId, {
+      kid: options.kid,
+      ...token.stored,
+      auditEntry: this.#entry('door_reset', doorId),
+    });
     if (outcome === 'missing') throw noSuchDoor(doorId);
     await this.#changed(doorId, 'reset');
     return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
@@ -89,11 +107,20 @@ export class DoorAdmin {
   }
 
   /** Grants a role to a site, or to every site of an origin; returns the site ids. */
-  async grant(doorId: string, siteIdOrOrigin: string, grant: { role: Role; notBefore?: number | undefined; notAfter?: number | undefined }): Promise<readonly string[]> {
+  async grant(
+    doorId: string,
+    siteIdOrOrigin: string,
+    grant: { role: Role; notBefore?: number | undefined; notAfter?: number | undefined },
+  ): Promise<readonly string[]> {
     const sites = await this.#sites(siteIdOrOrigin);
     for (const siteId of sites) {
       const entry = this.#entry('granted', doorId, `${siteId}:${grant.role}`);
-      const outcome = await this.#deps.store.setGrant(doorId, siteId, { role: grant.role, notBefore: grant.notBefore, notAfter: grant.notAfter }, entry);
+      const outcome = await this.#deps.store.setGrant(
+        doorId,
+        siteId,
+        { role: grant.role, notBefore: grant.notBefore, notAfter: grant.notAfter },
+        entry,
+      );
       if (outcome === 'missing') throw noSuchDoor(doorId);
       await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
     }
@@ -110,7 +137,8 @@ export class DoorAdmin {
       revoked.push(siteId);
       await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
     }
-    if (revoked.length === 0) throw new OpenLockError('invalid_request', `"${siteIdOrOrigin}" has no grant at door "${doorId}".`);
+    if (revoked.length === 0)
+      throw new OpenLockError('invalid_request', `"${siteIdOrOrigin}" has no grant at door "${doorId}".`);
     return revoked;
   }
 
@@ -121,7 +149,13 @@ export class DoorAdmin {
     await this.#deps.store.setBan(kid, this.#deps.clock.now());
     const doors: string[] = [];
     for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(doorId, 'banned', true, this.#entry('key_banned', doorId, kid), kid);
+      const outcome = await this.#deps.store.setFlag(
+        doorId,
+        'banned',
+        true,
+        this.#entry('key_banned', doorId, kid),
+        kid,
+      );
       if (outcome !== 'ok') continue;
       doors.push(doorId);
       await this.#changed(doorId, 'banned');
@@ -131,10 +165,17 @@ export class DoorAdmin {
 
   async unbanKey(kid: string): Promise<readonly string[]> {
     checkKid(kid);
-    if (!(await this.#deps.store.clearBan(kid))) throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
+    if (!(await this.#deps.store.clearBan(kid)))
+      throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
     const doors: string[] = [];
     for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(doorId, 'banned', false, this.#entry('key_unbanned', doorId, kid), kid);
+      const outcome = await this.#deps.store.setFlag(
+        doorId,
+        'banned',
+        false,
+        this.#entry('key_unbanned', doorId, kid),
+        kid,
+      );
       if (outcome === 'ok') doors.push(doorId);
     }
     return doors;
@@ -164,7 +205,11 @@ export class DoorAdmin {
 
   async #sites(siteIdOrOrigin: string): Promise<readonly string[]> {
     const sites = await this.#deps.findSites(siteIdOrOrigin);
-    if (sites.length === 0) throw new OpenLockError('invalid_request', `There is no site "${siteIdOrOrigin}"; \`openlock site list\` shows all. A site exists once it has logged in.`);
+    if (sites.length === 0)
+      throw new OpenLockError(
+        'invalid_request',
+        `There is no site "${siteIdOrOrigin}"; \`openlock site list\` shows all. A site exists once it has logged in.`,
+      );
     return sites;
   }
 
@@ -174,5 +219,6 @@ export class DoorAdmin {
 }
 
 function checkKid(kid: string | undefined): void {
-  if (kid !== undefined && !kidSchema.safeParse(kid).success) throw new OpenLockError('invalid_request', 'A key id is the base64url SHA-256 thumbprint of a key: 43 characters.');
+  if (kid !== undefined && !kidSchema.safeParse(kid).success)
+    throw new OpenLockError('invalid_request', 'A key id is the base64url SHA-256 thumbprint of a key: 43 characters.');
 }

@@ -1,7 +1,8 @@
-/** Doors as devices and sites meet them: challenge and registration (contract 4), lists and keys (7.1, 7.2). */
+/** Doors as devices and sites meet them: challenge and registration (protocol 4), lists and keys (7.1, 7.2). */
 import { createHash } from 'node:crypto';
 
-import type { Clock, Random, RequestContext } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
+import type { RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
 import { LIMITS } from '../protocol/limits.js';
@@ -26,7 +27,8 @@ export interface DoorServiceDependencies {
 }
 
 /** The answer to a bad proof, token or nonce is one and the same, so that nothing can be probed. */
-const unauthenticated = (): OpenLockError => new OpenLockError('unauthenticated', 'The proof or the enrolment token is not valid.');
+const unauthenticated = (): OpenLockError =>
+  new OpenLockError('unauthenticated', 'The proof or the enrolment token is not valid.');
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('base64url');
 
@@ -37,23 +39,37 @@ export class DoorService {
     this.#deps = dependencies;
   }
 
-  /** A nonce for a proof (contract 4.3); unknown doors are answered alike. */
+  /** A nonce for a proof (protocol 4.3); unknown doors are answered alike. */
   challenge(doorId: string): ChallengeAnswer {
-    return { nonce: this.#deps.challenges.issue(doorId), expiresInSeconds: LIMITS.challengeSeconds, time: this.#deps.clock.now() };
+    return {
+      nonce: this.#deps.challenges.issue(doorId),
+      expiresInSeconds: LIMITS.challengeSeconds,
+      time: this.#deps.clock.now(),
+    };
   }
 
-  /** Binds or recognises a door's key and starts a session (contract 4.4, 4.5). */
+  /** Binds or recognises a door's key and starts a session (protocol 4.4, 4.5). */
   async register(request: RegisterRequest, context: RequestContext): Promise<RegisterAnswer> {
     const { doorId } = request;
     const key = readDoorPublicKey(request.publicKey);
-    if (key === undefined) throw new OpenLockError('invalid_request', 'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.');
+    if (key === undefined)
+      throw new OpenLockError(
+        'invalid_request',
+        'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.',
+      );
     const proof = await verifyProof(request.proof, key);
-    if (proof === undefined || proof.door !== doorId || !this.#deps.audiences().includes(proof.aud) || !this.#deps.challenges.isFresh(doorId, proof.nonce)) {
+    if (
+      proof === undefined ||
+      proof.door !== doorId ||
+      !this.#deps.audiences().includes(proof.aud) ||
+      !this.#deps.challenges.isFresh(doorId, proof.nonce)
+    ) {
       throw unauthenticated();
     }
     const record = await this.#deps.store.record(doorId);
     if (record === undefined) throw unauthenticated();
-    if (await this.#deps.store.isBanned(key.kid)) throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
+    if (await this.#deps.store.isBanned(key.kid))
+      throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
     const sessionToken = this.#deps.random.bytes(32).toString('base64url');
     const outcome = await this.#deps.store.register({
       doorId,
@@ -66,7 +82,14 @@ export class DoorService {
       sessionMs: LIMITS.doorSessionSeconds * 1000,
       firmware: JSON.stringify(proof.firmware),
       nonceMs: (LIMITS.challengeSeconds + 10) * 1000,
-      auditEntry: this.#deps.audit.entry({ kind: 'registered', actor: `door:${doorId}`, door: doorId, code: key.kid, address: context.address, requestId: context.requestId }),
+      auditEntry: this.#deps.audit.entry({
+        kind: 'registered',
+        actor: `door:${doorId}`,
+        door: doorId,
+        code: key.kid,
+        address: context.address,
+        requestId: context.requestId,
+      }),
     });
     this.#refuse(outcome);
     await this.#rememberKey(doorId, key.kid);
@@ -80,9 +103,10 @@ export class DoorService {
     };
   }
 
-  /** Doors a site has a grant for, in force now (contract 7.1); for the operator, all of them. */
+  /** Doors a site has a grant for, in force now (protocol 7.1); for the operator, all of them. */
   async list(siteId: string): Promise<DoorSummary[]> {
-    const ids = siteId === OPERATOR_SITE_ID ? await this.#deps.store.doorIds() : await this.#deps.store.doorIdsOfSite(siteId);
+    const ids =
+      siteId === OPERATOR_SITE_ID ? await this.#deps.store.doorIds() : await this.#deps.store.doorIdsOfSite(siteId);
     const doors = await Promise.all(ids.map((doorId) => this.get(siteId, doorId).catch(onlyNotFound)));
     return doors.filter((door) => door !== undefined);
   }
@@ -92,7 +116,7 @@ export class DoorService {
     return this.#summary(doorId, role);
   }
 
-  /** The key commands must be encrypted for (contract 7.2). */
+  /** The key commands must be encrypted for (protocol 7.2). */
   async key(siteId: string, doorId: string): Promise<DoorKey> {
     await this.#deps.access.roleOf(siteId, doorId);
     const record = await this.#deps.store.record(doorId);
@@ -104,12 +128,24 @@ export class DoorService {
 
   async #summary(doorId: string, role: Role): Promise<DoorSummary> {
     const [record, presence] = await Promise.all([this.#deps.store.record(doorId), this.#deps.store.presence(doorId)]);
-    if (record === undefined) throw new OpenLockError('door_not_found', 'There is no such door, or this site may not see it.');
+    if (record === undefined)
+      throw new OpenLockError('door_not_found', 'There is no such door, or this site may not see it.');
     const online = this.#deps.lease.isLive(presence.node);
-    return { doorId, name: record.name, role, online, lastSeen: online ? this.#deps.clock.now() : (presence.lastSeen ?? null) };
+    return {
+      doorId,
+      name: record.name,
+      role,
+      online,
+      lastSeen: online ? this.#deps.clock.now() : (presence.lastSeen ?? null),
+    };
   }
 
-  async #rotatedFrom(request: RegisterRequest, oldPem: string | undefined, newKey: DoorPublicKey, nonce: string): Promise<string | undefined> {
+  async #rotatedFrom(
+    request: RegisterRequest,
+    oldPem: string | undefined,
+    newKey: DoorPublicKey,
+    nonce: string,
+  ): Promise<string | undefined> {
     const oldKey = request.rotation === undefined || oldPem === undefined ? undefined : readDoorPublicKey(oldPem);
     if (request.rotation === undefined || oldKey === undefined || oldKey.kid === newKey.kid) return undefined;
     const claims = await verifyRotation(request.rotation, oldKey);
@@ -119,9 +155,14 @@ export class DoorService {
 
   #refuse(outcome: RegisterOutcome): void {
     if (outcome === 'ok') return;
-    if (outcome === 'wrong_key') throw new OpenLockError('wrong_key', 'The door has another key; send a rotation signed by it, or have an operator reset the door.');
+    if (outcome === 'wrong_key')
+      throw new OpenLockError(
+        'wrong_key',
+        'The door has another key; send a rotation signed by it, or have an operator reset the door.',
+      );
     if (outcome === 'disabled') throw new OpenLockError('door_disabled', 'The door is disabled by its operator.');
-    if (outcome === 'banned') throw new OpenLockError('key_banned', 'The key of this door is banned; an operator has to reset the door.');
+    if (outcome === 'banned')
+      throw new OpenLockError('key_banned', 'The key of this door is banned; an operator has to reset the door.');
     throw unauthenticated();
   }
 
@@ -129,7 +170,13 @@ export class DoorService {
   async #rememberKey(doorId: string, kid: string): Promise<void> {
     await this.#deps.store.rememberKid(kid, doorId);
     if (!(await this.#deps.store.isBanned(kid))) return;
-    await this.#deps.store.setFlag(doorId, 'banned', true, this.#deps.audit.entry({ kind: 'key_banned', actor: 'relay', door: doorId, code: kid }), kid);
+    await this.#deps.store.setFlag(
+      doorId,
+      'banned',
+      true,
+      this.#deps.audit.entry({ kind: 'key_banned', actor: 'relay', door: doorId, code: kid }),
+      kid,
+    );
     throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
   }
 }

@@ -1,10 +1,16 @@
-/** What a door signs to prove its key (contract 4.4), checked without the store. */
+/** What a door signs to prove its key (protocol 4.4), checked without the store. */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 
 import { compactVerify, errors } from 'jose';
 import type { z } from 'zod';
 
-import { proofClaimsSchema, proofHeaderSchema, rotationClaimsSchema, rotationHeaderSchema, type ProofClaims } from '../protocol/api.js';
+import {
+  proofClaimsSchema,
+  proofHeaderSchema,
+  rotationClaimsSchema,
+  rotationHeaderSchema,
+  type ProofClaims,
+} from '../protocol/api.js';
 import { decodeBase64url, isCanonicalBase64url } from '../protocol/base64url.js';
 import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
 
@@ -17,7 +23,7 @@ export interface DoorPublicKey {
   readonly jwk: { readonly kty: 'RSA'; readonly n: string; readonly e: string };
 }
 
-/** Reads a door's key: RSA, 2048 to 4096 bits, e = 65537 (contract 4.2). `undefined` for everything else. */
+/** Reads a door's key: RSA, 2048 to 4096 bits, e = 65537 (protocol 4.2). `undefined` for everything else. */
 export function readDoorPublicKey(pem: string): DoorPublicKey | undefined {
   if (!/^\s*-----BEGIN PUBLIC KEY-----[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*$/.test(pem)) return undefined;
   let key: KeyObject;
@@ -27,7 +33,13 @@ export function readDoorPublicKey(pem: string): DoorPublicKey | undefined {
     return undefined;
   }
   const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (key.asymmetricKeyType !== 'rsa' || bits < 2048 || bits > 4096 || key.asymmetricKeyDetails?.publicExponent !== 65537n) return undefined;
+  if (
+    key.asymmetricKeyType !== 'rsa' ||
+    bits < 2048 ||
+    bits > 4096 ||
+    key.asymmetricKeyDetails?.publicExponent !== 65537n
+  )
+    return undefined;
   const { n, e } = key.export({ format: 'jwk' });
   if (n === undefined || e === undefined) return undefined;
   // RFC 7638: required members only, in lexicographic order, no white space.
@@ -41,11 +53,19 @@ export async function verifyProof(jws: string, key: DoorPublicKey): Promise<Proo
 }
 
 /** Claims of a rotation signed by the old key; `undefined` when anything about it is wrong. */
-export async function verifyRotation(jws: string, oldKey: DoorPublicKey): Promise<z.infer<typeof rotationClaimsSchema> | undefined> {
+export async function verifyRotation(
+  jws: string,
+  oldKey: DoorPublicKey,
+): Promise<z.infer<typeof rotationClaimsSchema> | undefined> {
   return verify(jws, oldKey, rotationHeaderSchema, rotationClaimsSchema);
 }
 
-async function verify<T>(jws: string, key: DoorPublicKey, headerSchema: z.ZodType<{ kid: string }>, claimsSchema: z.ZodType<T>): Promise<T | undefined> {
+async function verify<T>(
+  jws: string,
+  key: DoorPublicKey,
+  headerSchema: z.ZodType<{ kid: string }>,
+  claimsSchema: z.ZodType<T>,
+): Promise<T | undefined> {
   try {
     const parts = jws.split('.');
     // One spelling a JWS: what is lenient about base64url would let a signature carry padding.
@@ -63,4 +83,3 @@ async function verify<T>(jws: string, key: DoorPublicKey, headerSchema: z.ZodTyp
     throw error;
   }
 }
-

@@ -1,5 +1,5 @@
 /**
- * This relay's lease in the store, and what it knows of the others (contract 5.5): one write per relay every few seconds
+ * This relay's lease in the store, and what it knows of the others (protocol 5.5): one write per relay every few seconds
  * instead of one per keep-alive. A relay whose lease ran out has its doors taken offline by whoever notices first.
  */
 import { LIMITS } from '../protocol/limits.js';

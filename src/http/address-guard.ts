@@ -1,4 +1,4 @@
-/** Limits and blocks by address (contract 8.1, 8.2), where the pipeline asks and tells them. */
+/** Limits and blocks by address (protocol 8.1, 8.2), where the pipeline asks and tells them. */
 import { OpenLockError } from '../protocol/problem.js';
 import type { Exchange } from './exchange.js';
 import type { AddressGate, FailureGuard, HttpLog, HttpMetrics } from './services.js';
@@ -24,7 +24,9 @@ export class AddressGuard {
     if (verdict.allowed) return;
     // Ten seconds above the limit count as one failure; the flood itself is not made to wait for the store.
     if (verdict.sustained) void this.#record(exchange);
-    throw new OpenLockError('rate_limited', 'Too many requests from this address.', { retryAfterMs: verdict.retryAfterMs });
+    throw new OpenLockError('rate_limited', 'Too many requests from this address.', {
+      retryAfterMs: verdict.retryAfterMs,
+    });
   }
 
   /** Throws `ip_blocked` while the address is (8.2), `store_unavailable` when nobody can tell (8.3). */
@@ -34,7 +36,10 @@ export class AddressGuard {
       retryAfterMs = await this.#deps.failures.isBlocked(exchange.context.address);
     } catch (error) {
       if (error instanceof OpenLockError) throw error;
-      throw new OpenLockError('store_unavailable', 'The store cannot be reached; try again shortly.', { retryAfterMs: 1000, cause: error });
+      throw new OpenLockError('store_unavailable', 'The store cannot be reached; try again shortly.', {
+        retryAfterMs: 1000,
+        cause: error,
+      });
     }
     if (retryAfterMs > 0) throw blocked(retryAfterMs);
   }
@@ -45,7 +50,9 @@ export class AddressGuard {
    */
   async noteRefusal(exchange: Exchange, error: OpenLockError): Promise<OpenLockError> {
     if (!isFailedProof(exchange, error)) return error;
-    this.#deps.metrics.authFailures.inc({ kind: exchange.route.audience === 'site' ? 'access_token' : exchange.route.id });
+    this.#deps.metrics.authFailures.inc({
+      kind: exchange.route.audience === 'site' ? 'access_token' : exchange.route.id,
+    });
     const retryAfterMs = exchange.route.block === 'on_failure' ? await this.#blockedMs(exchange) : 0;
     if (retryAfterMs > 0) return blocked(retryAfterMs);
     await this.#record(exchange);
@@ -64,7 +71,10 @@ export class AddressGuard {
     try {
       await this.#deps.failures.record(exchange.context.address);
     } catch (error) {
-      this.#deps.log.warn({ err: error, requestId: exchange.context.requestId }, 'a failed authentication could not be counted');
+      this.#deps.log.warn(
+        { err: error, requestId: exchange.context.requestId },
+        'a failed authentication could not be counted',
+      );
     }
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Requests per address (contract 8.1) in memory that never grows: a table of token buckets, four ways associative like a
+ * Requests per address (protocol 8.1) in memory that never grows: a table of token buckets, four ways associative like a
  * processor's cache. An address hashes to one set; within it, it has a slot of its own, or takes over the one that has the
  * most tokens left, which loses least. The hash is keyed, so that nobody can aim at the slot of somebody else.
  */
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 import { addressKey } from './client-address.js';
 import { HalfSipHash } from './half-siphash.js';
 
@@ -20,7 +20,7 @@ export interface AddressVerdict {
   readonly allowed: boolean;
   /** Milliseconds until one request is allowed again; 0 when this one is. */
   readonly retryAfterMs: number;
-  /** The address has now been above its limit for 10 s on end; said once for each such stretch (contract 8.2). */
+  /** The address has now been above its limit for 10 s on end; said once for each such stretch (protocol 8.2). */
   readonly sustained: boolean;
 }
 
@@ -68,7 +68,11 @@ export class AddressLimiter {
       return ALLOWED;
     }
     this.#tokens[slot] = tokens;
-    return { allowed: false, retryAfterMs: Math.max(1, Math.ceil(((1 - tokens) * 1000) / this.#rate)), sustained: this.#noteRefusal(slot, now) };
+    return {
+      allowed: false,
+      retryAfterMs: Math.max(1, Math.ceil(((1 - tokens) * 1000) / this.#rate)),
+      sustained: this.#noteRefusal(slot, now),
+    };
   }
 
   #slotOf(tag: number, now: number): number {

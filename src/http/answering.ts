@@ -1,4 +1,4 @@
-/** Writing answers: the headers every response carries, JSON, and problem+json (contract 2.2). */
+/** Writing answers: the headers every response carries, JSON, and problem+json (protocol 2.2). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { toProblemBody, type OpenLockError } from '../protocol/problem.js';
@@ -20,7 +20,12 @@ export function setCommonHeaders(response: ServerResponse, requestId: string, st
 
 export function sendAnswer(exchange: Exchange, answer: Answer): void {
   for (const [name, value] of Object.entries(answer.headers ?? {})) exchange.response.setHeader(name, value);
-  send(exchange, answer.status, 'application/json', answer.body === undefined ? undefined : JSON.stringify(answer.body));
+  send(
+    exchange,
+    answer.status,
+    'application/json',
+    answer.body === undefined ? undefined : JSON.stringify(answer.body),
+  );
 }
 
 export function sendProblem(exchange: Exchange, error: OpenLockError): void {
@@ -29,7 +34,8 @@ export function sendProblem(exchange: Exchange, error: OpenLockError): void {
   if (error.status === 401) response.setHeader('WWW-Authenticate', challengeFor(exchange, error));
   if (allow !== undefined) response.setHeader('Allow', allow.join(', '));
   // Rounded up, so that who waits as told is not a moment early.
-  if (retryAfterMs !== undefined) response.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (retryAfterMs !== undefined)
+    response.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   if (error.code === 'upgrade_required') {
     response.setHeader('Upgrade', 'websocket');
     response.setHeader('Connection', 'Upgrade');
@@ -64,7 +70,8 @@ function send({ request, response }: Exchange, status: number, type: string, tex
  * before it was read. Who sends without end is cut off.
  */
 function discardRest(request: IncomingMessage): void {
-  const hasBody = request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
   if (!hasBody || request.complete || request.destroyed) return;
   let discarded = 0;
   const cut = (): void => {

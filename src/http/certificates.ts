@@ -1,9 +1,17 @@
 /**
- * What the relay shows as its TLS certificate (contract 11.1): the configured one, or one from a local CA that it makes for
+ * What the relay shows as its TLS certificate (protocol 11.1): the configured one, or one from a local CA that it makes for
  * itself under `<data dir>/tls`. Keys come from node:crypto, which is many times faster; node-forge makes the certificates;
  * node:crypto checks them.
  */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair, randomBytes, X509Certificate, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  randomBytes,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
@@ -11,9 +19,9 @@ import { promisify } from 'node:util';
 
 import forge from 'node-forge';
 
-import { systemClock, type Clock } from '../ambient.js';
+import { systemClock, type Clock } from '../clock.js';
 import { ConfigError, type Config } from '../config.js';
-import { OWNER_ONLY, readIfThere, readOrCreate, replaceFile } from '../store/files.js';
+import { OWNER_ONLY, readIfThere, readOrCreate, replaceFile } from '../files.js';
 import { readConfiguredCertificate } from './configured-certificate.js';
 
 export interface TlsMaterial {
@@ -54,10 +62,12 @@ export async function loadTls(config: TlsConfig, clock: Clock = systemClock): Pr
   const [ca, key] = await Promise.all([loadAuthority(dir, clock), loadKey(join(dir, 'server-key.pem'))]);
   const path = join(dir, 'server.pem');
   const existing = parse(readIfThere(path));
-  if (existing !== undefined && isGood(existing, key, ca.certificate, names, clock)) return { cert: existing.toString(), key: pemOf(key), caPath: ca.path };
+  if (existing !== undefined && isGood(existing, key, ca.certificate, names, clock))
+    return { cert: existing.toString(), key: pemOf(key), caPath: ca.path };
   const cert = issue({ key, authority: ca, names, days: SERVER_DAYS, clock });
   const made = new X509Certificate(cert);
-  if (!isGood(made, key, ca.certificate, names, clock)) throw new Error('the certificate just made does not pass its own check');
+  if (!isGood(made, key, ca.certificate, names, clock))
+    throw new Error('the certificate just made does not pass its own check');
   replaceFile(path, EVERYBODY, cert);
   return { cert, key: pemOf(key), caPath: ca.path };
 }
@@ -74,7 +84,10 @@ async function loadAuthority(dir: string, clock: Clock): Promise<Authority> {
   const path = join(dir, 'ca.pem');
   const make = (): string => issue({ key, days: CA_DAYS, clock });
   const good = (certificate: X509Certificate | undefined): certificate is X509Certificate =>
-    certificate !== undefined && certificate.ca && certificate.checkPrivateKey(key) && daysLeft(certificate, clock) > CA_RENEWED_DAYS_BEFORE;
+    certificate !== undefined &&
+    certificate.ca &&
+    certificate.checkPrivateKey(key) &&
+    daysLeft(certificate, clock) > CA_RENEWED_DAYS_BEFORE;
   const existing = parse(readOrCreate(path, EVERYBODY, make));
   if (good(existing)) return { key, certificate: existing, path };
   const renewed = make();
@@ -89,7 +102,9 @@ async function loadKey(path: string): Promise<KeyObject> {
   try {
     return createPrivateKey(existing ?? readOrCreate(path, OWNER_ONLY, () => text));
   } catch (error) {
-    throw new ConfigError([`OPENLOCK_DATA_DIR: ${path} is not a private key (${error instanceof Error ? error.message : String(error)}). Restore it, or remove it for a new one.`]);
+    throw new ConfigError([
+      `OPENLOCK_DATA_DIR: ${path} is not a private key (${error instanceof Error ? error.message : String(error)}). Restore it, or remove it for a new one.`,
+    ]);
   }
 }
 
@@ -98,14 +113,24 @@ async function newKey(): Promise<string> {
   return pemOf(privateKey);
 }
 
-function isGood(certificate: X509Certificate, key: KeyObject, authority: X509Certificate, names: readonly string[], clock: Clock): boolean {
+function isGood(
+  certificate: X509Certificate,
+  key: KeyObject,
+  authority: X509Certificate,
+  names: readonly string[],
+  clock: Clock,
+): boolean {
   return (
     certificate.checkPrivateKey(key) &&
     certificate.checkIssued(authority) &&
     certificate.verify(authority.publicKey) &&
     daysLeft(certificate, clock) > SERVER_RENEWED_DAYS_BEFORE &&
     Date.parse(certificate.validFrom) <= clock.now() &&
-    names.every((name) => (isIP(name) === 0 ? certificate.checkHost(name, { subject: 'never' }) : certificate.checkIP(name)) !== undefined)
+    names.every(
+      (name) =>
+        (isIP(name) === 0 ? certificate.checkHost(name, { subject: 'never' }) : certificate.checkIP(name)) !==
+        undefined,
+    )
   );
 }
 
@@ -155,7 +180,10 @@ function serverExtensions(names: readonly string[]): readonly object[] {
     { name: 'keyUsage', critical: true, digitalSignature: true, keyEncipherment: true },
     { name: 'extKeyUsage', serverAuth: true },
     // GeneralName: 2 is a DNS name, 7 an IP address.
-    { name: 'subjectAltName', altNames: names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name })) },
+    {
+      name: 'subjectAltName',
+      altNames: names.map((name) => (isIP(name) === 0 ? { type: 2, value: name } : { type: 7, ip: name })),
+    },
   ];
 }
 

@@ -1,4 +1,4 @@
-/** Where a request comes from, as far as this relay may believe it (contract 8.1, 11.1 `OPENLOCK_TRUST_PROXY`). */
+/** Where a request comes from, as far as this relay may believe it (protocol 8.1, 11.1 `OPENLOCK_TRUST_PROXY`). */
 import type { IncomingHttpHeaders } from 'node:http';
 import { isIPv4, isIPv6 } from 'node:net';
 

@@ -3,11 +3,15 @@ import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import { ConfigError } from '../config.js';
 
 /** Reads and checks both files. Throws {@link ConfigError} with a sentence for everything that is wrong with them. */
-export function readConfiguredCertificate(certPath: string, keyPath: string, clock: Clock): { readonly cert: string; readonly key: string } {
+export function readConfiguredCertificate(
+  certPath: string,
+  keyPath: string,
+  clock: Clock,
+): { readonly cert: string; readonly key: string } {
   const problems: string[] = [];
   const attempt = <T>(variable: string, work: () => T): T | undefined => {
     try {
@@ -19,10 +23,13 @@ export function readConfiguredCertificate(certPath: string, keyPath: string, clo
   };
   const cert = attempt('OPENLOCK_TLS_CERT', () => read(certPath));
   const key = attempt('OPENLOCK_TLS_KEY', () => read(keyPath));
-  const certificate = cert === undefined ? undefined : attempt('OPENLOCK_TLS_CERT', () => parseCertificate(cert, certPath, clock));
+  const certificate =
+    cert === undefined ? undefined : attempt('OPENLOCK_TLS_CERT', () => parseCertificate(cert, certPath, clock));
   const privateKey = key === undefined ? undefined : attempt('OPENLOCK_TLS_KEY', () => parseKey(key, keyPath));
   if (certificate !== undefined && privateKey !== undefined && !certificate.checkPrivateKey(privateKey)) {
-    problems.push(`OPENLOCK_TLS_KEY: ${keyPath} is not the key of the first certificate in OPENLOCK_TLS_CERT, ${certPath}.`);
+    problems.push(
+      `OPENLOCK_TLS_KEY: ${keyPath} is not the key of the first certificate in OPENLOCK_TLS_CERT, ${certPath}.`,
+    );
   }
   if (problems.length === 0 && cert !== undefined && key !== undefined) {
     // The last word is OpenSSL's: it also reads the rest of the chain.
@@ -36,7 +43,9 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Error(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`, { cause: error });
+    throw new Error(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`, {
+      cause: error,
+    });
   }
 }
 
@@ -47,13 +56,16 @@ function parseCertificate(pem: string, path: string, clock: Clock): X509Certific
   } catch (error) {
     throw new Error(`${path} holds no certificate in PEM form`, { cause: error });
   }
-  if (Date.parse(certificate.validTo) <= clock.now()) throw new Error(`the certificate in ${path} expired on ${certificate.validTo}`);
-  if (Date.parse(certificate.validFrom) > clock.now()) throw new Error(`the certificate in ${path} is not valid before ${certificate.validFrom}`);
+  if (Date.parse(certificate.validTo) <= clock.now())
+    throw new Error(`the certificate in ${path} expired on ${certificate.validTo}`);
+  if (Date.parse(certificate.validFrom) > clock.now())
+    throw new Error(`the certificate in ${path} is not valid before ${certificate.validFrom}`);
   return certificate;
 }
 
 function parseKey(pem: string, path: string): KeyObject {
-  if (/ENCRYPTED/.test(pem)) throw new Error(`the key in ${path} is encrypted; there is nobody to ask for its passphrase`);
+  if (/ENCRYPTED/.test(pem))
+    throw new Error(`the key in ${path} is encrypted; there is nobody to ask for its passphrase`);
   try {
     return createPrivateKey(pem);
   } catch (error) {

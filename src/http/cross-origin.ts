@@ -1,5 +1,5 @@
 /**
- * Browsers of other origins (contract 3.6): who may read an answer, and whose token an `Origin` must match. The headers
+ * Browsers of other origins (protocol 3.6): who may read an answer, and whose token an `Origin` must match. The headers
  * are the `cors` package's work; which origin they name is decided here for each request.
  */
 import type { IncomingMessage } from 'node:http';
@@ -7,7 +7,8 @@ import type { IncomingMessage } from 'node:http';
 import cors, { type CorsOptions, type CorsRequest } from 'cors';
 import { LRUCache } from 'lru-cache';
 
-import type { Clock, SiteIdentity } from '../ambient.js';
+import type { Clock } from '../clock.js';
+import type { SiteIdentity } from '../principal.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { normaliseOrigin } from '../sites/origin.js';
 import type { Exchange } from './exchange.js';
@@ -28,11 +29,18 @@ export class CrossOrigin {
   readonly #deps: CrossOriginDependencies;
   readonly #remembered: LRUCache<string, true>;
   readonly #grants = new WeakMap<CorsRequest, CorsOptions>();
-  readonly #setHeaders = cors<IncomingMessage>((request, callback) => callback(null, this.#grants.get(request) ?? { origin: false }));
+  readonly #setHeaders = cors<IncomingMessage>((request, callback) =>
+    callback(null, this.#grants.get(request) ?? { origin: false }),
+  );
 
   constructor(dependencies: CrossOriginDependencies) {
     this.#deps = dependencies;
-    this.#remembered = new LRUCache({ max: 1000, ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now: () => dependencies.clock.monotonic() } });
+    this.#remembered = new LRUCache({
+      max: 1000,
+      ttl: REMEMBERED_MS,
+      ttlResolution: 0,
+      perf: { now: () => dependencies.clock.monotonic() },
+    });
   }
 
   /** What can be said before the body is read. Throws `forbidden_origin` on device routes. */
@@ -62,7 +70,8 @@ export class CrossOrigin {
     // No such website or login: the answer says so, and is readable to those who may read any.
     if (asked === undefined) return this.#grantIfKnown(exchange, origin);
     this.#decide(exchange, origin, asked === origin);
-    if (asked !== origin) throw new OpenLockError('forbidden_origin', 'The website asked for is not the origin of this request.');
+    if (asked !== origin)
+      throw new OpenLockError('forbidden_origin', 'The website asked for is not the origin of this request.');
   }
 
   /** Throws `forbidden_origin` when the request comes from another origin than its token's. */
@@ -107,7 +116,9 @@ export class CrossOrigin {
     if (typeof body !== 'object' || body === null) return undefined;
     if (exchange.route.crossOrigin === 'website') {
       const website = 'website' in body ? body.website : undefined;
-      return typeof website === 'string' ? normaliseOrigin(website, { allowHttp: this.#deps.allowPrivateSites }) : undefined;
+      return typeof website === 'string'
+        ? normaliseOrigin(website, { allowHttp: this.#deps.allowPrivateSites })
+        : undefined;
     }
     const loginId = 'loginId' in body ? body.loginId : undefined;
     return typeof loginId === 'string' && loginId.length <= 128 ? this.#deps.sites.originOfLogin(loginId) : undefined;

@@ -1,7 +1,7 @@
 /** One request and its answer on their way through the pipeline. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { RequestContext, SiteIdentity } from '../ambient.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
 import type { Route } from './route.js';
 
 /** How far a request came; says which limit it met and what may be told about it in the audit trail. */
@@ -19,7 +19,7 @@ export interface Exchange {
   /** A bearer token was sent, good or not. */
   tokenPresented: boolean;
   identity: SiteIdentity | undefined;
-  /** Whether this browser may read the answer has been decided (contract 3.6). */
+  /** Whether this browser may read the answer has been decided (protocol 3.6). */
   crossOriginDecided: boolean;
 }
 

@@ -1,12 +1,17 @@
 /**
  * The listening server: TLS or plain, with a time limit on everything a stranger could hold open, and a stop that ends.
  */
-import { createServer as createHttpServer, type Server as HttpServer, type ServerOptions, type ServerResponse } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import type { Random } from '../ambient.js';
+import type { Random } from '../clock.js';
 import { OpenLockError, toProblemBody } from '../protocol/problem.js';
 import type { RequestHandler } from './router.js';
 
@@ -40,7 +45,13 @@ export interface Listener {
   stop(graceMs?: number): Promise<void>;
 }
 
-const DEFAULTS: ListenerTimeouts = { handshakeMs: 10_000, headersMs: 10_000, requestMs: 20_000, keepAliveMs: 65_000, checkMs: 2_000 };
+const DEFAULTS: ListenerTimeouts = {
+  handshakeMs: 10_000,
+  headersMs: 10_000,
+  requestMs: 20_000,
+  keepAliveMs: 65_000,
+  checkMs: 2_000,
+};
 const MAX_HEADER_BYTES = 16 * 1024;
 const BACKLOG = 4096;
 const IDLE_SWEEP_MS = 25;
@@ -61,7 +72,10 @@ export function createListener(options: ListenerOptions): Listener {
   const server =
     options.tls === undefined
       ? createHttpServer(settings, options.handler)
-      : createHttpsServer({ ...settings, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: timeouts.handshakeMs }, options.handler);
+      : createHttpsServer(
+          { ...settings, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: timeouts.handshakeMs },
+          options.handler,
+        );
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.
   server.on('checkExpectation', options.handler);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options.random));

@@ -1,4 +1,4 @@
-/** Prometheus metrics on a listener of their own, on loopback (contract 2.4): no TLS, no tokens, nobody else can reach it. */
+/** Prometheus metrics on a listener of their own, on loopback (protocol 2.4): no TLS, no tokens, nobody else can reach it. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -17,9 +17,12 @@ export interface MetricsListener {
 }
 
 export function createMetricsListener(source: MetricsSource, log: HttpLog): MetricsListener {
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8 * 1024 }, (request, response) => {
-    void serve(source, log, request, response);
-  });
+  const server = createServer(
+    { requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8 * 1024 },
+    (request, response) => {
+      void serve(source, log, request, response);
+    },
+  );
   return {
     start: async (port) => {
       await new Promise<void>((resolve, reject) => {
@@ -40,13 +43,22 @@ export function createMetricsListener(source: MetricsSource, log: HttpLog): Metr
   };
 }
 
-async function serve(source: MetricsSource, log: HttpLog, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  source: MetricsSource,
+  log: HttpLog,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
     if (!isLoopbackName(request.headers.host)) return refuse(response, 403, 'Ask by a loopback address.');
     if (request.url?.split('?')[0] !== '/metrics') return refuse(response, 404, 'There is only /metrics.');
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'Only GET.');
     const text = await source.metrics();
-    response.writeHead(200, { 'Content-Type': source.contentType, 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+    response.writeHead(200, {
+      'Content-Type': source.contentType,
+      'Cache-Control': 'no-store',
+      'X-Content-Type-Options': 'nosniff',
+    });
     response.end(text);
   } catch (error) {
     log.error({ err: error }, 'metrics could not be collected');
@@ -60,6 +72,9 @@ function isLoopbackName(host: string | undefined): boolean {
 }
 
 function refuse(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', ...(status === 405 && { Allow: 'GET, HEAD' }) });
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=utf-8',
+    ...(status === 405 && { Allow: 'GET, HEAD' }),
+  });
   response.end(`${text}\n`);
 }

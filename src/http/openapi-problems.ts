@@ -1,4 +1,4 @@
-/** Which codes of contract 9 an operation can answer with: its own, and those the pipeline adds for its kind. */
+/** Which codes of protocol 9 an operation can answer with: its own, and those the pipeline adds for its kind. */
 import { PROBLEMS, type ProblemCode } from '../protocol/problem.js';
 import type { Route } from './route.js';
 
@@ -11,7 +11,7 @@ const BY_AUDIENCE: Readonly<Record<Route['audience'], readonly ProblemCode[]>> =
   site: ['unauthenticated', 'token_expired', 'token_revoked', 'forbidden_origin', 'site_blocked', 'store_unavailable'],
 };
 
-/** In the order of contract 9. */
+/** In the order of protocol 9. */
 export function problemCodesOf(route: Route): readonly ProblemCode[] {
   const codes = new Set<ProblemCode>([...EVERYWHERE, ...BY_AUDIENCE[route.audience], ...route.problems]);
   if (route.body !== undefined) WITH_BODY.forEach((code) => codes.add(code));

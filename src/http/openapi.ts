@@ -11,7 +11,12 @@ type Json = Readonly<Record<string, unknown>>;
 
 const API_VERSION = '1.0.0';
 const PARAMETERS: Readonly<Record<string, z.ZodType>> = { doorId: doorIdSchema, commandId: commandIdSchema };
-const AUDIENCE_TAGS: Readonly<Record<Route['audience'], string>> = { public: 'Service', auth: 'Sites: tokens', site: 'Sites: doors', device: 'Doors' };
+const AUDIENCE_TAGS: Readonly<Record<Route['audience'], string>> = {
+  public: 'Service',
+  auth: 'Sites: tokens',
+  site: 'Sites: doors',
+  device: 'Doors',
+};
 
 const problemSchema = z.object({
   type: z.string(),
@@ -49,8 +54,17 @@ export function openApiDocument(routes: readonly Route[], origins: readonly stri
     components: {
       schemas: namedSchemas(routes),
       securitySchemes: {
-        accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "A website's access token, from /v1/auth/token." },
-        doorSession: { type: 'http', scheme: 'bearer', description: 'The session token of a door, from /v1/devices/register.' },
+        accessToken: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description: "A website's access token, from /v1/auth/token.",
+        },
+        doorSession: {
+          type: 'http',
+          scheme: 'bearer',
+          description: 'The session token of a door, from /v1/devices/register.',
+        },
       },
     },
   };
@@ -65,14 +79,24 @@ function operationOf(route: Route): Json {
     ...(route.description !== undefined && { description: route.description }),
     security: securityOf(route),
     ...(names.length > 0 && {
-      parameters: names.map((name) => ({ name, in: 'path', required: true, schema: jsonSchema(PARAMETERS[name] ?? z.string()) })),
+      parameters: names.map((name) => ({
+        name,
+        in: 'path',
+        required: true,
+        schema: jsonSchema(PARAMETERS[name] ?? z.string()),
+      })),
     }),
     ...(route.body !== undefined && {
-      requestBody: { required: route.body.optional !== true, content: { 'application/json': { schema: reference(route.body.name) } } },
+      requestBody: {
+        required: route.body.optional !== true,
+        content: { 'application/json': { schema: reference(route.body.name) } },
+      },
     }),
     responses: {
       ...Object.fromEntries(Object.entries(route.answers).map(([status, answer]) => [status, responseOf(answer)])),
-      ...Object.fromEntries([...problemCodesByStatus(route)].map(([status, codes]) => [String(status), problemResponse(codes)])),
+      ...Object.fromEntries(
+        [...problemCodesByStatus(route)].map(([status, codes]) => [String(status), problemResponse(codes)]),
+      ),
     },
   };
 }
@@ -82,7 +106,9 @@ function securityOf(route: Route): readonly Json[] {
   return route.id === 'doorSocket' ? [{ doorSession: [] }] : [];
 }
 
-const REQUEST_ID = { 'X-Request-Id': { description: 'The id this answer has in our log.', schema: { type: 'string' } } } as const;
+const REQUEST_ID = {
+  'X-Request-Id': { description: 'The id this answer has in our log.', schema: { type: 'string' } },
+} as const;
 const RETRY_AFTER = { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer', minimum: 1 } } } as const;
 
 function responseOf(answer: AnswerSpec): Json {
@@ -108,7 +134,10 @@ function problemResponse(codes: readonly ProblemCode[]): Json {
 
 function namedSchemas(routes: readonly Route[]): Json {
   const schemas: Record<string, Json> = { Problem: jsonSchema(problemSchema) };
-  const named = routes.flatMap((route) => [...(route.body === undefined ? [] : [route.body]), ...Object.values(route.answers)]);
+  const named = routes.flatMap((route) => [
+    ...(route.body === undefined ? [] : [route.body]),
+    ...Object.values(route.answers),
+  ]);
   for (const { name, schema } of named) {
     if (name !== undefined && schema !== undefined) schemas[name] = jsonSchema(schema);
   }

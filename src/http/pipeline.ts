@@ -1,10 +1,11 @@
 /**
  * The one way a request takes, whatever route it is for and whoever matched it: id, address limit, block, origin, token,
- * admission, body, work, answer. The order is contract 6.5's: who asks and how often comes before what is asked.
+ * admission, body, work, answer. The order is protocol 6.5's: who asks and how often comes before what is asked.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { Clock, Random, SiteIdentity } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
+import type { SiteIdentity } from '../principal.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { AddressGuard } from './address-guard.js';
@@ -53,7 +54,12 @@ export class Pipeline {
   }
 
   /** Serves one request; never rejects, and answers in every case in which somebody is still there. */
-  async serve(route: Route, request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, string>> = {}): Promise<void> {
+  async serve(
+    route: Route,
+    request: IncomingMessage,
+    response: ServerResponse,
+    params: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
     const exchange = this.#open(route, request, response, params);
     try {
       sendAnswer(exchange, await this.#answer(exchange));
@@ -72,7 +78,12 @@ export class Pipeline {
     );
   }
 
-  #open(route: Route, request: IncomingMessage, response: ServerResponse, params: Readonly<Record<string, string>>): Exchange {
+  #open(
+    route: Route,
+    request: IncomingMessage,
+    response: ServerResponse,
+    params: Readonly<Record<string, string>>,
+  ): Exchange {
     const requestId = this.#deps.random.bytes(12).toString('base64url');
     setCommonHeaders(response, requestId, this.#deps.strictTransport);
     return {
@@ -93,7 +104,8 @@ export class Pipeline {
     const { route, request, context, params } = exchange;
     this.#guard.take(exchange);
     exchange.stage = 'access';
-    if (request.headers.host === undefined && request.httpVersion === '1.1') throw new OpenLockError('invalid_request', 'The Host header is missing.');
+    if (request.headers.host === undefined && request.httpVersion === '1.1')
+      throw new OpenLockError('invalid_request', 'The Host header is missing.');
     if (route.block === 'before') await this.#guard.refuseBlocked(exchange);
     if (context.origin !== undefined) await this.#crossOrigin.enter(exchange);
     if (route.audience === 'site') exchange.identity = this.#authenticate(exchange);
@@ -106,10 +118,12 @@ export class Pipeline {
 
   #authenticate(exchange: Exchange): SiteIdentity {
     const header = exchange.request.headers.authorization;
-    if (header === undefined) throw new OpenLockError('unauthenticated', 'An access token is needed: Authorization: Bearer <token>.');
+    if (header === undefined)
+      throw new OpenLockError('unauthenticated', 'An access token is needed: Authorization: Bearer <token>.');
     exchange.tokenPresented = true;
     const token = BEARER.exec(header)?.[1];
-    if (token === undefined) throw new OpenLockError('unauthenticated', 'The Authorization header is not a bearer token.');
+    if (token === undefined)
+      throw new OpenLockError('unauthenticated', 'The Authorization header is not a bearer token.');
     const identity = this.#deps.sites.authenticate(token);
     this.#crossOrigin.requireTokenOrigin(exchange, identity);
     return identity;
@@ -145,7 +159,7 @@ export class Pipeline {
   }
 }
 
-/** Every 429 says when to come back (contract 8.1). */
+/** Every 429 says when to come back (protocol 8.1). */
 function withRetry(error: OpenLockError): OpenLockError {
   if (error.code !== 'rate_limited' || error.extras.retryAfterMs !== undefined) return error;
   return new OpenLockError(error.code, error.message, { ...error.extras, retryAfterMs: 1000 });

@@ -1,4 +1,4 @@
-/** What a refusal leaves behind: a counter, an audit entry (contract 10.1), and a log line where it is our fault. */
+/** What a refusal leaves behind: a counter, an audit entry (protocol 10.1), and a log line where it is our fault. */
 import type { Refusal } from '../audit/trail.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
 import type { Exchange } from './exchange.js';
@@ -11,9 +11,25 @@ export interface RefusalsDependencies {
 }
 
 /** Not refusals: nothing was asked that exists, or the command's own entries tell how it ended. */
-const NOT_AUDITED: ReadonlySet<ProblemCode> = new Set(['not_found', 'method_not_allowed', 'upgrade_required', 'door_refused', 'door_timeout', 'internal']);
-/** Only said of a door the site may see: checked after the grant (contract 6.5, 7.6). */
-const OF_A_VISIBLE_DOOR: ReadonlySet<ProblemCode> = new Set(['action_not_allowed', 'key_banned', 'key_not_found', 'wrong_key', 'door_disabled', 'stale_timestamp', 'command_not_found', 'door_offline']);
+const NOT_AUDITED: ReadonlySet<ProblemCode> = new Set([
+  'not_found',
+  'method_not_allowed',
+  'upgrade_required',
+  'door_refused',
+  'door_timeout',
+  'internal',
+]);
+/** Only said of a door the site may see: checked after the grant (protocol 6.5, 7.6). */
+const OF_A_VISIBLE_DOOR: ReadonlySet<ProblemCode> = new Set([
+  'action_not_allowed',
+  'key_banned',
+  'key_not_found',
+  'wrong_key',
+  'door_disabled',
+  'stale_timestamp',
+  'command_not_found',
+  'door_offline',
+]);
 
 export class Refusals {
   readonly #deps: RefusalsDependencies;
@@ -27,7 +43,8 @@ export class Refusals {
     const { requestId } = exchange.context;
     metrics.refusals.inc({ code: error.code });
     if (error.code === 'rate_limited') metrics.limiterHits.inc({ limit: limitAt(exchange) });
-    if (error.code === 'internal') log.error({ requestId, route: exchange.route.id, err: error.cause ?? error }, 'a request failed');
+    if (error.code === 'internal')
+      log.error({ requestId, route: exchange.route.id, err: error.cause ?? error }, 'a request failed');
     if (!NOT_AUDITED.has(error.code)) audit.refusal(entryOf(exchange, error));
   }
 }
@@ -57,7 +74,7 @@ function kindOf(exchange: Exchange, error: OpenLockError): Refusal['kind'] {
   return 'refused';
 }
 
-/** Whatever was thrown, as one of the contract's codes; what is not one of ours is `internal` and says nothing. */
+/** Whatever was thrown, as one of the protocol's codes; what is not one of ours is `internal` and says nothing. */
 export function asOpenLockError(thrown: unknown): OpenLockError {
   if (thrown instanceof OpenLockError) return thrown;
   return new OpenLockError('internal', 'The request could not be served; its id is in our log.', { cause: thrown });

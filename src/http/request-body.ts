@@ -1,4 +1,4 @@
-/** From the bytes of a request to a value the route's schema has accepted (contract 2.1). */
+/** From the bytes of a request to a value the route's schema has accepted (protocol 2.1). */
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import type { z } from 'zod';
@@ -34,7 +34,8 @@ export function requireJson(headers: IncomingHttpHeaders): void {
  * {@link ClientGone} when the client does.
  */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
-  const tooLarge = (): OpenLockError => new OpenLockError('payload_too_large', `The body may have ${limits.bytes} bytes.`);
+  const tooLarge = (): OpenLockError =>
+    new OpenLockError('payload_too_large', `The body may have ${limits.bytes} bytes.`);
   if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge();
   if (request.destroyed) throw new ClientGone('closed before the body was read');
   return new Promise((resolve, reject) => {
@@ -46,7 +47,8 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
       request.off('end', onEnd);
       request.off('error', onGone);
       request.off('close', onGone);
-      if (error === undefined) resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      if (error === undefined)
+        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
       else reject(error);
     };
     const onData = (chunk: Buffer): void => {
@@ -56,7 +58,10 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
     };
     const onEnd = (): void => settle(undefined);
     const onGone = (): void => settle(new ClientGone('closed before the body was whole'));
-    const timer = setTimeout(() => settle(new OpenLockError('invalid_request', 'The body did not arrive in time.')), limits.milliseconds);
+    const timer = setTimeout(
+      () => settle(new OpenLockError('invalid_request', 'The body did not arrive in time.')),
+      limits.milliseconds,
+    );
     request.on('data', onData);
     request.on('end', onEnd);
     request.on('error', onGone);

@@ -4,20 +4,20 @@
  */
 import type { z } from 'zod';
 
-import type { RequestContext, SiteIdentity } from '../ambient.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
 import type { ProblemCode } from '../protocol/problem.js';
 
 /** `site` needs an access token; `auth` and `device` prove something in the body; `public` takes all comers. */
 export type Audience = 'public' | 'auth' | 'site' | 'device';
 
 /**
- * Which browsers are answered (contract 3.6). `known`: those of verified, unblocked sites. `website`: the origin the body
+ * Which browsers are answered (protocol 3.6). `known`: those of verified, unblocked sites. `website`: the origin the body
  * asks for. `login`: the origin of the login the body names. `refused`: none, a request with `Origin` is turned away.
  */
 export type CrossOriginRule = 'known' | 'website' | 'login' | 'refused';
 
 /**
- * What a blocked address (contract 8.2) meets. `before`: it is refused at once. `on_failure`: it is refused when it fails
+ * What a blocked address (protocol 8.2) meets. `before`: it is refused at once. `on_failure`: it is refused when it fails
  * again, so that a good door proof, or a site ending its own session, passes. `none`: nothing here can be guessed at.
  */
 export type BlockRule = 'before' | 'on_failure' | 'none';
@@ -79,7 +79,7 @@ export interface Route extends Required<Omit<RouteFacts<unknown>, 'body' | 'desc
   readonly description: string | undefined;
   readonly body: BodySpec<unknown> | undefined;
   readonly audience: Audience;
-  /** What a call takes from the site's bucket (contract 8.1); 0 checks the session alone. */
+  /** What a call takes from the site's bucket (protocol 8.1); 0 checks the session alone. */
   readonly cost: number;
   /** For `OPTIONS`: the methods a browser may use here. */
   readonly allow: readonly string[];
@@ -105,7 +105,7 @@ export function openRoute<Body>(spec: RouteSpec<Body>): Route {
   return { ...DEFAULTS, crossOrigin, block, ...spec, handle: (call) => spec.handle(call as Call<Body>) };
 }
 
-/** A route marked (site) in the contract. */
+/** A route marked (site) in the protocol. */
 export function siteRoute<Body>(spec: SiteRouteSpec<Body>): Route {
   return {
     ...DEFAULTS,

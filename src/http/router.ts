@@ -22,7 +22,11 @@ export function createRouter(routes: readonly Route[], pipeline: Pipeline): Requ
       if (match !== null) return void pipeline.serve(route, request, response, { ...match.groups });
     }
     // Express types its own request and response; it makes them of Node's.
-    const serve = app as unknown as (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void;
+    const serve = app as unknown as (
+      request: IncomingMessage,
+      response: ServerResponse,
+      next: (error?: unknown) => void,
+    ) => void;
     serve(request, response, (error) => unrouted(error, request, response));
   };
 }
@@ -36,9 +40,11 @@ function expressApp(routes: readonly Route[], pipeline: Pipeline): Express {
   app.set('trust proxy', false);
   app.enable('case sensitive routing');
   app.enable('strict routing');
-  const serve = (route: Route) => (request: Request, response: ServerResponse): void => {
-    void pipeline.serve(route, request, response, request.params as Record<string, string>);
-  };
+  const serve =
+    (route: Route) =>
+    (request: Request, response: ServerResponse): void => {
+      void pipeline.serve(route, request, response, request.params as Record<string, string>);
+    };
   for (const path of new Set(routes.map((route) => route.path))) {
     const here = routes.filter((route) => route.path === path);
     const target = app.route(path);

@@ -1,4 +1,4 @@
-/** The HTTP API: the table of all routes, and the handler that serves them (contract 2 to 4, 7). */
+/** The HTTP API: the table of all routes, and the handler that serves them (protocol 2 to 4, 7). */
 import { openApiDocument } from './openapi.js';
 import { Pipeline, type PipelineDependencies } from './pipeline.js';
 import type { Route } from './route.js';
@@ -29,7 +29,11 @@ export class HttpApi {
     const { sites, doors, commands, readiness, publicOrigins } = dependencies;
     let document: object | undefined;
     this.routes = [
-      ...serviceRoutes({ sites, readiness, document: () => (document ??= openApiDocument(this.routes, publicOrigins)) }),
+      ...serviceRoutes({
+        sites,
+        readiness,
+        document: () => (document ??= openApiDocument(this.routes, publicOrigins)),
+      }),
       ...authRoutes(sites),
       ...deviceRoutes(doors),
       ...doorRoutes(doors),

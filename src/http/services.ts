@@ -1,6 +1,6 @@
 /** What the HTTP API needs of the rest of the relay, no more; tests put fakes here, the app the real services. */
 import type { Refusal } from '../audit/trail.js';
-import type { RequestContext, SiteIdentity } from '../ambient.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
 import type {
   ChallengeAnswer,
   CommandAnswer,
@@ -19,7 +19,7 @@ import type { ProblemCode } from '../protocol/problem.js';
 
 type Eventually<T> = T | Promise<T>;
 
-/** Contract 3. All throw OpenLockError. */
+/** Protocol 3. All throw OpenLockError. */
 export interface SiteApi {
   login(request: LoginRequest, context: RequestContext): Promise<LoginAnswer>;
   token(request: TokenRequest, context: RequestContext): Promise<TokenAnswer>;
@@ -35,7 +35,7 @@ export interface SiteApi {
   jwks(): { readonly keys: readonly object[] };
 }
 
-/** Contract 4.3, 4.4, 7.1, 7.2. */
+/** Protocol 4.3, 4.4, 7.1, 7.2. */
 export interface DoorApi {
   challenge(doorId: string): Eventually<ChallengeAnswer>;
   register(request: RegisterRequest, context: RequestContext): Promise<RegisterAnswer>;
@@ -44,7 +44,7 @@ export interface DoorApi {
   key(siteId: string, doorId: string): Promise<DoorKey>;
 }
 
-/** Contract 7.3 to 7.5. */
+/** Protocol 7.3 to 7.5. */
 export interface CommandApi {
   submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer>;
   /** `commandId` as it came in the path: whatever is not one is `command_not_found`, after the door itself (7.6). */
@@ -52,14 +52,14 @@ export interface CommandApi {
   status(identity: SiteIdentity, doorId: string, context: RequestContext): Promise<DoorStatusAnswer>;
 }
 
-/** Failures per address (contract 8.2). */
+/** Failures per address (protocol 8.2). */
 export interface FailureGuard {
   /** Milliseconds the address stays blocked; 0: it is not. */
   isBlocked(address: string): Promise<number>;
   record(address: string): Promise<void>;
 }
 
-/** Requests per address (contract 8.1). */
+/** Requests per address (protocol 8.1). */
 export interface AddressGate {
   take(address: string): { readonly allowed: boolean; readonly retryAfterMs: number; readonly sustained: boolean };
 }
@@ -85,5 +85,5 @@ export interface HttpLog {
   error(fields: object, message: string): void;
 }
 
-/** True when the relay can do its work: store reachable, not stopping (contract 2.4). */
+/** True when the relay can do its work: store reachable, not stopping (protocol 2.4). */
 export type Readiness = () => Eventually<boolean>;

@@ -5,18 +5,21 @@ import { doorStateSchema } from './door-state.js';
 import { commandIdSchema, doorIdSchema, kidSchema } from './ids.js';
 
 /**
- * Bodies of the HTTP API (contract 3, 4, 7). One schema each: it validates, types the code, and becomes the OpenAPI
- * document. Site routes refuse unknown members, device routes ignore them (contract 2.1).
+ * Bodies of the HTTP API (protocol 3, 4, 7). One schema each: it validates, types the code, and becomes the OpenAPI
+ * document. Site routes refuse unknown members, device routes ignore them (protocol 2.1).
  */
 
-// --- sites (contract 3)
+// --- sites (protocol 3)
 export const loginRequestSchema = z.strictObject({ email: z.email().max(254), website: z.string().min(1).max(512) });
 export const loginAnswerSchema = z.object({
   loginId: z.string(),
   expiresInSeconds: z.int(),
   website: z.object({ origin: z.string(), challenge: z.object({ path: z.string(), token: z.string() }) }),
 });
-export const tokenRequestSchema = z.strictObject({ loginId: z.string().min(1).max(128), code: z.string().regex(/^[0-9]{8}$/) });
+export const tokenRequestSchema = z.strictObject({
+  loginId: z.string().min(1).max(128),
+  code: z.string().regex(/^[0-9]{8}$/),
+});
 export const refreshRequestSchema = z.strictObject({ refreshToken: z.string().min(1).max(512) });
 export const tokenAnswerSchema = z.object({
   accessToken: z.string(),
@@ -27,7 +30,7 @@ export const tokenAnswerSchema = z.object({
   site: z.object({ id: z.string(), origin: z.string(), email: z.string() }),
 });
 
-// --- doors (contract 4)
+// --- doors (protocol 4)
 export const challengeRequestSchema = z.object({ doorId: doorIdSchema });
 export const challengeAnswerSchema = z.object({ nonce: z.string(), expiresInSeconds: z.int(), time: z.number() });
 export const registerRequestSchema = z.object({
@@ -46,7 +49,11 @@ export const registerAnswerSchema = z.object({
   kid: kidSchema,
 });
 
-export const proofHeaderSchema = z.strictObject({ alg: z.literal('RS256'), typ: z.literal('openlock-proof+jws'), kid: kidSchema });
+export const proofHeaderSchema = z.strictObject({
+  alg: z.literal('RS256'),
+  typ: z.literal('openlock-proof+jws'),
+  kid: kidSchema,
+});
 export const proofClaimsSchema = z.object({
   door: doorIdSchema,
   nonce: z.string().min(1).max(256),
@@ -55,13 +62,24 @@ export const proofClaimsSchema = z.object({
     version: z.string().min(1).max(64),
     board: z.string().min(1).max(64),
     securityVersion: z.int().min(0),
-    sha256: z.string().regex(/^[0-9a-f]{64}$/).optional(),
+    sha256: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
   }),
 });
-export const rotationHeaderSchema = z.strictObject({ alg: z.literal('RS256'), typ: z.literal('openlock-rotation+jws'), kid: kidSchema });
-export const rotationClaimsSchema = z.object({ door: doorIdSchema, nonce: z.string().min(1).max(256), newKid: kidSchema });
+export const rotationHeaderSchema = z.strictObject({
+  alg: z.literal('RS256'),
+  typ: z.literal('openlock-rotation+jws'),
+  kid: kidSchema,
+});
+export const rotationClaimsSchema = z.object({
+  door: doorIdSchema,
+  nonce: z.string().min(1).max(256),
+  newKid: kidSchema,
+});
 
-// --- site API of doors and commands (contract 7)
+// --- site API of doors and commands (protocol 7)
 export const ROLES = ['viewer', 'user', 'manager'] as const;
 export type Role = (typeof ROLES)[number];
 

@@ -1,4 +1,4 @@
-/** Unpadded, canonical base64url (RFC 4648 section 5; contract, preamble): one spelling for each sequence of bytes. */
+/** Unpadded, canonical base64url (RFC 4648 section 5; docs/protocol.md, "Words"): one spelling for each sequence of bytes. */
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const SHAPE = /^[A-Za-z0-9_-]*$/;

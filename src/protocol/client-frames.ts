@@ -4,16 +4,25 @@ import { doorStateSchema, eventDataSchema, type DoorState, type EventData, type 
 import { commandIdSchema, doorIdSchema } from './ids.js';
 import type { ProblemCode } from './problem.js';
 
-/** Frames on the client socket (contract 7.7): JSON, one object a frame, unknown members ignored (2.1). */
+/** Frames on the client socket (protocol 7.7): JSON, one object a frame, unknown members ignored (2.1). */
 
 const refSchema = z.string().min(1).max(64);
 const doorsSchema = z.array(doorIdSchema).min(1).max(1000);
 
-export const clientCommandSchema = z.object({ t: z.literal('command'), ref: refSchema, door: doorIdSchema, jwe: z.string().min(1) });
+export const clientCommandSchema = z.object({
+  t: z.literal('command'),
+  ref: refSchema,
+  door: doorIdSchema,
+  jwe: z.string().min(1),
+});
 export const clientStatusSchema = z.object({ t: z.literal('status'), ref: refSchema, door: doorIdSchema });
 export const clientSubscribeSchema = z.object({ t: z.literal('subscribe'), ref: refSchema, doors: doorsSchema });
 export const clientUnsubscribeSchema = z.object({ t: z.literal('unsubscribe'), ref: refSchema, doors: doorsSchema });
-export const clientTokenSchema = z.object({ t: z.literal('token'), ref: refSchema, accessToken: z.string().min(1).max(4096) });
+export const clientTokenSchema = z.object({
+  t: z.literal('token'),
+  ref: refSchema,
+  accessToken: z.string().min(1).max(4096),
+});
 
 /** Client to relay. */
 export const clientFrameSchema = z.discriminatedUnion('t', [
@@ -25,7 +34,7 @@ export const clientFrameSchema = z.discriminatedUnion('t', [
 ]);
 export type ClientFrame = z.infer<typeof clientFrameSchema>;
 
-/** States of a command (contract 6.7). */
+/** States of a command (protocol 6.7). */
 export const COMMAND_STATES = ['pending', 'claimed', 'executed', 'refused', 'expired', 'indeterminate'] as const;
 export type CommandState = (typeof COMMAND_STATES)[number];
 
@@ -49,7 +58,13 @@ export type ClientEventFrame =
       readonly state: DoorState | null;
       readonly at: number | null;
     }
-  | { readonly t: 'event'; readonly door: string; readonly kind: EventKind; readonly at: number; readonly data?: EventData | undefined }
+  | {
+      readonly t: 'event';
+      readonly door: string;
+      readonly kind: EventKind;
+      readonly at: number;
+      readonly data?: EventData | undefined;
+    }
   | { readonly t: 'presence'; readonly door: string; readonly online: boolean; readonly at: number }
   | { readonly t: 'ok'; readonly ref: string }
   | {
@@ -85,7 +100,13 @@ export const relayToClientFrameSchema = z.discriminatedUnion('t', [
     state: doorStateSchema.nullable(),
     at: z.number().nullable(),
   }),
-  z.object({ t: z.literal('event'), door: doorIdSchema, kind: z.string().min(1).max(64), at: z.number(), data: eventDataSchema.optional() }),
+  z.object({
+    t: z.literal('event'),
+    door: doorIdSchema,
+    kind: z.string().min(1).max(64),
+    at: z.number(),
+    data: eventDataSchema.optional(),
+  }),
   z.object({ t: z.literal('presence'), door: doorIdSchema, online: z.boolean(), at: z.number() }),
   z.object({ t: z.literal('ok'), ref: refSchema }),
   z.object({

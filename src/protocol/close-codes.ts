@@ -1,4 +1,4 @@
-/** WebSocket close codes of both kinds of socket, and what the other side does next (contract 5.6). */
+/** WebSocket close codes of both kinds of socket, and what the other side does next (protocol 5.6). */
 interface CloseKind {
   readonly code: number;
   readonly reason: string;

@@ -4,7 +4,7 @@ import type { Scope } from './envelope.js';
 import { base64urlSchema, doorIdSchema } from './ids.js';
 
 /**
- * The plaintext of a command (contract 6.2, 6.3). Only the SDK and doors ever handle it; the relay never does (1.1).
+ * The plaintext of a command (protocol 6.2, 6.3). Only the SDK and doors ever handle it; the relay never does (1.1).
  */
 
 /** Act -> the scope its envelope must name. */
@@ -18,7 +18,7 @@ export const ACT_SCOPES = {
 } as const satisfies Record<string, Scope>;
 export type Act = keyof typeof ACT_SCOPES;
 
-/** True when `value` names an act of contract 6.3. */
+/** True when `value` names an act of protocol 6.3. */
 export function isAct(value: unknown): value is Act {
   return typeof value === 'string' && Object.hasOwn(ACT_SCOPES, value);
 }
@@ -36,7 +36,10 @@ function isHttpsOrigin(text: string): boolean {
   }
 }
 
-const publicPem = z.string().max(2048).regex(/^-----BEGIN PUBLIC KEY-----[\s\S]+-----END PUBLIC KEY-----\s*$/);
+const publicPem = z
+  .string()
+  .max(2048)
+  .regex(/^-----BEGIN PUBLIC KEY-----[\s\S]+-----END PUBLIC KEY-----\s*$/);
 
 export const unlockParamsSchema = z.strictObject({ holdMs: z.int().min(0).max(3_600_000).optional() });
 export const noParamsSchema = z.strictObject({});
@@ -44,14 +47,22 @@ export const noParamsSchema = z.strictObject({});
 export const configureParamsSchema = z
   .strictObject({
     wifiSsid: z.string().refine((text) => utf8Bytes(text) >= 1 && utf8Bytes(text) <= 32, '1 to 32 bytes'),
-    wifiPassword: z.string().refine((text) => utf8Bytes(text) === 0 || (utf8Bytes(text) >= 8 && utf8Bytes(text) <= 63), '0 or 8 to 63 bytes'),
+    wifiPassword: z
+      .string()
+      .refine((text) => utf8Bytes(text) === 0 || (utf8Bytes(text) >= 8 && utf8Bytes(text) <= 63), '0 or 8 to 63 bytes'),
     serverAddress: z.string().max(255).refine(isHttpsOrigin, 'an https origin'),
-    caCertificate: z.string().max(3072).regex(/^-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/),
+    caCertificate: z
+      .string()
+      .max(3072)
+      .regex(/^-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/),
     doorId: doorIdSchema,
     enrolmentToken: z.string().min(1).max(128),
     doorPassword: z.string().refine((text) => characters(text) >= 8 && characters(text) <= 128, '8 to 128 characters'),
     failSafe: z.enum(['keep', 'lock', 'unlock']),
-    failSafeAfterMs: z.int().min(0).max(24 * 3_600_000),
+    failSafeAfterMs: z
+      .int()
+      .min(0)
+      .max(24 * 3_600_000),
     autoRelockMs: z.int().min(0).max(3_600_000),
     releaseKeys: z.array(publicPem).max(4),
   })
@@ -77,7 +88,12 @@ export const commandBodySchema = z.strictObject({
   credential: z.strictObject({ type: z.literal('password'), password: z.string() }),
   replyKey: base64urlSchema(32),
   // Not z.record: that drops a member called `__proto__` instead of showing it to the schema of the act.
-  params: z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'an object').optional(),
+  params: z
+    .custom<Record<string, unknown>>(
+      (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+      'an object',
+    )
+    .optional(),
   pad: z.string().optional(),
 });
 export type CommandBody = z.infer<typeof commandBodySchema>;

@@ -5,7 +5,7 @@ import { commandIdSchema } from './ids.js';
 import { LIMITS } from './limits.js';
 import { doorUpdateSchema, updateOfferSchema, type UpdateOfferFrame } from './update-frames.js';
 
-/** Frames on the door socket (contract 5): JSON, one object a frame, unknown members ignored (2.1). */
+/** Frames on the door socket (protocol 5): JSON, one object a frame, unknown members ignored (2.1). */
 
 const firmwareSchema = z.object({
   version: z.string().min(1).max(64),
@@ -14,7 +14,10 @@ const firmwareSchema = z.object({
 });
 export type Firmware = z.infer<typeof firmwareSchema>;
 
-const epochSchema = z.int().min(0).max(Number.MAX_SAFE_INTEGER - 1);
+const epochSchema = z
+  .int()
+  .min(0)
+  .max(Number.MAX_SAFE_INTEGER - 1);
 
 export const helloSchema = z.object({
   t: z.literal('hello'),
@@ -36,15 +39,24 @@ export const resultSchema = z.object({
   receipt: z.string().max(LIMITS.receiptChars).optional(),
 });
 
-export const doorStatusSchema = z.object({ t: z.literal('status'), id: z.string().max(64).optional(), state: doorStateSchema });
+export const doorStatusSchema = z.object({
+  t: z.literal('status'),
+  id: z.string().max(64).optional(),
+  state: doorStateSchema,
+});
 
 export const eventSchema = z.object({
   t: z.literal('event'),
   seq: z.int().min(0),
-  /** A kind this relay does not know comes from a newer door: read, and set aside (contract 2.1). */
+  /** A kind this relay does not know comes from a newer door: read, and set aside (protocol 2.1). */
   kind: z.string().regex(/^[a-z][a-z_]{0,31}$/),
   at: z.number(),
-  data: eventDataSchema.refine((data) => new TextEncoder().encode(JSON.stringify(data)).length <= LIMITS.eventDataBytes, 'data over 512 bytes').optional(),
+  data: eventDataSchema
+    .refine(
+      (data) => new TextEncoder().encode(JSON.stringify(data)).length <= LIMITS.eventDataBytes,
+      'data over 512 bytes',
+    )
+    .optional(),
 });
 
 export const doorKeepaliveSchema = z.object({ t: z.literal('keepalive') });
@@ -66,7 +78,13 @@ export type EventFrame = z.infer<typeof eventSchema>;
 
 /** Relay to door. Times in Unix milliseconds. */
 export type RelayFrame =
-  | { readonly t: 'welcome'; readonly door: string; readonly epoch: number; readonly time: number; readonly keepAliveSeconds: number }
+  | {
+      readonly t: 'welcome';
+      readonly door: string;
+      readonly epoch: number;
+      readonly time: number;
+      readonly keepAliveSeconds: number;
+    }
   | { readonly t: 'command'; readonly id: string; readonly jwe: string; readonly deadline: number }
   | { readonly t: 'status'; readonly id: string }
   | { readonly t: 'keepalive'; readonly time: number }
@@ -74,7 +92,13 @@ export type RelayFrame =
 
 /** The same frames as a door reads them (the simulator, tests). */
 export const relayFrameSchema = z.discriminatedUnion('t', [
-  z.object({ t: z.literal('welcome'), door: z.string(), epoch: epochSchema, time: z.number(), keepAliveSeconds: z.number().min(1) }),
+  z.object({
+    t: z.literal('welcome'),
+    door: z.string(),
+    epoch: epochSchema,
+    time: z.number(),
+    keepAliveSeconds: z.number().min(1),
+  }),
   z.object({ t: z.literal('command'), id: commandIdSchema, jwe: z.string(), deadline: z.number() }),
   z.object({ t: z.literal('status'), id: z.string() }),
   z.object({ t: z.literal('keepalive'), time: z.number() }),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a door says of itself (contract 5.3, 5.4): advisory and unauthenticated, a receipt alone is authoritative (1.1). */
+/** What a door says of itself (protocol 5.3, 5.4): advisory and unauthenticated, a receipt alone is authoritative (1.1). */
 
 export const doorStateSchema = z.object({
   lock: z.enum(['locked', 'unlocked', 'unknown']),
@@ -32,11 +32,11 @@ export const EVENT_KINDS = [
 ] as const;
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-/** True for the kinds of contract 5.4. */
+/** True for the kinds of protocol 5.4. */
 export function isEventKind(kind: string): kind is EventKind {
   return EVENT_KINDS.some((known) => known === kind);
 }
 
-/** `data` of an event is flat (contract 5.2); its size is checked on the frame. */
+/** `data` of an event is flat (protocol 5.2); its size is checked on the frame. */
 export const eventDataSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]));
 export type EventData = z.infer<typeof eventDataSchema>;

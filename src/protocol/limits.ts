@@ -1,4 +1,4 @@
-/** Sizes and times the contract fixes; the number of the clause stands behind each. */
+/** Sizes and times the protocol fixes; the number of the clause stands behind each. */
 export const LIMITS = {
   bodyBytes: 16 * 1024, // 2.1
   jweChars: 4096, // 6.1

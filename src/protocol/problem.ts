@@ -1,5 +1,5 @@
 /**
- * The one table of error codes (contract 9): code -> HTTP status, title, and what a caller should do next.
+ * The one table of error codes (protocol 9): code -> HTTP status, title, and what a caller should do next.
  * Everything that refuses something throws an {@link OpenLockError} with one of these codes; HTTP, the client
  * socket, the command line and the SDK all read this table and never branch on a message.
  */
@@ -42,15 +42,15 @@ export const PROBLEMS = {
   door_timeout: { status: 504, title: 'The door did not answer in time', next: 'stop' },
 } as const satisfies Record<string, ProblemKind>;
 
-/** One of the codes of contract 9. */
+/** One of the codes of protocol 9. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** True when `value` is one of the codes of contract 9. */
+/** True when `value` is one of the codes of protocol 9. */
 export function isProblemCode(value: unknown): value is ProblemCode {
   return typeof value === 'string' && Object.hasOwn(PROBLEMS, value);
 }
 
-/** Members a problem may carry besides its code (contract 7.3, 2.2). */
+/** Members a problem may carry besides its code (protocol 7.3, 2.2). */
 export interface ProblemExtras {
   /** Milliseconds after which the same request may succeed; becomes `Retry-After` on HTTP. */
   readonly retryAfterMs?: number;
@@ -59,7 +59,7 @@ export interface ProblemExtras {
   readonly receipt?: string;
   /** HTTP-like status the door gave (200 or 400), where the problem is the door's answer. */
   readonly doorStatus?: number;
-  /** From submission to the answer, for `door_refused` on the client socket (contract 7.7). */
+  /** From submission to the answer, for `door_refused` on the client socket (protocol 7.7). */
   readonly latencyMs?: number;
   /** For 405: the methods that are allowed. */
   readonly allow?: readonly string[];
@@ -86,7 +86,7 @@ export class OpenLockError extends Error {
   }
 }
 
-/** The body of an `application/problem+json` answer (RFC 9457; contract 2.2). `status` is the HTTP status, but for `door_refused` the door's (7.3). */
+/** The body of an `application/problem+json` answer (RFC 9457; protocol 2.2). `status` is the HTTP status, but for `door_refused` the door's (7.3). */
 export interface ProblemBody {
   readonly type: string;
   readonly title: string;
@@ -100,7 +100,7 @@ export interface ProblemBody {
   readonly receipt?: string;
 }
 
-/** Renders an error as the problem body of contract 2.2. For `door_refused`, contract 7.3 fixes `status` to the door's 400. */
+/** Renders an error as the problem body of protocol 2.2. For `door_refused`, protocol 7.3 fixes `status` to the door's 400. */
 export function toProblemBody(error: OpenLockError, requestId: string): ProblemBody {
   const { retryAfterMs, commandId, state, receipt, doorStatus } = error.extras;
   return {

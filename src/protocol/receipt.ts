@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { doorStateSchema } from './door-state.js';
 import { base64urlSchema, doorIdSchema, kidSchema } from './ids.js';
 
-/** Codes a receipt carries (contract 6.4). Only sender and door can read or make one. */
+/** Codes a receipt carries (protocol 6.4). Only sender and door can read or make one. */
 export const RECEIPT_CODES = [
   'ok',
   'malformed',
@@ -30,7 +30,7 @@ export const receiptSchema = z.object({
   newKid: kidSchema.optional(),
   pad: z.string().optional(),
 });
-/** The decrypted receipt (contract 6.4). `at` in Unix milliseconds by the door's clock. */
+/** The decrypted receipt (protocol 6.4). `at` in Unix milliseconds by the door's clock. */
 export type Receipt = z.infer<typeof receiptSchema>;
 
 /** Protected header of a receipt, exactly. */

@@ -1,4 +1,4 @@
-/** A firmware release as it travels (contract 12.1): the manifest's form and bounds. Who signed it is checked elsewhere. */
+/** A firmware release as it travels (protocol 12.1): the manifest's form and bounds. Who signed it is checked elsewhere. */
 import { z } from 'zod';
 
 import { decodeBase64url, isCanonicalBase64url } from './base64url.js';
@@ -10,7 +10,7 @@ export { RELEASE_LIMITS };
 
 export const RELEASE_TYP = 'openlock-release+jws';
 
-/** Why a door, or the relay in its stead, does not take a release (contract 12.7). */
+/** Why a door, or the relay in its stead, does not take a release (protocol 12.7). */
 export const UPDATE_CODES = [
   'bad_signature',
   'unknown_key',
@@ -29,7 +29,7 @@ export const UPDATE_CODES = [
 ] as const;
 export type UpdateCode = (typeof UPDATE_CODES)[number];
 
-/** A refusal in the words of contract 12.7. */
+/** A refusal in the words of protocol 12.7. */
 export class UpdateError extends Error {
   override readonly name = 'UpdateError';
   readonly code: UpdateCode;
@@ -40,13 +40,20 @@ export class UpdateError extends Error {
   }
 }
 
-export const boardSchema = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a board is 1 to 64 letters, digits, `.`, `_` or `-`');
+export const boardSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a board is 1 to 64 letters, digits, `.`, `_` or `-`');
 
 /** Semantic Versioning 2.0.0, build metadata included; numbers to 15 digits, which every program can hold. */
 const NUMBER = '(?:0|[1-9][0-9]{0,14})';
 const PRE_RELEASE = '(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)';
-const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE_RELEASE}(?:\\.${PRE_RELEASE})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`);
-export const versionSchema = z.string().max(64).regex(SEMVER, 'a version is strict semver, such as 1.2.3 or 1.3.0-rc.1');
+const SEMVER = new RegExp(
+  `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRE_RELEASE}(?:\\.${PRE_RELEASE})*)?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`,
+);
+export const versionSchema = z
+  .string()
+  .max(64)
+  .regex(SEMVER, 'a version is strict semver, such as 1.2.3 or 1.3.0-rc.1');
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits');
 
 const headerSchema = z.strictObject({ alg: z.literal('ES256'), typ: z.literal(RELEASE_TYP), kid: kidSchema });
@@ -78,7 +85,8 @@ const bad = (detail: string): UpdateError => new UpdateError('bad_signature', `N
 export function readManifestKid(jws: string): string {
   if (jws.length > RELEASE_LIMITS.manifestChars) throw bad(`longer than ${RELEASE_LIMITS.manifestChars} characters`);
   const parts = jws.split('.');
-  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part))) throw bad('not a compact JWS in canonical base64url');
+  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part)))
+    throw bad('not a compact JWS in canonical base64url');
   const head = headerSchema.safeParse(readPart(parts[0]));
   if (!head.success) throw bad(`the header must be {"alg":"ES256","typ":"${RELEASE_TYP}","kid":…} and nothing else`);
   return head.data.kid;
@@ -93,10 +101,12 @@ export function readManifest(jws: string): ManifestForm {
   const payload = readPart(jws.split('.')[1]);
   const claims = releaseClaimsSchema.safeParse(payload);
   if (!claims.success) {
-    if (typeof payload === 'object' && payload !== null && 'product' in payload && payload.product !== 'esplock') throw new UpdateError('wrong_product', 'The manifest is for another product.');
+    if (typeof payload === 'object' && payload !== null && 'product' in payload && payload.product !== 'esplock')
+      throw new UpdateError('wrong_product', 'The manifest is for another product.');
     throw bad(z.prettifyError(claims.error).replaceAll(/\s+/g, ' '));
   }
-  if (claims.data.size > RELEASE_LIMITS.imageBytes) throw new UpdateError('too_large', `The image is larger than ${RELEASE_LIMITS.imageBytes} bytes.`);
+  if (claims.data.size > RELEASE_LIMITS.imageBytes)
+    throw new UpdateError('too_large', `The image is larger than ${RELEASE_LIMITS.imageBytes} bytes.`);
   return { kid, claims: claims.data };
 }
 

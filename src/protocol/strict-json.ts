@@ -1,5 +1,5 @@
 /**
- * JSON as the contract wants it: duplicate member names, excessive depth, broken UTF-8 and lone surrogates are refused
+ * JSON as the protocol wants it: duplicate member names, excessive depth, broken UTF-8 and lone surrogates are refused
  * (what two programs could read two ways). `JSON.parse` decides what is JSON; the scan below only finds what it
  * silently accepts.
  */

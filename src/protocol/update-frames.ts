@@ -1,4 +1,4 @@
-/** The `update` frames and the binary frame of contract 12.4. */
+/** The `update` frames and the binary frame of protocol 12.4. */
 import { z } from 'zod';
 
 import { RELEASE_LIMITS } from './release-limits.js';
@@ -9,7 +9,7 @@ const offset = z.int().min(0).max(RELEASE_LIMITS.imageBytes);
 const code = z.string().regex(/^[a-z][a-z_]{0,31}$/);
 const t = z.literal('update');
 
-/** Door to relay, by phase. A phase this relay does not know comes from a newer door, and is set aside (contract 2.1). */
+/** Door to relay, by phase. A phase this relay does not know comes from a newer door, and is set aside (protocol 2.1). */
 export const doorUpdateSchema = z.discriminatedUnion('phase', [
   z.object({ t, id, phase: z.literal('accept'), offset }),
   z.object({ t, id, phase: z.literal('refuse'), code }),
@@ -24,10 +24,17 @@ export const doorUpdateSchema = z.discriminatedUnion('phase', [
 export type DoorUpdateFrame = z.infer<typeof doorUpdateSchema>;
 export type UpdatePhase = DoorUpdateFrame['phase'];
 
-export const UPDATE_PHASES: ReadonlySet<string> = new Set(doorUpdateSchema.options.map((option) => option.shape.phase.value));
+export const UPDATE_PHASES: ReadonlySet<string> = new Set(
+  doorUpdateSchema.options.map((option) => option.shape.phase.value),
+);
 
 /** Relay to door: the only phase it has. */
-export const updateOfferSchema = z.object({ t, id, phase: z.literal('offer'), manifest: z.string().max(RELEASE_LIMITS.manifestChars) });
+export const updateOfferSchema = z.object({
+  t,
+  id,
+  phase: z.literal('offer'),
+  manifest: z.string().max(RELEASE_LIMITS.manifestChars),
+});
 export type UpdateOfferFrame = z.infer<typeof updateOfferSchema>;
 
 const OFFSET_BYTES = 4;
@@ -43,5 +50,8 @@ export function encodeChunk(at: number, bytes: Uint8Array): Uint8Array<ArrayBuff
 /** `undefined` for a frame that is too short or too long to be a chunk. `bytes` is a view of `frame`. */
 export function decodeChunk(frame: Uint8Array): { readonly offset: number; readonly bytes: Uint8Array } | undefined {
   if (frame.length <= OFFSET_BYTES || frame.length > OFFSET_BYTES + RELEASE_LIMITS.chunkBytes) return undefined;
-  return { offset: new DataView(frame.buffer, frame.byteOffset, OFFSET_BYTES).getUint32(0), bytes: frame.subarray(OFFSET_BYTES) };
+  return {
+    offset: new DataView(frame.buffer, frame.byteOffset, OFFSET_BYTES).getUint32(0),
+    bytes: frame.subarray(OFFSET_BYTES),
+  };
 }

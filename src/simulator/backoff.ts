@@ -1,7 +1,7 @@
 import { LIMITS } from '../protocol/limits.js';
 import type { RandomSource } from './ambient.js';
 
-/** Full-jitter exponential backoff between attempts to reach the relay, 0.5 s to 60 s (contract 5.6). */
+/** Full-jitter exponential backoff between attempts to reach the relay, 0.5 s to 60 s (protocol 5.6). */
 export class Backoff {
   readonly #random: RandomSource;
   #attempt = 0;

@@ -4,13 +4,13 @@ import { ReplayGuard } from './replay-guard.js';
 
 /** What one power-up brings and the next does not have. */
 export interface Boot {
-  /** Random, told in every hello (contract 5.1). */
+  /** Random, told in every hello (protocol 5.1). */
   readonly id: string;
   /** Monotonic ms. */
   readonly startedAt: number;
   readonly clock: DoorClock;
   readonly replay: ReplayGuard;
-  /** Number of the last event (contract 5.4). */
+  /** Number of the last event (protocol 5.4). */
   seq: number;
 }
 
@@ -20,7 +20,7 @@ export interface BootSettings {
   readonly sntp: boolean;
 }
 
-/** Powers up with an empty ring; `mark` is what keeps older envelopes out (contract 6.6). */
+/** Powers up with an empty ring; `mark` is what keeps older envelopes out (protocol 6.6). */
 export function powerUp(time: TimeSource, random: RandomSource, mark: number, settings: BootSettings): Boot {
   const clock = new DoorClock(time, mark);
   if (settings.sntp) clock.sntp(time.now());

@@ -1,4 +1,4 @@
-/** Commands that may wait behind the one at work; the relay sends four at most (contract 6.5). */
+/** Commands that may wait behind the one at work; the relay sends four at most (protocol 6.5). */
 const MAX_WAITING = 8;
 /** Ids remembered in order to count frames that come twice. */
 const REMEMBERED_IDS = 1024;
@@ -10,7 +10,7 @@ export class CommandQueue {
   readonly #recentIds = new Set<string>();
   #duplicates = 0;
 
-  /** Ids that were offered more than once: a relay that keeps contract 6.7 makes none. */
+  /** Ids that were offered more than once: a relay that keeps protocol 6.7 makes none. */
   get duplicates(): number {
     return this.#duplicates;
   }

@@ -1,4 +1,4 @@
-/** One door socket, from the upgrade to its end (contract 4.6, 5). */
+/** One door socket, from the upgrade to its end (protocol 4.6, 5). */
 import type { WebSocket } from 'ws';
 
 import { CLOSE, type CloseName } from '../protocol/close-codes.js';
@@ -36,7 +36,7 @@ export interface ConnectionOwner {
   command(frame: CommandFrame): void;
   statusAsked(id: string): void;
   updateOffered(frame: UpdateOfferFrame): void;
-  /** A binary frame (contract 12.4); false when no door that trusts no release key could have asked for one. */
+  /** A binary frame (protocol 12.4); false when no door that trusts no release key could have asked for one. */
   updateBlock(frame: Uint8Array): boolean;
 }
 
@@ -124,7 +124,12 @@ export class DoorConnection {
       if (problem !== undefined && this.#liveSince === undefined) {
         this.#end(unanswered(problem));
       } else {
-        this.#end({ kind: 'closed', code: this.#ownCode ?? code, wasLive: this.#liveSince !== undefined, liveMs: this.#liveMs() });
+        this.#end({
+          kind: 'closed',
+          code: this.#ownCode ?? code,
+          wasLive: this.#liveSince !== undefined,
+          liveMs: this.#liveMs(),
+        });
       }
     });
   }
@@ -161,7 +166,7 @@ export class DoorConnection {
   }
 
   #welcome(frame: WelcomeFrame & { readonly door: string }): void {
-    // An epoch that does not grow means another relay's record, or a replay of an old welcome (contract 5.1).
+    // An epoch that does not grow means another relay's record, or a replay of an old welcome (protocol 5.1).
     if (this.#liveSince !== undefined || frame.door !== this.#owner.doorId || frame.epoch <= this.#highestEpoch) {
       return this.close('protocol_error');
     }

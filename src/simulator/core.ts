@@ -69,8 +69,17 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.credentials = new CredentialGuard(time, memory.state.guard);
     this.#failSafe = new FailSafe(time, this.lock, (kind) => this.event(kind));
     this.#outbox = new Outbox(time);
-    this.#probation = new Probation(time, memory, { event: (kind, data) => this.event(kind, data), restart: () => this.restart(), save: (...change) => this.#save(...change) });
-    this.updates = new DoorUpdates(updateHost(this, memory, parts.signals), time, memory.state.update ?? factoryMemory(parts.firmware), parts.updates);
+    this.#probation = new Probation(time, memory, {
+      event: (kind, data) => this.event(kind, data),
+      restart: () => this.restart(),
+      save: (...change) => this.#save(...change),
+    });
+    this.updates = new DoorUpdates(
+      updateHost(this, memory, parts.signals),
+      time,
+      memory.state.update ?? factoryMemory(parts.firmware),
+      parts.updates,
+    );
     this.#boot = this.#bootNow();
     this.session = new DoorSession(this, parts);
   }
@@ -263,7 +272,13 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.received += 1;
     if (boot !== this.#boot) return; // the power went while it was at work
     const { status, refusal, receipt } = end;
-    this.#outbox.result({ t: 'result', id: frame.id, status, ...(refusal !== undefined && { refusal }), ...(receipt !== undefined && { receipt }) });
+    this.#outbox.result({
+      t: 'result',
+      id: frame.id,
+      status,
+      ...(refusal !== undefined && { refusal }),
+      ...(receipt !== undefined && { receipt }),
+    });
     end.afterwards?.();
   }
 

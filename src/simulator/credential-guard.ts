@@ -17,7 +17,7 @@ export interface GuardMemory {
 export type CredentialVerdict = 'good' | 'bad' | 'bad_now_locked' | 'locked_out';
 
 /**
- * The door password and its guessing limit (contract 6.6): compared in constant time; five bad ones lock commands out
+ * The door password and its guessing limit (protocol 6.6): compared in constant time; five bad ones lock commands out
  * for 60 s, doubling to an hour. A good one starts the count again.
  */
 export class CredentialGuard {

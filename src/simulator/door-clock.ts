@@ -1,10 +1,10 @@
 import type { TimeSource } from './ambient.js';
 
-/** Relay time may move the door's clock by this much from its own count, in all (contract 6.6). Milliseconds. */
+/** Relay time may move the door's clock by this much from its own count, in all (protocol 6.6). Milliseconds. */
 export const MAX_RELAY_SHIFT_MS = 60_000;
 
 /**
- * The door's clock by contract 6.6. SNTP sets it before the first welcome; from then on it counts monotonic time, and
+ * The door's clock by protocol 6.6. SNTP sets it before the first welcome; from then on it counts monotonic time, and
  * relay time moves it by at most 60 s from that count, so that a hostile relay can neither revive an old envelope nor
  * make the door accept one from the far future. It never shows less than the persisted mark.
  */

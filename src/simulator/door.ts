@@ -1,4 +1,4 @@
-/** A door in TypeScript, faithful to contract 4 to 6: for tests, for the demo, and for load. */
+/** A door in TypeScript, faithful to protocol 4 to 6: for tests, for the demo, and for load. */
 import type { KeyObject } from 'node:crypto';
 
 import type { DoorState } from '../protocol/door-state.js';
@@ -34,7 +34,7 @@ export interface SimulatedDoorOptions {
   readonly store?: DoorStore;
   /** The image it was built with. A stored door that was updated runs what it was updated to. */
   readonly firmware?: RunningFirmware;
-  /** Takes firmware updates (contract 12). Absent: every offer is refused. */
+  /** Takes firmware updates (protocol 12). Absent: every offer is refused. */
   readonly updates?: UpdateOptions;
   /** Entries of the replay ring; a full one answers `busy`. Default 1024. */
   readonly replayCapacity?: number;
@@ -221,7 +221,8 @@ export class SimulatedDoor {
       updates: options.updates ?? { releaseKeys: [] },
       replayCapacity: options.replayCapacity ?? 1024,
       sntp: options.sntp ?? true,
-      blindAnswer: options.answer === 'blind' ? { status: 200, receipt: blindReceipt(options.doorId, random) } : undefined,
+      blindAnswer:
+        options.answer === 'blind' ? { status: 200, receipt: blindReceipt(options.doorId, random) } : undefined,
       makeKey: options.makeKey ?? (() => DoorIdentity.generate()),
       canJoin: options.canJoin ?? (() => true),
     });
@@ -246,7 +247,10 @@ export class SimulatedDoor {
   }
 }
 
-function initialSettings(options: SimulatedDoorOptions): Pick<DoorSettings, 'doorId' | 'serverAddress' | 'doorPassword' | 'caCertificate' | 'enrolmentToken'> & Partial<Pick<DoorSettings, 'releaseKeys'>> {
+function initialSettings(
+  options: SimulatedDoorOptions,
+): Pick<DoorSettings, 'doorId' | 'serverAddress' | 'doorPassword' | 'caCertificate' | 'enrolmentToken'> &
+  Partial<Pick<DoorSettings, 'releaseKeys'>> {
   return {
     doorId: options.doorId,
     serverAddress: new URL(options.relayUrl).origin,
@@ -260,5 +264,9 @@ function initialSettings(options: SimulatedDoorOptions): Pick<DoorSettings, 'doo
 /** A receipt as long as a real one, under a key nobody has. */
 function blindReceipt(door: string, random: RandomSource): string {
   const jti = random.bytes(16).toString('base64url');
-  return sealReceipt({ jti, door, status: 200, code: 'ok', at: 0, state: { lock: 'unlocked', mode: 'normal' } }, random.bytes(32), random);
+  return sealReceipt(
+    { jti, door, status: 200, code: 'ok', at: 0, state: { lock: 'unlocked', mode: 'normal' } },
+    random.bytes(32),
+    random,
+  );
 }

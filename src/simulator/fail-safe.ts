@@ -3,7 +3,7 @@ import type { Cancel, TimeSource } from './ambient.js';
 import type { LockModel } from './lock-model.js';
 import type { DoorSettings } from './settings.js';
 
-/** Offline for longer than the owner allowed: keep, lock or open, as the owner chose (contract 6.3 `failSafe`). */
+/** Offline for longer than the owner allowed: keep, lock or open, as the owner chose (protocol 6.3 `failSafe`). */
 export class FailSafe {
   readonly #time: TimeSource;
   readonly #lock: LockModel;

@@ -35,7 +35,7 @@ export interface FleetStatistics {
   readonly commands: number;
   /** Acts carried out; a blind fleet carries out none. */
   readonly executed: number;
-  /** Command frames that came a second time: any is a broken promise of the relay (contract 6.7). */
+  /** Command frames that came a second time: any is a broken promise of the relay (protocol 6.7). */
   readonly duplicates: number;
   /** Absent until a door was offered one. */
   readonly updates?: FleetUpdates;
@@ -76,7 +76,8 @@ export class FleetCounters {
 
   read(doors: readonly SimulatedDoor[]): FleetStatistics {
     const sorted = [...this.#reconnectMs].sort((a, b) => a - b);
-    const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
+    const at = (share: number): number =>
+      Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
     const sum = (pick: (door: SimulatedDoor) => number): number => doors.reduce((total, door) => total + pick(door), 0);
     return {
       doors: this.#size,
@@ -133,9 +134,16 @@ export class FleetCounters {
   }
 
   #note(trouble: Trouble): void {
-    const what = trouble.code ?? (trouble.closeCode !== 0 ? String(trouble.closeCode) : trouble.status !== 0 ? String(trouble.status) : trouble.detail.slice(0, 60));
+    const what =
+      trouble.code ??
+      (trouble.closeCode !== 0
+        ? String(trouble.closeCode)
+        : trouble.status !== 0
+          ? String(trouble.status)
+          : trouble.detail.slice(0, 60));
     const name = `${trouble.stage} ${what}`;
     // Bounded: details come from outside.
-    if (this.#troubles.size < 50 || this.#troubles.has(name)) this.#troubles.set(name, (this.#troubles.get(name) ?? 0) + 1);
+    if (this.#troubles.size < 50 || this.#troubles.has(name))
+      this.#troubles.set(name, (this.#troubles.get(name) ?? 0) + 1);
   }
 }

@@ -29,7 +29,7 @@ export interface FleetOptions {
   readonly keys?: readonly DoorIdentity[];
   /**
    * Requests the fleet makes in a second: a first connection takes three, a return one. Default 40, below what a relay
-   * allows one address (contract 8.1: 50), since all these doors have one. `Infinity`: no limit.
+   * allows one address (protocol 8.1: 50), since all these doors have one. `Infinity`: no limit.
    */
   readonly requestsPerSecond?: number;
   /** Doors on their way to being live at once. Default 64. */

@@ -1,5 +1,14 @@
-/** The door's key pair and what is signed with it (contract 4.2, 4.4). */
-import { constants, createHash, createPrivateKey, createPublicKey, generateKeyPair, privateDecrypt, sign, type KeyObject } from 'node:crypto';
+/** The door's key pair and what is signed with it (protocol 4.2, 4.4). */
+import {
+  constants,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  privateDecrypt,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 
 import type { ProofClaims } from '../protocol/api.js';
@@ -21,7 +30,7 @@ export class DoorIdentity {
     const details = privateKey.asymmetricKeyDetails;
     const bits = details?.modulusLength ?? 0;
     if (privateKey.asymmetricKeyType !== 'rsa' || bits < 2048 || bits > 4096 || details?.publicExponent !== 65537n) {
-      throw new Error('a door key is RSA, 2048 to 4096 bits, with exponent 65537 (contract 4.2)');
+      throw new Error('a door key is RSA, 2048 to 4096 bits, with exponent 65537 (protocol 4.2)');
     }
     const publicKey = createPublicKey(privateKey);
     this.#privateKey = privateKey;
@@ -48,7 +57,10 @@ export class DoorIdentity {
   /** RSA-OAEP-256; `undefined` when it does not unwrap, which the caller must not let show. */
   unwrap(encrypted: Buffer): Buffer | undefined {
     try {
-      return privateDecrypt({ key: this.#privateKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, encrypted);
+      return privateDecrypt(
+        { key: this.#privateKey, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING },
+        encrypted,
+      );
     } catch {
       return undefined;
     }
@@ -78,5 +90,7 @@ function base64url(text: string): string {
 /** RFC 7638: the required members in name order, compact. */
 function thumbprint(publicKey: KeyObject): string {
   const { e, n } = publicKey.export({ format: 'jwk' });
-  return createHash('sha256').update(JSON.stringify({ e, kty: 'RSA', n })).digest('base64url');
+  return createHash('sha256')
+    .update(JSON.stringify({ e, kty: 'RSA', n }))
+    .digest('base64url');
 }

@@ -36,7 +36,7 @@ export class LockModel {
     return { lock: this.#lock, ...(this.#contact !== undefined && { contact: this.#contact }) };
   }
 
-  /** @param holdMs Relock after this many milliseconds; 0: stay unlocked (contract 6.3). */
+  /** @param holdMs Relock after this many milliseconds; 0: stay unlocked (protocol 6.3). */
   unlock(holdMs: number): void {
     this.#relock?.();
     this.#relock = holdMs === 0 ? undefined : this.#time.after(holdMs, () => this.engage());

@@ -9,7 +9,7 @@ const WAITING_EVENTS = 32;
 export type Send = (frame: DoorFrame, lost?: () => void) => void;
 
 /**
- * Results that could not be sent are kept, eight of them, for ten minutes, and go out after the next welcome (contract
+ * Results that could not be sent are kept, eight of them, for ten minutes, and go out after the next welcome (protocol
  * 5.7): the act has happened, and the relay has it as `indeterminate` until it hears. Events go out at 10 a second.
  */
 export class Outbox {

@@ -3,7 +3,7 @@ import type { Cancel, TimeSource } from './ambient.js';
 import type { DoorMemory } from './memory.js';
 import type { DoorSettings } from './settings.js';
 
-/** A critical change that no relay has accepted by then is taken back (contract 6.3; firmware: 3 minutes). */
+/** A critical change that no relay has accepted by then is taken back (protocol 6.3; firmware: 3 minutes). */
 const PROBATION_MS = 180_000;
 
 interface ProbationHost {
@@ -12,7 +12,7 @@ interface ProbationHost {
   save(...change: Parameters<DoorMemory['update']>): void;
 }
 
-/** Settings that might cut the door off: kept by the first welcome, taken back without one (contract 6.3). */
+/** Settings that might cut the door off: kept by the first welcome, taken back without one (protocol 6.3). */
 export class Probation {
   readonly #time: TimeSource;
   readonly #memory: DoorMemory;

@@ -79,7 +79,10 @@ export class RampGate implements Gate {
     const now = this.#time.monotonic();
     const elapsedMs = now - this.#refilledAt;
     this.#refilledAt = now;
-    this.#budget = this.#perSecond === Infinity ? Infinity : Math.min(this.#fullBudget, this.#budget + (elapsedMs * this.#perSecond) / 1000);
+    this.#budget =
+      this.#perSecond === Infinity
+        ? Infinity
+        : Math.min(this.#fullBudget, this.#budget + (elapsedMs * this.#perSecond) / 1000);
   }
 
   #wakeLater(missing: number): void {

@@ -1,4 +1,4 @@
-/** Receipts: what the door answers to the sender alone (contract 6.4). */
+/** Receipts: what the door answers to the sender alone (protocol 6.4). */
 import { createCipheriv } from 'node:crypto';
 
 import { LIMITS } from '../protocol/limits.js';

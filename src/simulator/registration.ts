@@ -1,4 +1,4 @@
-/** Challenge and registration (contract 4.3, 4.4). */
+/** Challenge and registration (protocol 4.3, 4.4). */
 import type { z } from 'zod';
 
 import { challengeAnswerSchema, registerAnswerSchema, type ProofClaims, type RegisterAnswer } from '../protocol/api.js';
@@ -9,13 +9,14 @@ import type { HttpAnswer, RelayTransport } from './transport.js';
 /** The relay answered, but not with what was asked for. `status` 0: there was no answer at all. */
 export interface Refusal {
   readonly status: number;
-  /** Problem code of contract 9, when there was one. */
+  /** Problem code of protocol 9, when there was one. */
   readonly code: string | undefined;
   readonly detail: string;
   readonly retryAfterMs: number | undefined;
 }
 
-export type Registered = { readonly ok: true; readonly answer: RegisterAnswer } | { readonly ok: false; readonly refusal: Refusal };
+export type Registered =
+  { readonly ok: true; readonly answer: RegisterAnswer } | { readonly ok: false; readonly refusal: Refusal };
 
 export interface RegistrationRequest {
   readonly settings: DoorSettings;
@@ -52,7 +53,13 @@ export async function register(transport: RelayTransport, request: RegistrationR
 
 type Asked<T> = { readonly ok: true; readonly answer: T } | { readonly ok: false; readonly refusal: Refusal };
 
-async function ask<T>(transport: RelayTransport, request: RegistrationRequest, path: string, body: object, schema: z.ZodType<T>): Promise<Asked<T>> {
+async function ask<T>(
+  transport: RelayTransport,
+  request: RegistrationRequest,
+  path: string,
+  body: object,
+  schema: z.ZodType<T>,
+): Promise<Asked<T>> {
   const { serverAddress, caCertificate } = request.settings;
   let answer: HttpAnswer;
   try {
@@ -63,15 +70,24 @@ async function ask<T>(transport: RelayTransport, request: RegistrationRequest, p
   if (answer.status !== 200) return { ok: false, refusal: refusalOf(answer) };
   const parsed = schema.safeParse(answer.body);
   if (parsed.success) return { ok: true, answer: parsed.data };
-  return { ok: false, refusal: { status: answer.status, code: undefined, detail: `${path} answered something else`, retryAfterMs: undefined } };
+  return {
+    ok: false,
+    refusal: {
+      status: answer.status,
+      code: undefined,
+      detail: `${path} answered something else`,
+      retryAfterMs: undefined,
+    },
+  };
 }
 
-/** Reads a problem document (contract 2.2), as far as it is one. */
+/** Reads a problem document (protocol 2.2), as far as it is one. */
 export function refusalOf(answer: HttpAnswer): Refusal {
   const body = typeof answer.body === 'object' && answer.body !== null ? answer.body : {};
   const code = 'code' in body && typeof body.code === 'string' ? body.code : undefined;
   const detail = 'detail' in body && typeof body.detail === 'string' ? body.detail : `HTTP ${answer.status}`;
-  const retryAfterMs = 'retryAfterMs' in body && typeof body.retryAfterMs === 'number' ? body.retryAfterMs : answer.retryAfterMs;
+  const retryAfterMs =
+    'retryAfterMs' in body && typeof body.retryAfterMs === 'number' ? body.retryAfterMs : answer.retryAfterMs;
   return { status: answer.status, code, detail, retryAfterMs };
 }
 

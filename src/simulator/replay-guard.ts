@@ -5,7 +5,7 @@ import type { DoorClock } from './door-clock.js';
 const TIDY_EVERY_MS = 1000;
 
 /**
- * Remembers accepted envelopes for as long as they could be taken for fresh (contract 6.6). Bounded: a full ring makes
+ * Remembers accepted envelopes for as long as they could be taken for fresh (protocol 6.6). Bounded: a full ring makes
  * the door answer `busy`, because forgetting an entry early would let it in a second time.
  *
  * `bootMark` stands in for the entries lost by a restart: what is not newer than the mark persisted then is stale.

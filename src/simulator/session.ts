@@ -1,4 +1,4 @@
-/** The loop that keeps a door connected: register, connect, live, lose it, wait, again (contract 4, 5.6). */
+/** The loop that keeps a door connected: register, connect, live, lose it, wait, again (protocol 4, 5.6). */
 import { closeByCode } from '../protocol/close-codes.js';
 import type { Cancel, RandomSource, TimeSource } from './ambient.js';
 import { Backoff } from './backoff.js';
@@ -124,7 +124,13 @@ export class DoorSession {
 
   /** One way through; resolves with the milliseconds to wait before the next. */
   async #attempt(): Promise<number> {
-    if (!this.#host.networkUp()) return this.#report('network', { status: 0, code: undefined, detail: 'the network cannot be joined', retryAfterMs: undefined });
+    if (!this.#host.networkUp())
+      return this.#report('network', {
+        status: 0,
+        code: undefined,
+        detail: 'the network cannot be joined',
+        retryAfterMs: undefined,
+      });
     const leave = (await this.#tools.gate?.enter(this.#validToken() === undefined ? 3 : 1)) ?? (() => undefined);
     try {
       if (this.#stopped) return 0;
@@ -140,7 +146,11 @@ export class DoorSession {
   #validToken(): SessionToken | undefined {
     const { serverAddress, doorId } = this.#host.settings;
     const token = this.#token;
-    const valid = token !== undefined && token.serverAddress === serverAddress && token.doorId === doorId && this.#tools.time.monotonic() < token.expiresAt;
+    const valid =
+      token !== undefined &&
+      token.serverAddress === serverAddress &&
+      token.doorId === doorId &&
+      this.#tools.time.monotonic() < token.expiresAt;
     return valid ? token : undefined;
   }
 
@@ -228,7 +238,14 @@ export class DoorSession {
         retryInMs = this.#backoff.next();
     }
     const detail = close?.reason ?? 'the connection broke';
-    this.#tell({ stage: end.wasLive ? 'live' : 'connect', status: 0, closeCode: end.code, code: undefined, detail, retryInMs });
+    this.#tell({
+      stage: end.wasLive ? 'live' : 'connect',
+      status: 0,
+      closeCode: end.code,
+      code: undefined,
+      detail,
+      retryInMs,
+    });
     return retryInMs;
   }
 
@@ -262,4 +279,3 @@ export class DoorSession {
     });
   }
 }
-

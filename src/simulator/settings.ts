@@ -1,7 +1,7 @@
 import type { ConfigureParams } from '../protocol/command-body.js';
 import type { FailSafe } from './lock-model.js';
 
-/** What `configure` can change (contract 6.3), in force on the door. */
+/** What `configure` can change (protocol 6.3), in force on the door. */
 export interface DoorSettings {
   readonly doorId: string;
   /** Origin of the relay. */
@@ -22,12 +22,24 @@ export interface DoorSettings {
 
 export const DEFAULT_SETTINGS = { failSafe: 'keep', failSafeAfterMs: 0, autoRelockMs: 5000, releaseKeys: [] } as const;
 
-/** Settings that can cut the door off: they go on probation (contract 6.3). */
-const CRITICAL: readonly (keyof DoorSettings)[] = ['wifiSsid', 'wifiPassword', 'serverAddress', 'caCertificate', 'doorId', 'enrolmentToken'];
+/** Settings that can cut the door off: they go on probation (protocol 6.3). */
+const CRITICAL: readonly (keyof DoorSettings)[] = [
+  'wifiSsid',
+  'wifiPassword',
+  'serverAddress',
+  'caCertificate',
+  'doorId',
+  'enrolmentToken',
+];
 
 /** Settings with `params` laid over; `critical` when the door might not come back with them. */
-export function applyParams(settings: DoorSettings, params: ConfigureParams): { readonly settings: DoorSettings; readonly critical: boolean } {
-  const changes = Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined)) as Partial<DoorSettings>;
+export function applyParams(
+  settings: DoorSettings,
+  params: ConfigureParams,
+): { readonly settings: DoorSettings; readonly critical: boolean } {
+  const changes = Object.fromEntries(
+    Object.entries(params).filter(([, value]) => value !== undefined),
+  ) as Partial<DoorSettings>;
   const critical = CRITICAL.some((name) => Object.hasOwn(changes, name) && changes[name] !== settings[name]);
   return { settings: { ...settings, ...changes }, critical };
 }

@@ -13,9 +13,9 @@ export interface PersistedDoor {
   readonly key: string;
   /** The key that `rotate_key` made, until the relay has taken it. */
   readonly nextKey?: string;
-  /** Highest `iat` ever accepted, Unix ms (contract 6.6). */
+  /** Highest `iat` ever accepted, Unix ms (protocol 6.6). */
   readonly mark: number;
-  /** Highest epoch ever given (contract 5.1). */
+  /** Highest epoch ever given (protocol 5.1). */
   readonly epoch: number;
   readonly guard: GuardMemory;
   readonly settings: DoorSettings;

@@ -1,4 +1,4 @@
-/** HTTPS and WSS to a relay. The certificate is always checked; there is no switch to turn that off (contract 4). */
+/** HTTPS and WSS to a relay. The certificate is always checked; there is no switch to turn that off (protocol 4). */
 import http from 'node:http';
 import https from 'node:https';
 import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
@@ -42,7 +42,13 @@ export class RelayTransport {
     const url = new URL(path, origin);
     const module = url.protocol === 'https:' ? https : http;
     return new Promise((resolve, reject) => {
-      const options = { method: 'POST', headers, agent: this.#agent(url, ca), timeout: ANSWER_TIMEOUT_MS, ...(signal !== undefined && { signal }) };
+      const options = {
+        method: 'POST',
+        headers,
+        agent: this.#agent(url, ca),
+        timeout: ANSWER_TIMEOUT_MS,
+        ...(signal !== undefined && { signal }),
+      };
       const request = module.request(url, options, (response) => {
         readAnswer(response).then(resolve, reject);
       });
@@ -52,7 +58,7 @@ export class RelayTransport {
     });
   }
 
-  /** Starts the upgrade of contract 4.6. */
+  /** Starts the upgrade of protocol 4.6. */
   dial(origin: string, path: string, headers: Record<string, string>, ca: string | undefined): WebSocket {
     const url = new URL(path, origin);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -87,7 +93,10 @@ export class RelayTransport {
     let agent = this.#agents.get(key);
     if (agent === undefined) {
       const options = { keepAlive: true, maxSockets: this.#maxSockets, timeout: ANSWER_TIMEOUT_MS };
-      agent = url.protocol === 'https:' ? new https.Agent({ ...options, secureContext: this.#context(ca) }) : new http.Agent(options);
+      agent =
+        url.protocol === 'https:'
+          ? new https.Agent({ ...options, secureContext: this.#context(ca) })
+          : new http.Agent(options);
       this.#agents.set(key, agent);
     }
     return agent;

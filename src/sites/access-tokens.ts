@@ -4,7 +4,8 @@ import jwt from 'jsonwebtoken';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 
-import type { Clock, Random, SiteIdentity } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
+import type { SiteIdentity } from '../principal.js';
 import { isCanonicalBase64url } from '../protocol/base64url.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { SigningKeys } from './signing-keys.js';
@@ -45,7 +46,7 @@ export interface IssueFields {
   readonly issuer?: string;
 }
 
-/** Access tokens of contract 3.5: ES256 JWTs of type `at+jwt`. */
+/** Access tokens of protocol 3.5: ES256 JWTs of type `at+jwt`. */
 export class AccessTokens {
   readonly lifetimeSeconds: number;
   readonly #options: AccessTokensOptions;

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import type { SiteStore } from '../store/site-store.js';
 import { normaliseOrigin } from './origin.js';
 
@@ -8,7 +8,7 @@ const REMEMBERED = 2000;
 const REMEMBER_MS = 2000;
 
 /**
- * Answers whether some verified, unblocked site has an origin (contract 3.6). A yes is remembered for two seconds; a no is
+ * Answers whether some verified, unblocked site has an origin (protocol 3.6). A yes is remembered for two seconds; a no is
  * not, so that a website that has just logged in is known at once on every relay.
  */
 export class KnownOrigins {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
-import type { Clock, Random, RequestContext } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
+import type { RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -29,7 +30,7 @@ export interface LoginFlowDependencies {
 const LOGIN_ID = /^login_[A-Za-z0-9_-]{22}$/;
 const CODES = 100_000_000;
 
-/** Login by a code sent to an e-mail address, and proof of the website (contract 3.1, 3.2). */
+/** Login by a code sent to an e-mail address, and proof of the website (protocol 3.1, 3.2). */
 export class LoginFlow {
   readonly #deps: LoginFlowDependencies;
 
@@ -44,15 +45,29 @@ export class LoginFlow {
   async start(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
     const { store, secrets, mailer, random, audit, limits } = this.#deps;
     const origin = normaliseOrigin(request.website, { allowHttp: this.#deps.allowPrivateSites });
-    if (origin === undefined) throw new OpenLockError('invalid_request', 'website must be an origin such as https://shop.example, without path, query or user.');
+    if (origin === undefined)
+      throw new OpenLockError(
+        'invalid_request',
+        'website must be an origin such as https://shop.example, without path, query or user.',
+      );
     requireOrigin(origin, context);
     const email = request.email.trim().toLowerCase();
     const loginId = `login_${random.bytes(16).toString('base64url')}`;
     const code = randomCode(random);
     const allowed = await store.allowMail(sha256(email), limits.loginMails, limits.loginMailWindowMs);
-    await store.startLogin(loginId, { email, origin, codeHash: this.#codeHash(loginId, code), lifeMs: limits.loginSeconds * 1000 });
+    await store.startLogin(loginId, {
+      email,
+      origin,
+      codeHash: this.#codeHash(loginId, code),
+      lifeMs: limits.loginSeconds * 1000,
+    });
     if (allowed) mailer.enqueue(loginMail({ email, origin, code, lifeSeconds: limits.loginSeconds }));
-    audit.refusal({ kind: 'login_requested', actor: 'anonymous', code: allowed ? 'mailed' : 'mail_limit', address: context.address });
+    audit.refusal({
+      kind: 'login_requested',
+      actor: 'anonymous',
+      code: allowed ? 'mailed' : 'mail_limit',
+      address: context.address,
+    });
     const challenge = { path: CHALLENGE_PATH, token: challengeToken(secrets, email, origin) };
     return { loginId, expiresInSeconds: limits.loginSeconds, website: { origin, challenge } };
   }
@@ -61,7 +76,9 @@ export class LoginFlow {
   async finish(request: TokenRequest, context: RequestContext): Promise<TokenAnswer> {
     const { store, sessions, clock, random, limits } = this.#deps;
     const { loginId, code } = request;
-    const attempt = LOGIN_ID.test(loginId) ? await store.tryCode(loginId, this.#codeHash(loginId, code), limits.wrongCodes) : undefined;
+    const attempt = LOGIN_ID.test(loginId)
+      ? await store.tryCode(loginId, this.#codeHash(loginId, code), limits.wrongCodes)
+      : undefined;
     if (attempt?.outcome !== 'ok') throw new OpenLockError('unauthenticated', WRONG);
     const { email, origin } = attempt;
     requireOrigin(origin, context);
@@ -78,7 +95,7 @@ export class LoginFlow {
     return sessions.open({ siteId, email, origin, verifiedAt: remembered ? undefined : clock.now() }, context);
   }
 
-  /** Origin of a running login, for CORS on the token route (contract 3.6). */
+  /** Origin of a running login, for CORS on the token route (protocol 3.6). */
   async originOf(loginId: string): Promise<string | undefined> {
     return LOGIN_ID.test(loginId) ? this.#deps.store.originOfLogin(loginId) : undefined;
   }
@@ -86,7 +103,10 @@ export class LoginFlow {
   async #proveWebsite(loginId: string, email: string, origin: string): Promise<void> {
     const { store, secrets, verifier, limits } = this.#deps;
     if (!(await store.takeFetch(loginId, limits.fetches))) {
-      throw new OpenLockError('website_unverified', `The website was asked ${limits.fetches} times; start a new login.`);
+      throw new OpenLockError(
+        'website_unverified',
+        `The website was asked ${limits.fetches} times; start a new login.`,
+      );
     }
     const result = await verifier.verify(origin, challengeToken(secrets, email, origin));
     if (!result.ok) throw new OpenLockError('website_unverified', result.detail);
@@ -101,7 +121,7 @@ export class LoginFlow {
 const WRONG = 'The code is wrong, was used, or the login has ended.';
 
 /**
- * Bound to e-mail and origin (contract 3.1), and the same at every login, so that a website may leave its file in place. It is
+ * Bound to e-mail and origin (protocol 3.1), and the same at every login, so that a website may leave its file in place. It is
  * no secret: it only says "this website agrees to be used by this e-mail address".
  */
 function challengeToken(secrets: FleetSecrets, email: string, origin: string): string {

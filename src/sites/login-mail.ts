@@ -1,10 +1,15 @@
 import type { Mail } from './mailer.js';
 
 /**
- * The mail with a one-time code (contract 3.1). It names the website, so that nobody passes a code on for another one. Plain
+ * The mail with a one-time code (protocol 3.1). It names the website, so that nobody passes a code on for another one. Plain
  * ASCII in short lines, with the code alone on its line: every mail program shows it as it is.
  */
-export function loginMail(login: { readonly email: string; readonly origin: string; readonly code: string; readonly lifeSeconds: number }): Mail {
+export function loginMail(login: {
+  readonly email: string;
+  readonly origin: string;
+  readonly code: string;
+  readonly lifeSeconds: number;
+}): Mail {
   const { email, origin, code, lifeSeconds } = login;
   return {
     to: email,

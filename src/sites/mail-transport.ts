@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { createTransport } from 'nodemailer';
 
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 
 /** A mail ready to go: plain strings that the mailer has checked. */
 export interface OutgoingMail {
@@ -21,7 +21,11 @@ export interface MailTransport {
 }
 
 /** The transport of `OPENLOCK_MAIL_URL`: `smtp:`, `smtps:`, `file:<dir>`; `undefined`: files in `outbox`. */
-export function mailTransport(mailUrl: string | undefined, outbox: string, ambient: { readonly clock: Clock; readonly random: Random }): MailTransport {
+export function mailTransport(
+  mailUrl: string | undefined,
+  outbox: string,
+  ambient: { readonly clock: Clock; readonly random: Random },
+): MailTransport {
   if (mailUrl === undefined) return new FileTransport(outbox, ambient);
   if (/^file:\/\/\//i.test(mailUrl)) return new FileTransport(fileURLToPath(mailUrl), ambient);
   if (/^file:/i.test(mailUrl)) return new FileTransport(resolve(mailUrl.replace(/^file:(\/\/)?/i, '')), ambient);
@@ -38,7 +42,10 @@ function message(mail: OutgoingMail, { clock, random }: { readonly clock: Clock;
     ...SAFE,
     date: new Date(clock.now()),
     // Letters only: whoever looks for a code of eight digits finds one.
-    messageId: `<${random.bytes(16).toString('hex').replace(/[0-9]/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}@${domain}>`,
+    messageId: `<${random
+      .bytes(16)
+      .toString('hex')
+      .replace(/[0-9]/g, (digit) => 'ghijklmnop'.charAt(Number(digit)))}@${domain}>`,
     headers: { 'Auto-Submitted': 'auto-generated' },
   };
 }
@@ -49,7 +56,16 @@ class SmtpTransport implements MailTransport {
 
   constructor(url: string, ambient: { readonly clock: Clock; readonly random: Random }) {
     this.#ambient = ambient;
-    this.#transport = createTransport({ url, pool: true, maxConnections: 2, connectionTimeout: 10_000, greetingTimeout: 10_000, socketTimeout: 20_000, dnsTimeout: 10_000, ...SAFE });
+    this.#transport = createTransport({
+      url,
+      pool: true,
+      maxConnections: 2,
+      connectionTimeout: 10_000,
+      greetingTimeout: 10_000,
+      socketTimeout: 20_000,
+      dnsTimeout: 10_000,
+      ...SAFE,
+    });
   }
 
   async send(mail: OutgoingMail): Promise<void> {

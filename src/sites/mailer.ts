@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import type { Logger } from 'pino';
 
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 import { mailTransport, type MailTransport } from './mail-transport.js';
 
 /** A mail to one person. */
@@ -34,7 +34,7 @@ const SENDERS = 2;
 
 /**
  * Sends mails in the background: {@link enqueue} never waits and never throws, so that an answer takes as long with a mail as
- * without (contract 3.1). The queue is bounded; what fails is logged (without its content) and counted.
+ * without (protocol 3.1). The queue is bounded; what fails is logged (without its content) and counted.
  */
 export class Mailer {
   readonly #options: MailerOptions;
@@ -122,14 +122,18 @@ export class Mailer {
     this.#options.onFailure?.();
     // Neither address nor text: logs are read by more people than mails.
     const { message, code, responseCode } = error as { message?: unknown; code?: unknown; responseCode?: unknown };
-    this.#options.log.warn({ code, responseCode, reason: responseCode === undefined ? message : undefined }, 'a mail could not be sent');
+    this.#options.log.warn(
+      { code, responseCode, reason: responseCode === undefined ? message : undefined },
+      'a mail could not be sent',
+    );
   }
 }
 
 /** Addresses and subjects come from requests: one that could end a header line or add a recipient is not sent. */
 function assertSafe(mail: Mail): void {
   if (!/^[^\s@<>(),;:"\\]+@[^\s@<>(),;:"\\]+$/.test(mail.to)) throw new Error('not a single plain mail address');
-  if (hasControlCharacters(mail.to) || hasControlCharacters(mail.subject)) throw new Error('control characters in a mail header');
+  if (hasControlCharacters(mail.to) || hasControlCharacters(mail.subject))
+    throw new Error('control characters in a mail header');
 }
 
 function hasControlCharacters(text: string): boolean {

@@ -7,7 +7,7 @@ import { rootCertificates } from 'node:tls';
 import { OpenLockError } from '../protocol/problem.js';
 import { isPublicAddress } from './public-address.js';
 
-/** Where a website puts its challenge token (contract 3.1). */
+/** Where a website puts its challenge token (protocol 3.1). */
 export const CHALLENGE_PATH = '/.well-known/openlock-challenge.txt';
 
 export interface ResolvedAddress {
@@ -25,9 +25,9 @@ export interface OriginVerifierOptions {
   readonly resolve?: HostResolver;
   /** PEM certificates trusted besides the public ones. */
   readonly extraCa?: readonly string[];
-  /** For everything: look-up, connection, TLS, answer. Default 5,000 (contract 3.2). */
+  /** For everything: look-up, connection, TLS, answer. Default 5,000 (protocol 3.2). */
   readonly timeoutMs?: number;
-  /** Largest body in bytes. Default 4,096 (contract 3.2). */
+  /** Largest body in bytes. Default 4,096 (protocol 3.2). */
   readonly maxBytes?: number;
   /** Fetches at once; more are refused with `rate_limited`. Default 64. */
   readonly maxConcurrent?: number;
@@ -36,10 +36,12 @@ export interface OriginVerifierOptions {
 /** A name may have any number of addresses; the first few are tried, all are judged. */
 const ADDRESSES_TRIED = 4;
 
-export type VerificationFailure = 'unreachable' | 'not_public' | 'redirect' | 'status' | 'too_large' | 'timeout' | 'mismatch';
+export type VerificationFailure =
+  'unreachable' | 'not_public' | 'redirect' | 'status' | 'too_large' | 'timeout' | 'mismatch';
 
 /** `detail` is a sentence for the owner of the website; it does not tell apart why a connection failed. */
-export type Verification = { readonly ok: true } | { readonly ok: false; readonly reason: VerificationFailure; readonly detail: string };
+export type Verification =
+  { readonly ok: true } | { readonly ok: false; readonly reason: VerificationFailure; readonly detail: string };
 
 class Failure extends Error {
   constructor(
@@ -51,7 +53,7 @@ class Failure extends Error {
 }
 
 /**
- * Fetches a website's challenge and compares it (contract 3.2). The address is chosen by whoever logs in, so this is the one
+ * Fetches a website's challenge and compares it (protocol 3.2). The address is chosen by whoever logs in, so this is the one
  * place where the relay could be made to speak to what only it can reach: names are resolved once, every address must be
  * public, the connection goes to exactly those addresses, and nothing is followed.
  */
@@ -72,7 +74,9 @@ export class OriginVerifier {
   /** Does the origin serve `token`? Only throws `rate_limited`, when too many fetches run. */
   async verify(origin: string, token: string): Promise<Verification> {
     if (this.#active >= (this.#options.maxConcurrent ?? 64)) {
-      throw new OpenLockError('rate_limited', 'Too many websites are being verified; try again shortly.', { retryAfterMs: 1000 });
+      throw new OpenLockError('rate_limited', 'Too many websites are being verified; try again shortly.', {
+        retryAfterMs: 1000,
+      });
     }
     this.#active += 1;
     const abort = new AbortController();
@@ -80,12 +84,25 @@ export class OriginVerifier {
     try {
       const body = await this.#fetch(new URL(CHALLENGE_PATH, origin), abort.signal);
       if (body.trim() === token) return { ok: true };
-      return { ok: false, reason: 'mismatch', detail: `${origin}${CHALLENGE_PATH} does not hold the token of this login.` };
+      return {
+        ok: false,
+        reason: 'mismatch',
+        detail: `${origin}${CHALLENGE_PATH} does not hold the token of this login.`,
+      };
     } catch (error) {
-      if (abort.signal.aborted) return { ok: false, reason: 'timeout', detail: `${origin} did not answer within ${this.#timeoutMs / 1000} seconds.` };
+      if (abort.signal.aborted)
+        return {
+          ok: false,
+          reason: 'timeout',
+          detail: `${origin} did not answer within ${this.#timeoutMs / 1000} seconds.`,
+        };
       if (error instanceof Failure) return { ok: false, reason: error.reason, detail: error.message };
       // One sentence for every way a connection can fail: no port scanner for others.
-      return { ok: false, reason: 'unreachable', detail: `${origin} could not be reached, or its certificate is not valid.` };
+      return {
+        ok: false,
+        reason: 'unreachable',
+        detail: `${origin} could not be reached, or its certificate is not valid.`,
+      };
     } finally {
       clearTimeout(timer);
       this.#active -= 1;
@@ -99,11 +116,15 @@ export class OriginVerifier {
   }
 
   async #addressesOf(url: URL, signal: AbortSignal): Promise<readonly ResolvedAddress[]> {
-    if (url.protocol !== 'https:' && !this.#options.allowPrivateSites) throw new Failure('not_public', 'Only https websites are verified.');
+    if (url.protocol !== 'https:' && !this.#options.allowPrivateSites)
+      throw new Failure('not_public', 'Only https websites are verified.');
     // URL has already turned every spelling of a literal (decimal, octal, hexadecimal, mapped) into the usual one.
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const family = isIP(host);
-    const addresses: readonly ResolvedAddress[] = family === 4 || family === 6 ? [{ address: host, family }] : await unlessAborted(this.#resolve(host, signal), signal);
+    const addresses: readonly ResolvedAddress[] =
+      family === 4 || family === 6
+        ? [{ address: host, family }]
+        : await unlessAborted(this.#resolve(host, signal), signal);
     if (addresses.length === 0) throw new Error('no address');
     if (!this.#options.allowPrivateSites && !addresses.every(({ address }) => isPublicAddress(address))) {
       throw new Failure('not_public', `${url.hostname} does not have public addresses only.`);
@@ -121,10 +142,19 @@ export class OriginVerifier {
         // An agent of its own: no connection is reused, and no proxy setting of the environment applies.
         agent: false,
         lookup: fixedLookup(addresses),
-        headers: { host: url.host, accept: 'text/plain', 'accept-encoding': 'identity', 'user-agent': 'OpenLock-Verifier/1', connection: 'close' },
+        headers: {
+          host: url.host,
+          accept: 'text/plain',
+          'accept-encoding': 'identity',
+          'user-agent': 'OpenLock-Verifier/1',
+          connection: 'close',
+        },
         maxHeaderSize: 8192,
         signal,
-        ...(secure && { minVersion: 'TLSv1.2' as const, ...(this.#options.extraCa !== undefined && { ca: [...rootCertificates, ...this.#options.extraCa] }) }),
+        ...(secure && {
+          minVersion: 'TLSv1.2' as const,
+          ...(this.#options.extraCa !== undefined && { ca: [...rootCertificates, ...this.#options.extraCa] }),
+        }),
       });
       const finish = (outcome: string | Error): void => {
         if (typeof outcome === 'string') resolve(outcome);
@@ -142,8 +172,12 @@ export class OriginVerifier {
     const status = response.statusCode ?? 0;
     const tooLarge = new Failure('too_large', `The challenge is larger than ${this.#maxBytes} bytes.`);
     response.on('error', finish);
-    if (status >= 300 && status < 400) return finish(new Failure('redirect', 'The website answered with a redirect; none is followed.'));
-    if (status !== 200) return finish(new Failure('status', `The website answered ${CHALLENGE_PATH} with status ${status} instead of 200.`));
+    if (status >= 300 && status < 400)
+      return finish(new Failure('redirect', 'The website answered with a redirect; none is followed.'));
+    if (status !== 200)
+      return finish(
+        new Failure('status', `The website answered ${CHALLENGE_PATH} with status ${status} instead of 200.`),
+      );
     if (Number(response.headers['content-length'] ?? 0) > this.#maxBytes) return finish(tooLarge);
     const chunks: Buffer[] = [];
     let size = 0;
@@ -152,7 +186,9 @@ export class OriginVerifier {
       if (size > this.#maxBytes) finish(tooLarge);
       else chunks.push(chunk);
     });
-    response.on('end', () => finish(response.complete ? Buffer.concat(chunks).toString('utf8') : new Error('cut short')));
+    response.on('end', () =>
+      finish(response.complete ? Buffer.concat(chunks).toString('utf8') : new Error('cut short')),
+    );
   }
 }
 
@@ -161,7 +197,11 @@ function fixedLookup(addresses: readonly ResolvedAddress[]): LookupFunction {
   const [first] = addresses;
   return (_host, options, callback) => {
     if (first === undefined) callback(new Error('no address'), '', 0);
-    else if (options.all === true) callback(null, addresses.map(({ address, family }) => ({ address, family })));
+    else if (options.all === true)
+      callback(
+        null,
+        addresses.map(({ address, family }) => ({ address, family })),
+      );
     else callback(null, first.address, first.family);
   };
 }
@@ -174,7 +214,9 @@ const resolveByDns: HostResolver = async (host, signal) => {
   try {
     const ask = (family: 4 | 6): Promise<ResolvedAddress[]> =>
       new Promise((resolve) => {
-        resolver[family === 4 ? 'resolve4' : 'resolve6'](host, (error, found) => resolve(error === null ? found.map((address) => ({ address, family })) : []));
+        resolver[family === 4 ? 'resolve4' : 'resolve6'](host, (error, found) =>
+          resolve(error === null ? found.map((address) => ({ address, family })) : []),
+        );
       });
     return (await Promise.all([ask(4), ask(6)])).flat();
   } finally {

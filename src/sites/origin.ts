@@ -1,7 +1,7 @@
 import { OpenLockError } from '../protocol/problem.js';
 
 /**
- * Normalises a website to its origin (contract 3.1): scheme, host (punycode, lower case, no trailing dot), port. User info,
+ * Normalises a website to its origin (protocol 3.1): scheme, host (punycode, lower case, no trailing dot), port. User info,
  * a path, a query or a fragment are refused: `undefined`. Plain http only where `allowHttp` says so.
  */
 export function normaliseOrigin(website: string, options: { readonly allowHttp: boolean }): string | undefined {
@@ -21,7 +21,7 @@ export function normaliseOrigin(website: string, options: { readonly allowHttp: 
   return url.origin;
 }
 
-/** A browser may only act for the website its page comes from (contract 3.6); throws `forbidden_origin`. */
+/** A browser may only act for the website its page comes from (protocol 3.6); throws `forbidden_origin`. */
 export function requireOrigin(origin: string, context: { readonly origin: string | undefined }): void {
   if (context.origin !== undefined && context.origin !== origin) {
     throw new OpenLockError('forbidden_origin', 'A page of another website may not do this.');

@@ -5,7 +5,7 @@ const GLOBAL_UNICAST = ipaddr.IPv6.parse('2000::');
 const NAT64 = ipaddr.IPv6.parse('64:ff9b::');
 
 /**
- * True for an address on the public internet (contract 3.2). IPv4 inside IPv6 (mapped, NAT64) is judged by the IPv4 address;
+ * True for an address on the public internet (protocol 3.2). IPv4 inside IPv6 (mapped, NAT64) is judged by the IPv4 address;
  * tunnels that carry one elsewhere (6to4, Teredo, local NAT64) and everything reserved are not public. Text that is no
  * address is not either.
  */

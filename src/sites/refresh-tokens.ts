@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-import type { Clock, Random } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { FleetSecrets } from './fleet-secrets.js';
 
@@ -13,7 +13,7 @@ export interface RefreshTokenClaims {
 }
 
 /**
- * Refresh tokens (contract 3.3): `olr1.<site>.<session>.<end in seconds>.<256 random bits>.<MAC>`, opaque to their holder.
+ * Refresh tokens (protocol 3.3): `olr1.<site>.<session>.<end in seconds>.<256 random bits>.<MAC>`, opaque to their holder.
  * The MAC tells a token we once issued from an invented one without a look at the store, so that an old token of a family
  * can end it (reuse) while an invented one can not. The store only ever sees the hash.
  */
@@ -23,7 +23,12 @@ export class RefreshTokens {
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(options: { readonly secrets: FleetSecrets; readonly clock: Clock; readonly random: Random; readonly lifetimeSeconds: number }) {
+  constructor(options: {
+    readonly secrets: FleetSecrets;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly lifetimeSeconds: number;
+  }) {
     this.lifetimeSeconds = options.lifetimeSeconds;
     this.#secrets = options.secrets;
     this.#clock = options.clock;
@@ -42,10 +47,12 @@ export class RefreshTokens {
     const body = token.slice(0, Math.max(at, 0));
     const given = Buffer.from(token.slice(at + 1));
     const expected = Buffer.from(this.#mac(body));
-    if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw new OpenLockError('unauthenticated', 'The refresh token is not valid.');
+    if (given.length !== expected.length || !timingSafeEqual(given, expected))
+      throw new OpenLockError('unauthenticated', 'The refresh token is not valid.');
     // Past the MAC the text is our own.
     const [, siteId = '', sessionId = '', end = '0'] = body.split('.');
-    if (Number(end) * 1000 <= this.#clock.now()) throw new OpenLockError('token_expired', 'The refresh token has expired; log in again.');
+    if (Number(end) * 1000 <= this.#clock.now())
+      throw new OpenLockError('token_expired', 'The refresh token has expired; log in again.');
     return { siteId, sessionId };
   }
 

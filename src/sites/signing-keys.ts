@@ -2,8 +2,8 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, typ
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { Clock } from '../ambient.js';
-import { createFile, isErrno, OWNER_ONLY } from '../store/files.js';
+import type { Clock } from '../clock.js';
+import { createFile, isErrno, OWNER_ONLY } from '../files.js';
 
 const FILE = /^access-token-([0-9]{6})\.pem$/;
 /** A directory's time stamp may be too coarse to show a second change, so it is read again after this long anyway. */
@@ -128,7 +128,11 @@ function namesIn(dir: string): readonly string[] {
 
 function createKeyFile(dir: string, number: number): boolean {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return createFile(join(dir, fileName(number)), OWNER_ONLY, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+  return createFile(
+    join(dir, fileName(number)),
+    OWNER_ONLY,
+    privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  );
 }
 
 function readKey(path: string): SigningKey {
@@ -138,7 +142,8 @@ function readKey(path: string): SigningKey {
   } catch (error) {
     throw new Error(`${path} is not a readable private key.`, { cause: error });
   }
-  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') throw new Error(`${path} is not a key on the curve P-256.`);
+  if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+    throw new Error(`${path} is not a key on the curve P-256.`);
   const publicKey = createPublicKey(privateKey);
   const { crv, kty, x, y } = publicKey.export({ format: 'jwk' });
   // RFC 7638: exactly these members, in this order.

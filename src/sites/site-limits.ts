@@ -1,4 +1,4 @@
-/** Numbers of contract 3; the clause stands behind each. */
+/** Numbers of protocol 3; the clause stands behind each. */
 export const SITE_LIMITS = {
   /** Life of a login and its code. */
   loginSeconds: 900, // 3.1

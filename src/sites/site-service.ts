@@ -1,4 +1,5 @@
-import type { Clock, Random, RequestContext, SiteIdentity } from '../ambient.js';
+import type { Clock, Random } from '../clock.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -27,13 +28,13 @@ export interface SiteServiceDependencies {
   readonly random: Random;
   readonly audit: AuditTrail;
   readonly allowPrivateSites: boolean;
-  /** `OPENLOCK_SITE_RATE`: refill of a site's token bucket per second; it holds twice as many (contract 8.1). */
+  /** `OPENLOCK_SITE_RATE`: refill of a site's token bucket per second; it holds twice as many (protocol 8.1). */
   readonly siteRate: number;
   readonly limits?: SiteLimits;
 }
 
 /**
- * Websites: who they are and what they may ask how often (contract 3, 8.1). Refusals are {@link OpenLockError}s; whoever
+ * Websites: who they are and what they may ask how often (protocol 3, 8.1). Refusals are {@link OpenLockError}s; whoever
  * serves the request counts and audits them (8.2, 10.1), as it does those of every other service.
  */
 export class SiteService {
@@ -52,22 +53,22 @@ export class SiteService {
     this.#origins = new KnownOrigins(store, clock);
   }
 
-  /** Contract 3.1. Throws `invalid_request`, `forbidden_origin`, `store_unavailable`. */
+  /** Protocol 3.1. Throws `invalid_request`, `forbidden_origin`, `store_unavailable`. */
   login(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
     return this.#logins.start(request, context);
   }
 
-  /** Contract 3.2. Throws `unauthenticated`, `website_unverified`, `site_blocked`, `forbidden_origin`, `rate_limited`, `store_unavailable`. */
+  /** Protocol 3.2. Throws `unauthenticated`, `website_unverified`, `site_blocked`, `forbidden_origin`, `rate_limited`, `store_unavailable`. */
   token(request: TokenRequest, context: RequestContext): Promise<TokenAnswer> {
     return this.#logins.finish(request, context);
   }
 
-  /** Contract 3.3. Throws `unauthenticated`, `token_expired`, `token_revoked`, `site_blocked`, `forbidden_origin`, `store_unavailable`. */
+  /** Protocol 3.3. Throws `unauthenticated`, `token_expired`, `token_revoked`, `site_blocked`, `forbidden_origin`, `store_unavailable`. */
   refresh(refreshToken: string, context: RequestContext): Promise<TokenAnswer> {
     return this.#sessions.refresh(refreshToken, context);
   }
 
-  /** Contract 3.4: on every relay, at once. */
+  /** Protocol 3.4: on every relay, at once. */
   revoke(identity: SiteIdentity, context: RequestContext): Promise<void> {
     return this.#sessions.revoke(identity, context);
   }
@@ -78,7 +79,7 @@ export class SiteService {
   }
 
   /**
-   * One call of the store for everything a request needs to know about its site (contract 6.5, 8.1). Throws `token_expired`,
+   * One call of the store for everything a request needs to know about its site (protocol 6.5, 8.1). Throws `token_expired`,
    * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`. `cost`: tokens taken from the bucket; 0 takes none.
    */
   async admit(identity: SiteIdentity, cost = 1): Promise<void> {
@@ -88,12 +89,15 @@ export class SiteService {
     if (expiresAt <= clock.now()) throw new OpenLockError('token_expired', 'The access token has expired; refresh it.');
     const result = await store.admit(siteId, sessionId, siteId === OPERATOR_SITE_ID ? 0 : cost, siteRate * 2, siteRate);
     if (result === 0) return;
-    if (result === -1) throw new OpenLockError('token_revoked', 'The session of this access token has ended; log in again.');
+    if (result === -1)
+      throw new OpenLockError('token_revoked', 'The session of this access token has ended; log in again.');
     if (result === -2) throw siteBlocked();
-    throw new OpenLockError('rate_limited', `This site sends more than ${siteRate} requests a second.`, { retryAfterMs: result });
+    throw new OpenLockError('rate_limited', `This site sends more than ${siteRate} requests a second.`, {
+      retryAfterMs: result,
+    });
   }
 
-  /** Origin of a running login, for CORS on the token route (contract 3.6). */
+  /** Origin of a running login, for CORS on the token route (protocol 3.6). */
   originOfLogin(loginId: string): Promise<string | undefined> {
     return this.#logins.originOf(loginId);
   }
@@ -119,30 +123,35 @@ export class SiteService {
     return site === undefined ? [] : [site];
   }
 
-  /** Blocks the sites named and ends their sessions on every relay (contract 3.4); gives them as they are now. Throws `not_found`. */
+  /** Blocks the sites named and ends their sessions on every relay (protocol 3.4); gives them as they are now. Throws `not_found`. */
   async block(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
-    return this.#forEach(siteIdOrOrigin, (siteId) => store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR_SITE_ID })));
+    return this.#forEach(siteIdOrOrigin, (siteId) =>
+      store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR_SITE_ID })),
+    );
   }
 
   /** Lets the sites named log in again; sessions stay ended. Throws `not_found`. */
   async unblock(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
-    return this.#forEach(siteIdOrOrigin, (siteId) => store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR_SITE_ID })));
+    return this.#forEach(siteIdOrOrigin, (siteId) =>
+      store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR_SITE_ID })),
+    );
   }
 
-  /** An access token of the built-in site `operator`, for the command line (contract 11.2). `publicOrigin`: the relay's own. */
+  /** An access token of the built-in site `operator`, for the command line (protocol 11.2). `publicOrigin`: the relay's own. */
   operatorToken(publicOrigin: string): Promise<string> {
     return this.#sessions.operatorToken(publicOrigin);
   }
 
-  /** Contract 2.4: `/.well-known/jwks.json`. */
+  /** Protocol 2.4: `/.well-known/jwks.json`. */
   jwks(): { keys: object[] } {
     return this.#deps.keys.jwks();
   }
 
   async #forEach(siteIdOrOrigin: string, change: (siteId: string) => Promise<boolean>): Promise<readonly SiteRecord[]> {
-    if (siteIdOrOrigin === OPERATOR_SITE_ID) throw new OpenLockError('invalid_request', 'The built-in site of the operator cannot be blocked.');
+    if (siteIdOrOrigin === OPERATOR_SITE_ID)
+      throw new OpenLockError('invalid_request', 'The built-in site of the operator cannot be blocked.');
     const sites = await this.find(siteIdOrOrigin);
     if (sites.length === 0) throw new OpenLockError('not_found', `There is no site ${siteIdOrOrigin}.`);
     for (const { siteId } of sites) await change(siteId);

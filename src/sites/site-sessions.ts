@@ -1,4 +1,5 @@
-import type { Random, RequestContext, SiteIdentity } from '../ambient.js';
+import type { Random } from '../clock.js';
+import type { RequestContext, SiteIdentity } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { TokenAnswer } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -20,7 +21,7 @@ export interface SiteSessionsDependencies {
   readonly limits: SiteLimits;
 }
 
-/** Sessions of sites: opened by a login, kept by rotation, ended by revocation (contract 3.2 to 3.5). */
+/** Sessions of sites: opened by a login, kept by rotation, ended by revocation (protocol 3.2 to 3.5). */
 export class SiteSessions {
   readonly #deps: SiteSessionsDependencies;
 
@@ -29,7 +30,15 @@ export class SiteSessions {
   }
 
   /** Opens a session of a site that exists; `verifiedAt` remembers a verification just made. */
-  async open(site: { readonly siteId: string; readonly email: string; readonly origin: string; readonly verifiedAt: number | undefined }, context: RequestContext): Promise<TokenAnswer> {
+  async open(
+    site: {
+      readonly siteId: string;
+      readonly email: string;
+      readonly origin: string;
+      readonly verifiedAt: number | undefined;
+    },
+    context: RequestContext,
+  ): Promise<TokenAnswer> {
     const { store, refreshTokens, audit } = this.#deps;
     const sessionId = this.#newSessionId();
     const refreshToken = refreshTokens.issue({ siteId: site.siteId, sessionId });
@@ -38,14 +47,19 @@ export class SiteSessions {
       sessionId,
       refreshHash: refreshTokens.hash(refreshToken),
       lifeMs: refreshTokens.lifetimeSeconds * 1000,
-      auditEntry: audit.entry({ kind: 'token_issued', actor: site.siteId, address: context.address, requestId: context.requestId }),
+      auditEntry: audit.entry({
+        kind: 'token_issued',
+        actor: site.siteId,
+        address: context.address,
+        requestId: context.requestId,
+      }),
     });
     if (outcome === 'blocked') throw siteBlocked();
     return this.#answer(site, sessionId, refreshToken);
   }
 
   /**
-   * Rotates both tokens (contract 3.3). The one before is answered with the very same successor for a while, on every relay:
+   * Rotates both tokens (protocol 3.3). The one before is answered with the very same successor for a while, on every relay:
    * the answer waits in the store, encrypted under a key that takes the presented token to make. Any older token of the
    * family ends the session.
    */
@@ -71,19 +85,26 @@ export class SiteSessions {
       reusedEntry: audit.entry({ kind: 'token_revoked', code: 'refresh_reused', ...who }),
     });
     if (result.outcome === 'rotated') return answer;
-    if (result.outcome === 'again') return JSON.parse(secrets.unseal('refresh-answer', presented, result.sealedAnswer)) as TokenAnswer;
+    if (result.outcome === 'again')
+      return JSON.parse(secrets.unseal('refresh-answer', presented, result.sealedAnswer)) as TokenAnswer;
     if (result.outcome === 'blocked') throw siteBlocked();
-    const detail = result.outcome === 'reused' ? 'This refresh token was used before; the session was ended. Log in again.' : ENDED;
+    const detail =
+      result.outcome === 'reused' ? 'This refresh token was used before; the session was ended. Log in again.' : ENDED;
     throw new OpenLockError('token_revoked', detail);
   }
 
-  /** Ends the session on every relay (contract 3.4); one that has ended already is fine. */
+  /** Ends the session on every relay (protocol 3.4); one that has ended already is fine. */
   async revoke(identity: SiteIdentity, context: RequestContext): Promise<void> {
-    const entry = this.#deps.audit.entry({ kind: 'token_revoked', actor: identity.siteId, address: context.address, requestId: context.requestId });
+    const entry = this.#deps.audit.entry({
+      kind: 'token_revoked',
+      actor: identity.siteId,
+      address: context.address,
+      requestId: context.requestId,
+    });
     await this.#deps.store.endSession(identity.siteId, identity.sessionId, entry);
   }
 
-  /** An access token, without a refresh token, of the built-in site `operator`, for the command line (contract 11.2). */
+  /** An access token, without a refresh token, of the built-in site `operator`, for the command line (protocol 11.2). */
   async operatorToken(publicOrigin: string): Promise<string> {
     const { store, tokens, audit } = this.#deps;
     const sessionId = this.#newSessionId();
@@ -105,7 +126,11 @@ export class SiteSessions {
     return `sess_${this.#deps.random.bytes(16).toString('base64url')}`;
   }
 
-  #answer(site: { readonly siteId: string; readonly email: string; readonly origin: string }, sessionId: string, refreshToken: string): TokenAnswer {
+  #answer(
+    site: { readonly siteId: string; readonly email: string; readonly origin: string },
+    sessionId: string,
+    refreshToken: string,
+  ): TokenAnswer {
     const { tokens, refreshTokens } = this.#deps;
     return {
       accessToken: tokens.issue({ siteId: site.siteId, sessionId, origin: site.origin }),

@@ -12,7 +12,7 @@ export interface StoredEntry {
   readonly text: string;
 }
 
-/** The audit streams (contract 10): one per door, one per site, one for releases and rollouts, one for the rest, and the folds of refusals. */
+/** The audit streams (protocol 10): one per door, one per site, one for releases and rollouts, one for the rest, and the folds of refusals. */
 export class AuditStore {
   readonly #link: RedisLink;
 
@@ -23,14 +23,22 @@ export class AuditStore {
   /** Adds counts to a minute's fold. `counts`: entry JSON without a count -> how many. */
   async fold(minute: number, counts: ReadonlyMap<string, number>, overflowField: string): Promise<void> {
     const flat = [...counts].flatMap(([field, count]) => [field, count]);
-    await this.#link.call('audit_fold', [fleetKeys.auditFold(minute), fleetKeys.auditFolds], [minute, FOLDS_PER_MINUTE, FOLD_TTL_SECONDS, overflowField, ...flat]);
+    await this.#link.call(
+      'audit_fold',
+      [fleetKeys.auditFold(minute), fleetKeys.auditFolds],
+      [minute, FOLDS_PER_MINUTE, FOLD_TTL_SECONDS, overflowField, ...flat],
+    );
   }
 
   /** Moves every fold of a minute before `minute` into the stream. */
   async closeFoldsBefore(minute: number): Promise<void> {
     const open = await this.#link.run((client) => client.zrange(fleetKeys.auditFolds, '-inf', `(${minute}`, 'BYSCORE'));
     for (const old of open) {
-      await this.#link.call('audit_fold_close', [fleetKeys.auditFold(Number(old)), fleetKeys.auditFolds, fleetKeys.audit], [old, STREAM_MAX]);
+      await this.#link.call(
+        'audit_fold_close',
+        [fleetKeys.auditFold(Number(old)), fleetKeys.auditFolds, fleetKeys.audit],
+        [old, STREAM_MAX],
+      );
     }
   }
 
@@ -47,8 +55,15 @@ export class AuditStore {
 
   /** Every stream that exists or may exist: fleet, firmware, then doors, then sites. */
   async streams(): Promise<readonly string[]> {
-    const [doors, sites] = await this.#link.run((client) => Promise.all([client.smembers(fleetKeys.doors), client.smembers(fleetKeys.sites)]));
-    return [fleetKeys.audit, firmwareKeys.audit, ...doors.sort().map((id) => doorKeys(id).audit), ...sites.sort().map((id) => siteKeys(id).audit)];
+    const [doors, sites] = await this.#link.run((client) =>
+      Promise.all([client.smembers(fleetKeys.doors), client.smembers(fleetKeys.sites)]),
+    );
+    return [
+      fleetKeys.audit,
+      firmwareKeys.audit,
+      ...doors.sort().map((id) => doorKeys(id).audit),
+      ...sites.sort().map((id) => siteKeys(id).audit),
+    ];
   }
 
   /** Appends one entry of its own where no function carries it. */
@@ -58,13 +73,17 @@ export class AuditStore {
 
   /** Entries after stream id `after` (exclusive; '-' from the start), oldest first. */
   async read(stream: string, after: string, count: number): Promise<readonly StoredEntry[]> {
-    const rows = await this.#link.run((client) => client.xrange(stream, after === '-' ? '-' : `(${after}`, '+', 'COUNT', count));
+    const rows = await this.#link.run((client) =>
+      client.xrange(stream, after === '-' ? '-' : `(${after}`, '+', 'COUNT', count),
+    );
     return rows.map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
   }
 
   /** The newest `count` entries of a stream, or of what stands before stream id `before`; oldest first. */
   async newest(stream: string, count: number, before?: string): Promise<readonly StoredEntry[]> {
-    const rows = await this.#link.run((client) => client.xrevrange(stream, before === undefined ? '+' : `(${before}`, '-', 'COUNT', count));
+    const rows = await this.#link.run((client) =>
+      client.xrevrange(stream, before === undefined ? '+' : `(${before}`, '-', 'COUNT', count),
+    );
     return rows.reverse().map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
   }
 
@@ -73,4 +92,3 @@ export class AuditStore {
     if (ids.length > 0) await this.#link.run((client) => client.xdel(stream, ...ids));
   }
 }
-

@@ -25,7 +25,7 @@ export interface AdmitFields {
   readonly auditEntry: string;
 }
 
-/** Outcome of the store's part of contract 6.5. */
+/** Outcome of the store's part of protocol 6.5. */
 export type AdmitResult =
   | { readonly outcome: 'claimed' | 'pending'; readonly deadline: number }
   | { readonly outcome: 'replayed'; readonly state: CommandState | undefined }
@@ -55,9 +55,9 @@ export interface StoredCommand {
   readonly receipt: string | undefined;
 }
 
-const COOLDOWN = { refusals: 3, firstMs: 60_000, longestMs: 3_600_000 } as const; // contract 6.6
+const COOLDOWN = { refusals: 3, firstMs: 60_000, longestMs: 3_600_000 } as const; // protocol 6.6
 
-/** Typed calls of `redis/functions/commands.lua`: the life of a command (contract 6.7). */
+/** Typed calls of `redis/functions/commands.lua`: the life of a command (protocol 6.7). */
 export class CommandStore {
   readonly #link: RedisLink;
 
@@ -67,7 +67,8 @@ export class CommandStore {
 
   async admit(fields: AdmitFields): Promise<AdmitResult> {
     // The envelope is only stored for another relay; one that has the door's socket need not send it.
-    const [outcome, detail] = fields.conn === undefined ? await this.#admit(fields, fields.jwe) : await this.#admit(fields, '');
+    const [outcome, detail] =
+      fields.conn === undefined ? await this.#admit(fields, fields.jwe) : await this.#admit(fields, '');
     if (outcome === 'elsewhere') return this.admit({ ...fields, conn: undefined });
     if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
     if (outcome === 'replayed') return { outcome, state: detail === '' ? undefined : (detail as CommandState) };
@@ -78,7 +79,17 @@ export class CommandStore {
     const keys = doorKeys(fields.doorId);
     return (await this.#link.call(
       'command_admit',
-      [keys.record, keys.grants, keys.live, keys.inFlight, keys.command(fields.commandId), keys.jwe(fields.commandId), keys.audit, keys.cooldown(fields.siteId), keys.command('')],
+      [
+        keys.record,
+        keys.grants,
+        keys.live,
+        keys.inFlight,
+        keys.command(fields.commandId),
+        keys.jwe(fields.commandId),
+        keys.audit,
+        keys.cooldown(fields.siteId),
+        keys.command(''),
+      ],
       [
         fields.siteId,
         fields.scope,
@@ -109,14 +120,19 @@ export class CommandStore {
       [keys.command(commandId), keys.jwe(commandId), keys.live, keys.audit],
       [node, conn, commandId],
     )) as [string, string?, string?, string?];
-    if (outcome !== 'claimed' || jwe === undefined || deadline === undefined || siteId === undefined) return { outcome };
+    if (outcome !== 'claimed' || jwe === undefined || deadline === undefined || siteId === undefined)
+      return { outcome };
     return { outcome, jwe, deadline: Number(deadline), siteId };
   }
 
   /** Publishes the hint for a command that is still pending once more; returns the state it found. */
   async nudge(doorId: string, commandId: string): Promise<CommandState | undefined> {
     const keys = doorKeys(doorId);
-    const state = (await this.#link.call('command_nudge', [keys.command(commandId), keys.live], [channels.node(''), doorId, commandId])) as string;
+    const state = (await this.#link.call(
+      'command_nudge',
+      [keys.command(commandId), keys.live],
+      [channels.node(''), doorId, commandId],
+    )) as string;
     return state === '' ? undefined : (state as CommandState);
   }
 
@@ -125,7 +141,13 @@ export class CommandStore {
     const keys = doorKeys(fields.doorId);
     const [state, settled] = (await this.#link.call(
       'command_settle',
-      [keys.command(fields.commandId), keys.receipt(fields.commandId), keys.inFlight, keys.audit, keys.cooldown(fields.siteId)],
+      [
+        keys.command(fields.commandId),
+        keys.receipt(fields.commandId),
+        keys.inFlight,
+        keys.audit,
+        keys.cooldown(fields.siteId),
+      ],
       [
         fields.commandId,
         fields.status,
@@ -146,7 +168,11 @@ export class CommandStore {
   /** Expires a command that was certainly never written to a socket. */
   async abandon(doorId: string, commandId: string, node: string, auditEntry: string): Promise<void> {
     const keys = doorKeys(doorId);
-    await this.#link.call('command_abandon', [keys.command(commandId), keys.inFlight, keys.audit], [commandId, node, channels.node(''), auditEntry]);
+    await this.#link.call(
+      'command_abandon',
+      [keys.command(commandId), keys.inFlight, keys.audit],
+      [commandId, node, channels.node(''), auditEntry],
+    );
   }
 
   async read(doorId: string, commandId: string): Promise<StoredCommand | undefined> {

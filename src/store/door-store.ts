@@ -28,7 +28,7 @@ export interface DoorPresence {
   readonly stateAt: number | undefined;
 }
 
-/** A grant: `notBefore`, `notAfter` in Unix milliseconds (contract 7.6). */
+/** A grant: `notBefore`, `notAfter` in Unix milliseconds (protocol 7.6). */
 export interface Grant {
   readonly role: string;
   readonly notBefore: number | undefined;
@@ -87,7 +87,8 @@ export interface AttachFields {
 /** Doors read at once: other work of the relay gets its turn in between. */
 const OVERVIEW_BATCH = 50;
 
-const number = (text: string | null | undefined): number | undefined => (text === null || text === undefined || text === '' ? undefined : Number(text));
+const number = (text: string | null | undefined): number | undefined =>
+  text === null || text === undefined || text === '' ? undefined : Number(text);
 
 /** Typed calls of `redis/functions/doors.lua`, and reads of a door's keys. */
 export class DoorStore {
@@ -139,11 +140,24 @@ export class DoorStore {
     for (let from = 0; from < doorIds.length; from += OVERVIEW_BATCH) {
       const batch = doorIds.slice(from, from + OVERVIEW_BATCH);
       const rows = await this.#link.run((client) =>
-        Promise.all(batch.map(async (doorId) => Promise.all([client.hmget(doorKeys(doorId).record, 'createdAt', 'firmware', 'disabled', 'banned'), client.hget(doorKeys(doorId).live, 'node')]))),
+        Promise.all(
+          batch.map(async (doorId) =>
+            Promise.all([
+              client.hmget(doorKeys(doorId).record, 'createdAt', 'firmware', 'disabled', 'banned'),
+              client.hget(doorKeys(doorId).live, 'node'),
+            ]),
+          ),
+        ),
       );
       rows.forEach(([record, node], index) => {
         const [createdAt, firmware, disabled, banned] = record;
-        if (typeof createdAt === 'string') all.push({ doorId: batch[index] ?? '', firmware: firmware ?? undefined, shutOut: typeof disabled === 'string' || typeof banned === 'string', node: node ?? undefined });
+        if (typeof createdAt === 'string')
+          all.push({
+            doorId: batch[index] ?? '',
+            firmware: firmware ?? undefined,
+            shutOut: typeof disabled === 'string' || typeof banned === 'string',
+            node: node ?? undefined,
+          });
       });
     }
     return all;
@@ -168,28 +182,53 @@ export class DoorStore {
     return (await this.#link.run((client) => client.smembers(siteKeys(siteId).doors))).sort();
   }
 
-  async add(doorId: string, fields: { name: string; tokenHash: string; tokenUntil: number; kid: string | undefined; auditEntry: string }): Promise<'ok' | 'exists'> {
+  async add(
+    doorId: string,
+    fields: { name: string; tokenHash: string; tokenUntil: number; kid: string | undefined; auditEntry: string },
+  ): Promise<'ok' | 'exists'> {
     const keys = doorKeys(doorId);
     // The index comes first: a door that is in no list could not be found again.
     await this.#link.run((client) => client.sadd(fleetKeys.doors, doorId));
-    return (await this.#link.call('door_add', [keys.record, keys.audit], [fields.name, fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry])) as 'ok' | 'exists';
+    return (await this.#link.call(
+      'door_add',
+      [keys.record, keys.audit],
+      [fields.name, fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry],
+    )) as 'ok' | 'exists';
   }
 
-  async reset(doorId: string, fields: { tokenHash: string; tokenUntil: number; kid: string | undefined; auditEntry: string }): Promise<'ok' | 'missing'> {
+  async reset(
+    doorId: string,
+    fields: { tokenHash: string; tokenUntil: number; kid: string | undefined; auditEntry: string },
+  ): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call('door_reset', [keys.record, keys.live, keys.audit], [fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry])) as 'ok' | 'missing';
+    return (await this.#link.call(
+      'door_reset',
+      [keys.record, keys.live, keys.audit],
+      [fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry],
+    )) as 'ok' | 'missing';
   }
 
   /** Sets or clears a flag; with `kid` only while the door has that key. */
-  async setFlag(doorId: string, flag: 'disabled' | 'banned', on: boolean, auditEntry: string, kid = ''): Promise<'ok' | 'missing' | 'other_key'> {
+  async setFlag(
+    doorId: string,
+    flag: 'disabled' | 'banned',
+    on: boolean,
+    auditEntry: string,
+    kid = '',
+  ): Promise<'ok' | 'missing' | 'other_key'> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call('door_set', [keys.record, keys.audit], [flag, on ? '1' : '', auditEntry, kid])) as 'ok' | 'missing' | 'other_key';
+    return (await this.#link.call('door_set', [keys.record, keys.audit], [flag, on ? '1' : '', auditEntry, kid])) as
+      'ok' | 'missing' | 'other_key';
   }
 
   async remove(doorId: string, auditEntry: string): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
     const sites = [...(await this.grants(doorId)).keys()];
-    const outcome = (await this.#link.call('door_remove', [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit], [auditEntry])) as 'ok' | 'missing';
+    const outcome = (await this.#link.call(
+      'door_remove',
+      [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit],
+      [auditEntry],
+    )) as 'ok' | 'missing';
     for (const siteId of sites) await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome;
   }
@@ -198,12 +237,20 @@ export class DoorStore {
     const keys = doorKeys(doorId);
     // Index first, grant second: the index alone gives no access, and a grant without it could not be listed.
     await this.#link.run((client) => client.sadd(siteKeys(siteId).doors, doorId));
-    return (await this.#link.call('door_grant', [keys.record, keys.grants, keys.audit], [siteId, formatGrant(grant), auditEntry])) as 'ok' | 'missing';
+    return (await this.#link.call(
+      'door_grant',
+      [keys.record, keys.grants, keys.audit],
+      [siteId, formatGrant(grant), auditEntry],
+    )) as 'ok' | 'missing';
   }
 
   async removeGrant(doorId: string, siteId: string, auditEntry: string): Promise<'ok' | 'missing' | 'no_grant'> {
     const keys = doorKeys(doorId);
-    const outcome = (await this.#link.call('door_grant', [keys.record, keys.grants, keys.audit], [siteId, '', auditEntry])) as 'ok' | 'missing' | 'no_grant';
+    const outcome = (await this.#link.call(
+      'door_grant',
+      [keys.record, keys.grants, keys.audit],
+      [siteId, '', auditEntry],
+    )) as 'ok' | 'missing' | 'no_grant';
     await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome;
   }
@@ -227,10 +274,19 @@ export class DoorStore {
     )) as RegisterOutcome;
   }
 
-  /** State of a door session, for the checks before an upgrade is accepted (contract 4.6). */
-  async session(doorId: string): Promise<{ hash: string | undefined; until: number; disabled: boolean; banned: boolean }> {
-    const [hash, until, disabled, banned] = await this.#link.run((client) => client.hmget(doorKeys(doorId).record, 'sessionHash', 'sessionUntil', 'disabled', 'banned'));
-    return { hash: hash ?? undefined, until: Number(until ?? '0'), disabled: disabled !== null, banned: banned !== null };
+  /** State of a door session, for the checks before an upgrade is accepted (protocol 4.6). */
+  async session(
+    doorId: string,
+  ): Promise<{ hash: string | undefined; until: number; disabled: boolean; banned: boolean }> {
+    const [hash, until, disabled, banned] = await this.#link.run((client) =>
+      client.hmget(doorKeys(doorId).record, 'sessionHash', 'sessionUntil', 'disabled', 'banned'),
+    );
+    return {
+      hash: hash ?? undefined,
+      until: Number(until ?? '0'),
+      disabled: disabled !== null,
+      banned: banned !== null,
+    };
   }
 
   async attach(fields: AttachFields): Promise<AttachResult> {
@@ -238,7 +294,16 @@ export class DoorStore {
     const [outcome, epoch, node, conn, recorded, turns] = (await this.#link.call(
       'door_attach',
       [keys.record, keys.live, keys.state, keys.audit],
-      [fields.sessionHash, fields.node, fields.conn, fields.doorEpoch, fields.address, channels.door(fields.doorId), channels.node(''), fields.auditEntry],
+      [
+        fields.sessionHash,
+        fields.node,
+        fields.conn,
+        fields.doorEpoch,
+        fields.address,
+        channels.door(fields.doorId),
+        channels.node(''),
+        fields.auditEntry,
+      ],
     )) as ['ok' | 'session' | 'disabled', string, string, string, string, number];
     if (outcome !== 'ok') return { outcome };
     return {
@@ -253,13 +318,23 @@ export class DoorStore {
 
   async reassert(doorId: string, node: string, conn: string, epoch: number): Promise<'ok' | 'superseded' | 'missing'> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call('door_reassert', [keys.record, keys.live], [node, conn, epoch, channels.door(doorId)])) as 'ok' | 'superseded' | 'missing';
+    return (await this.#link.call(
+      'door_reassert',
+      [keys.record, keys.live],
+      [node, conn, epoch, channels.door(doorId)],
+    )) as 'ok' | 'superseded' | 'missing';
   }
 
   /** Takes presence away if `conn` still has it; true when it had. */
   async detach(doorId: string, conn: string, auditEntry: string): Promise<boolean> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.audit], ['conn', conn, channels.door(doorId), auditEntry])) === 1;
+    return (
+      (await this.#link.call(
+        'door_detach',
+        [keys.live, keys.state, keys.audit],
+        ['conn', conn, channels.door(doorId), auditEntry],
+      )) === 1
+    );
   }
 
   /** Records an event and tells subscribers; `frame` is the client frame without `door`. */
@@ -271,7 +346,7 @@ export class DoorStore {
     await this.#link.call('door_state', [doorKeys(doorId).state], [state, at, channels.door(doorId), frame]);
   }
 
-  // --- key bans (contract 4, 11.2): a fleet-wide list, mirrored as a flag on the doors that have the key
+  // --- key bans (protocol 4, 11.2): a fleet-wide list, mirrored as a flag on the doors that have the key
 
   async isBanned(kid: string): Promise<boolean> {
     return (await this.#link.run((client) => client.hexists(fleetKeys.bans, kid))) === 1;
@@ -297,7 +372,7 @@ export class DoorStore {
     return this.#link.run((client) => client.smembers(fleetKeys.kidDoors(kid)));
   }
 
-  /** Tells every relay (contract 3.4: at once on every relay). */
+  /** Tells every relay (protocol 3.4: at once on every relay). */
   async tellFleet(message: object): Promise<void> {
     await this.#link.publish(channels.fleet, JSON.stringify(message));
   }

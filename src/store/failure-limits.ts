@@ -2,14 +2,14 @@ import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
-import type { Clock } from '../ambient.js';
+import type { Clock } from '../clock.js';
 import { fleetKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { toStoreError, unavailable } from './store-errors.js';
 
 export interface FailureLimitsOptions {
   readonly clock: Clock;
-  /** Failures that block an address; default 20 (contract 8.2). */
+  /** Failures that block an address; default 20 (protocol 8.2). */
   readonly points?: number;
   /** Seconds within which they count together; default 300. */
   readonly durationSeconds?: number;
@@ -22,7 +22,7 @@ export interface FailureLimitsOptions {
 const BLOCKED_REMEMBERED = 10_000;
 
 /**
- * Counts failed authentications per address over the whole fleet and blocks who fails too often (contract 8.2). IPv6
+ * Counts failed authentications per address over the whole fleet and blocks who fails too often (protocol 8.2). IPv6
  * counts by /64. The store down is an error and never a pass (8.3).
  */
 export class FailureLimits {
@@ -90,5 +90,8 @@ function networkOf(address: string): string {
   if (!ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed.kind() === 'ipv4') return parsed.toString();
-  return `${(parsed as ipaddr.IPv6).parts.slice(0, 4).map((part) => part.toString(16)).join(':')}::/64`;
+  return `${(parsed as ipaddr.IPv6).parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`;
 }

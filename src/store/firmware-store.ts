@@ -4,7 +4,7 @@ import { readManifest, type ReleaseClaims } from '../protocol/release.js';
 import { channels, firmwareKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
-/** A published release (contract 12.2). Times in Unix milliseconds. */
+/** A published release (protocol 12.2). Times in Unix milliseconds. */
 export interface ReleaseRecord {
   /** Of the image, and the release's name. */
   readonly sha256: string;
@@ -26,7 +26,8 @@ export interface TrustedKey {
   readonly addedAt: number;
 }
 
-export type PublishOutcome = 'published' | 'signed_again' | 'unchanged' | 'unknown_key' | 'withdrawn' | 'incomplete' | 'differs';
+export type PublishOutcome =
+  'published' | 'signed_again' | 'unchanged' | 'unknown_key' | 'withdrawn' | 'incomplete' | 'differs';
 
 export interface PublishFields {
   readonly manifest: string;
@@ -73,8 +74,12 @@ export class FirmwareStore {
   }
 
   /** A release as it stands now, and how many of its bytes are here; one turn to Redis. */
-  async standing(sha256: string): Promise<{ readonly release: ReleaseRecord | undefined; readonly imageBytes: number }> {
-    const [text, imageBytes] = await this.#link.run((client) => Promise.all([client.hget(firmwareKeys.releases, sha256), client.strlen(firmwareKeys.image(sha256))]));
+  async standing(
+    sha256: string,
+  ): Promise<{ readonly release: ReleaseRecord | undefined; readonly imageBytes: number }> {
+    const [text, imageBytes] = await this.#link.run((client) =>
+      Promise.all([client.hget(firmwareKeys.releases, sha256), client.strlen(firmwareKeys.image(sha256))]),
+    );
     return { release: text === null ? undefined : readRelease(sha256, text), imageBytes };
   }
 
@@ -92,7 +97,12 @@ export class FirmwareStore {
     const key = firmwareKeys.upload(uploadId);
     // In one transaction, so that no moment exists in which the key would stay for ever.
     return this.#link.run(async (client) => {
-      const replies = await client.multi().append(key, Buffer.from(piece.buffer, piece.byteOffset, piece.length)).pexpire(key, ttlMs).exec().catch(firstCause);
+      const replies = await client
+        .multi()
+        .append(key, Buffer.from(piece.buffer, piece.byteOffset, piece.length))
+        .pexpire(key, ttlMs)
+        .exec()
+        .catch(firstCause);
       const [error, length] = replies?.[0] ?? [new Error('The transaction was discarded.'), undefined];
       if (error !== null) throw error;
       return Number(length);
@@ -109,23 +119,44 @@ export class FirmwareStore {
     return (await this.#link.call(
       'firmware_publish',
       [trust, releases, image(claims.sha256), upload(uploadId), audit],
-      [claims.sha256, kid, claims.size, `${claims.board} ${claims.version} ${claims.securityVersion}`, manifest, auditEntry, ...CHANGED],
+      [
+        claims.sha256,
+        kid,
+        claims.size,
+        `${claims.board} ${claims.version} ${claims.securityVersion}`,
+        manifest,
+        auditEntry,
+        ...CHANGED,
+      ],
     )) as PublishOutcome;
   }
 
   async withdraw(sha256: string, auditEntry: string): Promise<'withdrawn' | 'unchanged' | 'missing'> {
     const { releases, image, audit } = firmwareKeys;
-    return (await this.#link.call('firmware_withdraw', [releases, image(sha256), audit], [sha256, auditEntry, ...CHANGED])) as 'withdrawn' | 'unchanged' | 'missing';
+    return (await this.#link.call(
+      'firmware_withdraw',
+      [releases, image(sha256), audit],
+      [sha256, auditEntry, ...CHANGED],
+    )) as 'withdrawn' | 'unchanged' | 'missing';
   }
 
-  async addKey(key: { readonly kid: string; readonly pem: string }, most: number, auditEntry: string): Promise<'added' | 'unchanged' | 'full'> {
+  async addKey(
+    key: { readonly kid: string; readonly pem: string },
+    most: number,
+    auditEntry: string,
+  ): Promise<'added' | 'unchanged' | 'full'> {
     const { trust, audit } = firmwareKeys;
-    return (await this.#link.call('firmware_key_add', [trust, audit], [key.kid, key.pem, most, auditEntry, ...CHANGED])) as 'added' | 'unchanged' | 'full';
+    return (await this.#link.call(
+      'firmware_key_add',
+      [trust, audit],
+      [key.kid, key.pem, most, auditEntry, ...CHANGED],
+    )) as 'added' | 'unchanged' | 'full';
   }
 
   async removeKey(kid: string, auditEntry: string): Promise<'removed' | 'missing'> {
     const { trust, audit } = firmwareKeys;
-    return (await this.#link.call('firmware_key_remove', [trust, audit], [kid, auditEntry, ...CHANGED])) as 'removed' | 'missing';
+    return (await this.#link.call('firmware_key_remove', [trust, audit], [kid, auditEntry, ...CHANGED])) as
+      'removed' | 'missing';
   }
 }
 
@@ -136,6 +167,9 @@ function readRelease(sha256: string, text: string): ReleaseRecord {
 
 /** A transaction that Redis would not queue (out of memory, …) says why only in an error beside the error. */
 function firstCause(error: unknown): never {
-  const causes = error instanceof Error && 'previousErrors' in error && Array.isArray(error.previousErrors) ? (error.previousErrors as unknown[]) : [];
+  const causes =
+    error instanceof Error && 'previousErrors' in error && Array.isArray(error.previousErrors)
+      ? (error.previousErrors as unknown[])
+      : [];
   throw causes.find((cause) => cause instanceof Error) ?? error;
 }

@@ -26,7 +26,9 @@ export class FunctionLibrary {
 
   /** `dir` holds the Lua files, which are joined in name order. */
   constructor(dir: string = FUNCTIONS_DIR) {
-    const files = readdirSync(dir).filter((name) => name.endsWith('.lua')).sort();
+    const files = readdirSync(dir)
+      .filter((name) => name.endsWith('.lua'))
+      .sort();
     const body = files.map((name) => readFileSync(`${dir}/${name}`, 'utf8')).join('\n');
     this.hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
     this.#source = `#!lua name=${libraryName(this.hash)}\nlocal PREFIX = '${libraryName(this.hash)}_'\n${body}`;
@@ -44,7 +46,12 @@ export class FunctionLibrary {
   }
 
   /** FCALL; loads the library again when a master lacks it (failover, FUNCTION FLUSH), which proves the call did not run. */
-  async call(client: RedisClient, name: string, keys: readonly string[], args: readonly FunctionArgument[]): Promise<unknown> {
+  async call(
+    client: RedisClient,
+    name: string,
+    keys: readonly string[],
+    args: readonly FunctionArgument[],
+  ): Promise<unknown> {
     const words = [`${libraryName(this.hash)}_${name}`, String(keys.length), ...keys, ...args.map(String)];
     try {
       return await send(client, words);

@@ -33,9 +33,10 @@ export const siteKeys = (siteId: string) => {
   } as const;
 };
 
-export const nodeKeys = (nodeId: string) => ({ doors: `ol:{node:${nodeId}}:doors`, sweep: `ol:{node:${nodeId}}:sweep` }) as const;
+export const nodeKeys = (nodeId: string) =>
+  ({ doors: `ol:{node:${nodeId}}:doors`, sweep: `ol:{node:${nodeId}}:sweep` }) as const;
 
-/** Releases and rollouts (contract 12) share one hash tag: a step of one door changes its rollout's counts with it. */
+/** Releases and rollouts (protocol 12) share one hash tag: a step of one door changes its rollout's counts with it. */
 export const firmwareKeys = {
   /** Public keys releases may be signed by: kid -> JSON. */
   trust: 'ol:{firmware}:trust',

@@ -18,7 +18,7 @@ export class NodeMail {
     return this.#link.subscribe(channels.node(nodeId), listener);
   }
 
-  /** Revocations, blocks and door changes, for every relay (contract 3.4). */
+  /** Revocations, blocks and door changes, for every relay (protocol 3.4). */
   onFleetMessage(listener: MessageListener): Promise<() => Promise<void>> {
     return this.#link.subscribe(channels.fleet, listener);
   }

@@ -1,7 +1,7 @@
 import { doorKeys, channels, fleetKeys, nodeKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
-/** What a relay learns when it renews its lease (contract 5.5). */
+/** What a relay learns when it renews its lease (protocol 5.5). */
 export interface Beat {
   /** False when the lease had run out (or never was): presence must be asserted again. */
   readonly hadLease: boolean;
@@ -19,7 +19,11 @@ export class NodeStore {
   }
 
   async beat(nodeId: string, leaseMs: number): Promise<Beat> {
-    const [had, count, ...nodes] = (await this.#link.call('node_beat', [fleetKeys.nodes], [nodeId, leaseMs])) as [number, number, ...string[]];
+    const [had, count, ...nodes] = (await this.#link.call('node_beat', [fleetKeys.nodes], [nodeId, leaseMs])) as [
+      number,
+      number,
+      ...string[],
+    ];
     return { hadLease: had === 1, live: nodes.slice(0, count), expired: nodes.slice(count) };
   }
 
@@ -56,7 +60,9 @@ export class NodeStore {
   async *doorsOf(nodeId: string): AsyncGenerator<readonly string[]> {
     let cursor = '0';
     do {
-      const [next, doors] = await this.#link.run((client) => client.sscan(nodeKeys(nodeId).doors, cursor, 'COUNT', 200));
+      const [next, doors] = await this.#link.run((client) =>
+        client.sscan(nodeKeys(nodeId).doors, cursor, 'COUNT', 200),
+      );
       yield doors;
       cursor = next;
     } while (cursor !== '0');
@@ -65,6 +71,12 @@ export class NodeStore {
   /** Takes a door offline if the dead relay still has it; true when it had. */
   async dropDoor(nodeId: string, doorId: string, auditEntry: string): Promise<boolean> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.audit], ['node', nodeId, channels.door(doorId), auditEntry])) === 1;
+    return (
+      (await this.#link.call(
+        'door_detach',
+        [keys.live, keys.state, keys.audit],
+        ['node', nodeId, channels.door(doorId), auditEntry],
+      )) === 1
+    );
   }
 }

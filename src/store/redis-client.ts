@@ -1,5 +1,5 @@
 /**
- * Makes ioredis connections that never send anything twice and never wait without a limit (contract 6.7, 8.3). With its
+ * Makes ioredis connections that never send anything twice and never wait without a limit (protocol 6.7, 8.3). With its
  * defaults ioredis repeats commands whose reply was lost; every option below that says "resend", "retry" or "queue" is
  * about that.
  */
@@ -48,7 +48,14 @@ export function createSubscriberConnection(settings: ClientSettings, commandClie
   const seeds = settings.target.kind === 'cluster' ? settings.target.addresses : [];
   const candidates = known.length > 0 ? known : seeds;
   const { host, port } = candidates[Math.floor(Math.random() * candidates.length)] ?? {};
-  return withoutNoise(new Redis({ ...options, enableOfflineQueue: false, ...(host !== undefined && { host }), ...(port !== undefined && { port }) }));
+  return withoutNoise(
+    new Redis({
+      ...options,
+      enableOfflineQueue: false,
+      ...(host !== undefined && { host }),
+      ...(port !== undefined && { port }),
+    }),
+  );
 }
 
 /** True while a command would be sent at once. */
@@ -96,9 +103,16 @@ function createCluster(settings: ClientSettings, addresses: readonly RedisAddres
     slotsRefreshInterval: 15_000,
     clusterRetryStrategy: (attempt) => Math.min(100 * attempt, 1000),
     // Keep host names as they are: certificates are made out to them.
-    ...(settings.target.tls && { dnsLookup: (host: string, done: (error: null, address: string) => void) => done(null, host) }),
+    ...(settings.target.tls && {
+      dnsLookup: (host: string, done: (error: null, address: string) => void) => done(null, host),
+    }),
   };
-  return withoutNoise(new Cluster(addresses.map(({ host, port }) => ({ host, port })), options));
+  return withoutNoise(
+    new Cluster(
+      addresses.map(({ host, port }) => ({ host, port })),
+      options,
+    ),
+  );
 }
 
 function connectionOptions(settings: ClientSettings): RedisOptions {
@@ -123,7 +137,10 @@ function connectionOptions(settings: ClientSettings): RedisOptions {
 function addressOptions(target: RedisTarget): RedisOptions {
   switch (target.kind) {
     case 'single':
-      return { ...target.address, ...(target.tls && { tls: isIP(target.address.host) ? {} : { servername: target.address.host } }) };
+      return {
+        ...target.address,
+        ...(target.tls && { tls: isIP(target.address.host) ? {} : { servername: target.address.host } }),
+      };
     case 'unix':
       return { path: target.path };
     case 'sentinel':
@@ -132,8 +149,12 @@ function addressOptions(target: RedisTarget): RedisOptions {
         name: target.masterName,
         sentinelCommandTimeout: 1000,
         sentinelRetryStrategy: (attempt) => Math.min(50 * attempt, 500),
-        ...(target.sentinelCredentials.username !== undefined && { sentinelUsername: target.sentinelCredentials.username }),
-        ...(target.sentinelCredentials.password !== undefined && { sentinelPassword: target.sentinelCredentials.password }),
+        ...(target.sentinelCredentials.username !== undefined && {
+          sentinelUsername: target.sentinelCredentials.username,
+        }),
+        ...(target.sentinelCredentials.password !== undefined && {
+          sentinelPassword: target.sentinelCredentials.password,
+        }),
         ...(target.tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
       };
     case 'cluster':

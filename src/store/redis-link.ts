@@ -1,11 +1,17 @@
 /**
  * One relay's link to Redis: a command connection, a subscriber connection, and calls of the functions library.
- * Everything that can go wrong with the connection comes out as `store_unavailable` (contract 8.3), soon, and the link
- * recovers by itself. Nothing is ever sent twice: after an error the effect of a call is unknown (contract 6.7).
+ * Everything that can go wrong with the connection comes out as `store_unavailable` (protocol 8.3), soon, and the link
+ * recovers by itself. Nothing is ever sent twice: after an error the effect of a call is unknown (protocol 6.7).
  */
 import { ConfigError } from '../config.js';
 import { FunctionLibrary, type FunctionArgument } from './function-library.js';
-import { createCommandClient, createSubscriberConnection, isReady, type ClientSettings, type RedisClient } from './redis-client.js';
+import {
+  createCommandClient,
+  createSubscriberConnection,
+  isReady,
+  type ClientSettings,
+  type RedisClient,
+} from './redis-client.js';
 import { describeRedisTarget, parseRedisUrl, RedisUrlError, type RedisTarget } from './redis-url.js';
 import { toStoreError, unavailable, withinTime } from './store-errors.js';
 import { Subscriber, type MessageListener } from './subscriber.js';
@@ -18,7 +24,7 @@ export interface RedisLinkOptions {
   readonly url: string;
   /** Shown in CLIENT LIST, where relays and command lines are told apart by it; `openlock-` is put before it if missing. */
   readonly clientName: string;
-  /** A command without a reply after this many milliseconds counts as lost: its effect is unknown (contract 6.7). */
+  /** A command without a reply after this many milliseconds counts as lost: its effect is unknown (protocol 6.7). */
   readonly commandTimeoutMs: number;
   /** How long {@link RedisLink.open} waits for Redis, in milliseconds; default 3000. */
   readonly openTimeoutMs?: number;
@@ -52,7 +58,9 @@ export class RedisLink {
     this.#settings = settings;
     this.client = createCommandClient(settings);
     this.library = new FunctionLibrary();
-    this.#subscriber = new Subscriber(() => createSubscriberConnection({ ...settings, clientName: `${settings.clientName}-sub` }, this.client));
+    this.#subscriber = new Subscriber(() =>
+      createSubscriberConnection({ ...settings, clientName: `${settings.clientName}-sub` }, this.client),
+    );
     this.client.on('error', (error: Error) => {
       this.#lastError = reasonOf(error);
     });
@@ -73,7 +81,11 @@ export class RedisLink {
    */
   static async open(options: RedisLinkOptions): Promise<RedisLink> {
     const target = usableTarget(options.url);
-    const link = new RedisLink({ target, clientName: clientName(options.clientName), commandTimeoutMs: options.commandTimeoutMs });
+    const link = new RedisLink({
+      target,
+      clientName: clientName(options.clientName),
+      commandTimeoutMs: options.commandTimeoutMs,
+    });
     try {
       await withinTime(options.openTimeoutMs ?? 3000, link.#start());
       return link;
@@ -182,11 +194,18 @@ export class RedisLink {
     const where = describeRedisTarget(this.#settings.target);
     const failure = toStoreError(error);
     const text = `${reasonOf(failure)} ${this.#lastError ?? ''}`;
-    if (/unknown command/i.test(text)) return new ConfigError([`OPENLOCK_REDIS_URL: the server at ${where} has no functions; Redis 7.0 or newer is needed.`]);
+    if (/unknown command/i.test(text))
+      return new ConfigError([
+        `OPENLOCK_REDIS_URL: the server at ${where} has no functions; Redis 7.0 or newer is needed.`,
+      ]);
     if (REFUSALS.test(text)) {
-      return new ConfigError([`OPENLOCK_REDIS_URL: the server at ${where} refuses the user, password or database, or the user lacks a permission of redis/users.acl (${this.#lastError ?? reasonOf(failure)}).`]);
+      return new ConfigError([
+        `OPENLOCK_REDIS_URL: the server at ${where} refuses the user, password or database, or the user lacks a permission of redis/users.acl (${this.#lastError ?? reasonOf(failure)}).`,
+      ]);
     }
-    return this.#lastError === undefined ? failure : unavailable(new Error(`OPENLOCK_REDIS_URL: no connection to ${where}: ${this.#lastError}`));
+    return this.#lastError === undefined
+      ? failure
+      : unavailable(new Error(`OPENLOCK_REDIS_URL: no connection to ${where}: ${this.#lastError}`));
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * `OPENLOCK_REDIS_URL` -> where and how to connect (contract 11.1). Pure: nothing is connected by parsing.
+ * `OPENLOCK_REDIS_URL` -> where and how to connect (protocol 11.1). Pure: nothing is connected by parsing.
  *
  * | form | meaning |
  * |---|---|
@@ -75,7 +75,8 @@ export function parseRedisUrl(text: string): RedisTarget {
 
 /** For logs and error messages: the target without its credentials. */
 export function describeRedisTarget(target: RedisTarget): string {
-  const list = (addresses: readonly RedisAddress[]): string => addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
+  const list = (addresses: readonly RedisAddress[]): string =>
+    addresses.map(({ host, port }) => `${host.includes(':') ? `[${host}]` : host}:${port}`).join(',');
   switch (target.kind) {
     case 'single':
       return `${target.tls ? 'rediss' : 'redis'}://${list([target.address])}/${target.db}`;
@@ -97,26 +98,46 @@ function single(parts: Parts): RedisTarget {
   onlyParameters(parts.query, []);
   const addresses = addressList(parts.hosts, 6379);
   const [address] = addresses;
-  if (address === undefined || addresses.length > 1) throw new RedisUrlError('names several servers; use redis-sentinel:// or redis-cluster:// for those');
-  return { kind: 'single', address, credentials: parts.credentials, tls: parts.scheme === 'rediss', db: database(parts.path.slice(1)) };
+  if (address === undefined || addresses.length > 1)
+    throw new RedisUrlError('names several servers; use redis-sentinel:// or redis-cluster:// for those');
+  return {
+    kind: 'single',
+    address,
+    credentials: parts.credentials,
+    tls: parts.scheme === 'rediss',
+    db: database(parts.path.slice(1)),
+  };
 }
 
 function unix(parts: Parts): RedisTarget {
   onlyParameters(parts.query, ['db']);
-  if (parts.hosts !== '' || parts.path.length < 2) throw new RedisUrlError('must hold an absolute path after unix://, as in unix:///run/redis/redis.sock');
-  return { kind: 'unix', path: decode(parts.path), credentials: parts.credentials, tls: false, db: database(parts.query.get('db') ?? '') };
+  if (parts.hosts !== '' || parts.path.length < 2)
+    throw new RedisUrlError('must hold an absolute path after unix://, as in unix:///run/redis/redis.sock');
+  return {
+    kind: 'unix',
+    path: decode(parts.path),
+    credentials: parts.credentials,
+    tls: false,
+    db: database(parts.query.get('db') ?? ''),
+  };
 }
 
 function sentinel(parts: Parts): RedisTarget {
   onlyParameters(parts.query, ['tls', 'sentinel-user', 'sentinel-password']);
   const [masterName, db, ...rest] = parts.path.slice(1).split('/');
-  if (masterName === undefined || masterName === '' || rest.length > 0) throw new RedisUrlError('must name the master after the sentinels, as in redis-sentinel://a:26379,b:26379/mymaster');
+  if (masterName === undefined || masterName === '' || rest.length > 0)
+    throw new RedisUrlError(
+      'must name the master after the sentinels, as in redis-sentinel://a:26379,b:26379/mymaster',
+    );
   return {
     kind: 'sentinel',
     addresses: addressList(parts.hosts, 26379),
     masterName: decode(masterName),
     credentials: parts.credentials,
-    sentinelCredentials: { username: parts.query.get('sentinel-user') ?? undefined, password: parts.query.get('sentinel-password') ?? undefined },
+    sentinelCredentials: {
+      username: parts.query.get('sentinel-user') ?? undefined,
+      password: parts.query.get('sentinel-password') ?? undefined,
+    },
     tls: flag(parts.query, 'tls'),
     db: database(db ?? ''),
   };
@@ -125,12 +146,19 @@ function sentinel(parts: Parts): RedisTarget {
 function cluster(parts: Parts): RedisTarget {
   onlyParameters(parts.query, ['tls']);
   if (parts.path.length > 1) throw new RedisUrlError('must not name a database: a Cluster has only one');
-  return { kind: 'cluster', addresses: addressList(parts.hosts, 6379), credentials: parts.credentials, tls: flag(parts.query, 'tls'), db: 0 };
+  return {
+    kind: 'cluster',
+    addresses: addressList(parts.hosts, 6379),
+    credentials: parts.credentials,
+    tls: flag(parts.query, 'tls'),
+    db: 0,
+  };
 }
 
 function split(text: string): Parts {
   const match = /^([a-z-]+):\/\/(?:([^@/?#\s]*)@)?([^@/?#\s]*)(\/[^?#]*)?(?:\?([^#\s]*))?$/.exec(text);
-  if (match === null) throw new RedisUrlError('is not a URL this relay can read (an @, /, ? or # in a password must be percent-encoded)');
+  if (match === null)
+    throw new RedisUrlError('is not a URL this relay can read (an @, /, ? or # in a password must be percent-encoded)');
   const [, scheme = '', userInfo, hosts = '', path = '', query = ''] = match;
   return { scheme, credentials: credentials(userInfo), hosts, path, query: new URLSearchParams(query) };
 }
@@ -149,7 +177,8 @@ function addressList(hosts: string, defaultPort: number): readonly RedisAddress[
     const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{1,5}))?$/.exec(entry);
     const host = match?.[1] ?? match?.[2];
     const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
-    if (host === undefined || port < 1 || port > 65535) throw new RedisUrlError('must hold an address such as redis.example:6379 after the ://');
+    if (host === undefined || port < 1 || port > 65535)
+      throw new RedisUrlError('must hold an address such as redis.example:6379 after the ://');
     return { host, port };
   });
 }
@@ -168,7 +197,8 @@ function flag(query: URLSearchParams, name: string): boolean {
 
 function onlyParameters(query: URLSearchParams, allowed: readonly string[]): void {
   for (const name of query.keys()) {
-    if (!allowed.includes(name)) throw new RedisUrlError(`has a parameter that this form does not know (known: ${allowed.join(', ') || 'none'})`);
+    if (!allowed.includes(name))
+      throw new RedisUrlError(`has a parameter that this form does not know (known: ${allowed.join(', ') || 'none'})`);
   }
 }
 

@@ -30,7 +30,7 @@ export type RolloutSpec = z.infer<typeof specSchema>;
 export const ROLLOUT_STATES = ['running', 'paused', 'halted', 'cancelled', 'completed'] as const;
 export type RolloutState = (typeof ROLLOUT_STATES)[number];
 
-/** Contract 12.3. `waiting` is also where a door is that has no record at all. */
+/** Protocol 12.3. `waiting` is also where a door is that has no record at all. */
 export const DOOR_UPDATE_STATES = [
   'waiting',
   'offered',
@@ -127,7 +127,7 @@ export interface InFlight {
 
 const PREFIX = firmwareKeys.rollout('');
 
-/** Typed calls of `redis/functions/rollouts.lua`, and reads of what they keep (contract 12.3). */
+/** Typed calls of `redis/functions/rollouts.lua`, and reads of what they keep (protocol 12.3). */
 export class RolloutStore {
   readonly #link: RedisLink;
 
@@ -135,9 +135,25 @@ export class RolloutStore {
     this.#link = link;
   }
 
-  async create(rolloutId: string, spec: RolloutSpec, auditEntry: string): Promise<{ outcome: 'ok' | 'withdrawn' } | { outcome: 'rival'; rolloutId: string }> {
-    const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rollouts, firmwareKeys.live, firmwareKeys.releases, firmwareKeys.audit];
-    const [outcome, other = ''] = (await this.#link.call('rollout_create', keys, [rolloutId, JSON.stringify(spec), spec.sha256, PREFIX, auditEntry])) as ['ok' | 'withdrawn' | 'rival', string?];
+  async create(
+    rolloutId: string,
+    spec: RolloutSpec,
+    auditEntry: string,
+  ): Promise<{ outcome: 'ok' | 'withdrawn' } | { outcome: 'rival'; rolloutId: string }> {
+    const keys = [
+      firmwareKeys.rollout(rolloutId),
+      firmwareKeys.rollouts,
+      firmwareKeys.live,
+      firmwareKeys.releases,
+      firmwareKeys.audit,
+    ];
+    const [outcome, other = ''] = (await this.#link.call('rollout_create', keys, [
+      rolloutId,
+      JSON.stringify(spec),
+      spec.sha256,
+      PREFIX,
+      auditEntry,
+    ])) as ['ok' | 'withdrawn' | 'rival', string?];
     await this.tellRelays();
     return outcome === 'rival' ? { outcome, rolloutId: other } : { outcome };
   }
@@ -202,10 +218,19 @@ export class RolloutStore {
 
   /** Takes or renews the driver's lease; false when another relay has it or nothing is left to drive. */
   async drive(rolloutId: string, node: string, leaseMs: number): Promise<boolean> {
-    return (await this.#link.call('rollout_drive', [firmwareKeys.rollout(rolloutId), firmwareKeys.live], [rolloutId, node, leaseMs])) === 1;
+    return (
+      (await this.#link.call(
+        'rollout_drive',
+        [firmwareKeys.rollout(rolloutId), firmwareKeys.live],
+        [rolloutId, node, leaseMs],
+      )) === 1
+    );
   }
 
-  async offer(rollout: RolloutRecord, fields: { driver: string; door: string; update: string; mayStart: number; auditEntry: string }): Promise<OfferOutcome> {
+  async offer(
+    rollout: RolloutRecord,
+    fields: { driver: string; door: string; update: string; mayStart: number; auditEntry: string },
+  ): Promise<OfferOutcome> {
     const { rolloutId, spec, stage } = rollout;
     const keys = [...stepKeys(rolloutId, spec.sha256)];
     return (await this.#link.call('rollout_offer', keys, [
@@ -221,15 +246,33 @@ export class RolloutStore {
   }
 
   /** Records a door that needs or gets no offer. */
-  async note(rolloutId: string, fields: { driver: string; door: string; state: DoorUpdateState; code: string | undefined; auditEntry: string }): Promise<boolean> {
+  async note(
+    rolloutId: string,
+    fields: { driver: string; door: string; state: DoorUpdateState; code: string | undefined; auditEntry: string },
+  ): Promise<boolean> {
     const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.audit];
-    return (await this.#link.call('rollout_note', keys, [fields.driver, fields.door, fields.state, fields.code ?? '', fields.auditEntry])) === 1;
+    return (
+      (await this.#link.call('rollout_note', keys, [
+        fields.driver,
+        fields.door,
+        fields.state,
+        fields.code ?? '',
+        fields.auditEntry,
+      ])) === 1
+    );
   }
 
   /** Binds a door's update to a connection; `undefined` when there is none any more. */
-  async claim(rolloutId: string, door: string, conn: string): Promise<{ update: string; state: DoorUpdateState } | undefined> {
+  async claim(
+    rolloutId: string,
+    door: string,
+    conn: string,
+  ): Promise<{ update: string; state: DoorUpdateState } | undefined> {
     const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.inFlight];
-    const [update, state] = (await this.#link.call('update_claim', keys, [rolloutId, door, conn])) as [string?, string?];
+    const [update, state] = (await this.#link.call('update_claim', keys, [rolloutId, door, conn])) as [
+      string?,
+      string?,
+    ];
     return update === undefined ? undefined : { update, state: z.enum(DOOR_UPDATE_STATES).parse(state) };
   }
 
@@ -247,20 +290,47 @@ export class RolloutStore {
     ])) as StepOutcome;
   }
 
-  async progress(rolloutId: string, bytes: number, doors: readonly { door: string; update: string; conn: string; percent: number }[]): Promise<void> {
+  async progress(
+    rolloutId: string,
+    bytes: number,
+    doors: readonly { door: string; update: string; conn: string; percent: number }[],
+  ): Promise<void> {
     const flat = doors.flatMap(({ door, update, conn, percent }) => [door, update, conn, percent]);
-    await this.#link.call('update_progress', [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId)], [bytes, ...flat]);
+    await this.#link.call(
+      'update_progress',
+      [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId)],
+      [bytes, ...flat],
+    );
   }
 
   /** Opens the stage after `seen`; false when somebody else did, or may not any more. */
   async advance(rolloutId: string, driver: string, seen: number, auditEntry: string): Promise<boolean> {
-    return (await this.#link.call('rollout_advance', [firmwareKeys.rollout(rolloutId), firmwareKeys.audit], [driver, seen, auditEntry])) === 1;
+    return (
+      (await this.#link.call(
+        'rollout_advance',
+        [firmwareKeys.rollout(rolloutId), firmwareKeys.audit],
+        [driver, seen, auditEntry],
+      )) === 1
+    );
   }
 
-  async set(rolloutId: string, to: RolloutState, fields: { reason?: string; driver?: string; auditEntry: string }): Promise<SetOutcome> {
-    const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.inFlight, firmwareKeys.live, firmwareKeys.audit];
+  async set(
+    rolloutId: string,
+    to: RolloutState,
+    fields: { reason?: string; driver?: string; auditEntry: string },
+  ): Promise<SetOutcome> {
+    const keys = [
+      firmwareKeys.rollout(rolloutId),
+      firmwareKeys.rolloutDoors(rolloutId),
+      firmwareKeys.inFlight,
+      firmwareKeys.live,
+      firmwareKeys.audit,
+    ];
     const args = [rolloutId, to, fields.reason ?? '', fields.driver ?? '', PREFIX, fields.auditEntry];
-    const [outcome, detail = ''] = (await this.#link.call('rollout_set', keys, args)) as ['ok' | 'missing' | 'not_driver' | 'state' | 'rival', string?];
+    const [outcome, detail = ''] = (await this.#link.call('rollout_set', keys, args)) as [
+      'ok' | 'missing' | 'not_driver' | 'state' | 'rival',
+      string?,
+    ];
     await this.tellRelays();
     if (outcome === 'state') return { outcome, state: z.enum(ROLLOUT_STATES).parse(detail) };
     return outcome === 'rival' ? { outcome, rolloutId: detail } : { outcome };
@@ -273,7 +343,13 @@ export class RolloutStore {
 }
 
 function stepKeys(rolloutId: string, sha256: string): string[] {
-  return [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.inFlight, firmwareKeys.failed(sha256), firmwareKeys.audit];
+  return [
+    firmwareKeys.rollout(rolloutId),
+    firmwareKeys.rolloutDoors(rolloutId),
+    firmwareKeys.inFlight,
+    firmwareKeys.failed(sha256),
+    firmwareKeys.audit,
+  ];
 }
 
 function parseInFlight(text: string): InFlight {

@@ -14,7 +14,8 @@ export interface SiteRecord {
   readonly blocked: boolean;
 }
 
-export type CodeAttempt = { readonly outcome: 'ok'; readonly email: string; readonly origin: string } | { readonly outcome: 'wrong' | 'gone' };
+export type CodeAttempt =
+  { readonly outcome: 'ok'; readonly email: string; readonly origin: string } | { readonly outcome: 'wrong' | 'gone' };
 
 export interface OpenSessionFields {
   readonly siteId: string;
@@ -42,7 +43,9 @@ export interface RefreshFields {
   readonly reusedEntry: string;
 }
 
-export type RefreshOutcome = { readonly outcome: 'rotated' | 'reused' | 'gone' | 'blocked' } | { readonly outcome: 'again'; readonly sealedAnswer: string };
+export type RefreshOutcome =
+  | { readonly outcome: 'rotated' | 'reused' | 'gone' | 'blocked' }
+  | { readonly outcome: 'again'; readonly sealedAnswer: string };
 
 /** Typed calls of `redis/functions/sites.lua`, and reads of a site's keys. All may throw `store_unavailable`. */
 export class SiteStore {
@@ -57,13 +60,24 @@ export class SiteStore {
     return (await this.#link.call('site_mail_allow', [fleetKeys.loginMails(emailHash)], [most, windowMs])) === 1;
   }
 
-  async startLogin(loginId: string, login: { readonly email: string; readonly origin: string; readonly codeHash: string; readonly lifeMs: number }): Promise<void> {
-    await this.#link.call('site_login_start', [fleetKeys.login(loginId)], [login.email, login.origin, login.codeHash, login.lifeMs]);
+  async startLogin(
+    loginId: string,
+    login: { readonly email: string; readonly origin: string; readonly codeHash: string; readonly lifeMs: number },
+  ): Promise<void> {
+    await this.#link.call(
+      'site_login_start',
+      [fleetKeys.login(loginId)],
+      [login.email, login.origin, login.codeHash, login.lifeMs],
+    );
   }
 
   /** Compares a code with the login's; counts a wrong one and ends the login at `wrongAllowed`, atomically. */
   async tryCode(loginId: string, codeHash: string, wrongAllowed: number): Promise<CodeAttempt> {
-    const [outcome, email, origin] = (await this.#link.call('site_login_try', [fleetKeys.login(loginId)], [codeHash, wrongAllowed])) as ['ok' | 'wrong' | 'gone', string, string];
+    const [outcome, email, origin] = (await this.#link.call(
+      'site_login_try',
+      [fleetKeys.login(loginId)],
+      [codeHash, wrongAllowed],
+    )) as ['ok' | 'wrong' | 'gone', string, string];
     return outcome === 'ok' ? { outcome, email, origin } : { outcome };
   }
 
@@ -92,14 +106,18 @@ export class SiteStore {
     if ((await this.#link.run((client) => client.set(key, candidate, 'NX'))) === 'OK') return candidate;
     const existing = await this.siteOfIdentity(identityHash);
     // Identities are never deleted, so this only happens when the store lost data between the two calls.
-    if (existing === undefined) throw new OpenLockError('store_unavailable', 'The store lost a record just written; try again.');
+    if (existing === undefined)
+      throw new OpenLockError('store_unavailable', 'The store lost a record just written; try again.');
     return existing;
   }
 
   /** Puts a site into the indexes; its record is the truth. */
   async index(siteId: string, origin: string | undefined): Promise<void> {
     await this.#link.run((client) =>
-      Promise.all([client.sadd(fleetKeys.sites, siteId), ...(origin === undefined ? [] : [client.sadd(fleetKeys.originSites(origin), siteId)])]),
+      Promise.all([
+        client.sadd(fleetKeys.sites, siteId),
+        ...(origin === undefined ? [] : [client.sadd(fleetKeys.originSites(origin), siteId)]),
+      ]),
     );
   }
 
@@ -109,7 +127,15 @@ export class SiteStore {
     return (await this.#link.call(
       'site_session_open',
       [keys.record, keys.sessions, keys.session(fields.sessionId), keys.audit],
-      [fields.email, fields.origin, fields.verifiedAt ?? '', fields.sessionId, fields.refreshHash ?? '', fields.lifeMs, fields.auditEntry],
+      [
+        fields.email,
+        fields.origin,
+        fields.verifiedAt ?? '',
+        fields.sessionId,
+        fields.refreshHash ?? '',
+        fields.lifeMs,
+        fields.auditEntry,
+      ],
     )) as 'ok' | 'blocked';
   }
 
@@ -150,7 +176,13 @@ export class SiteStore {
   async block(siteId: string, auditEntry: string): Promise<boolean> {
     const keys = siteKeys(siteId);
     const message = JSON.stringify({ t: 'site_blocked', siteId });
-    return (await this.#link.call('site_block', [keys.record, keys.sessions, keys.audit], [keys.session(''), auditEntry, channels.fleet, message])) === 1;
+    return (
+      (await this.#link.call(
+        'site_block',
+        [keys.record, keys.sessions, keys.audit],
+        [keys.session(''), auditEntry, channels.fleet, message],
+      )) === 1
+    );
   }
 
   async unblock(siteId: string, auditEntry: string): Promise<boolean> {
@@ -159,12 +191,16 @@ export class SiteStore {
   }
 
   /**
-   * One call on the path of every command (contract 6.5, 8.1). `cost` 0 only looks at session and block.
+   * One call on the path of every command (protocol 6.5, 8.1). `cost` 0 only looks at session and block.
    * Result: 0 admitted, -1 session ended, -2 site blocked, above 0: milliseconds until there would be tokens enough.
    */
   async admit(siteId: string, sessionId: string, cost: number, capacity: number, perSecond: number): Promise<number> {
     const keys = siteKeys(siteId);
-    return (await this.#link.call('site_admit', [keys.session(sessionId), keys.record, keys.bucket], [cost, capacity, perSecond])) as number;
+    return (await this.#link.call(
+      'site_admit',
+      [keys.session(sessionId), keys.record, keys.bucket],
+      [cost, capacity, perSecond],
+    )) as number;
   }
 
   async record(siteId: string): Promise<SiteRecord | undefined> {

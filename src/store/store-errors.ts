@@ -1,8 +1,9 @@
-/** What a failed store access means to a caller: `store_unavailable` (contract 8.3), or a mistake of ours that must stay visible. */
+/** What a failed store access means to a caller: `store_unavailable` (protocol 8.3), or a mistake of ours that must stay visible. */
 import { OpenLockError } from '../protocol/problem.js';
 
 /** Replies that say "not now"; every one of them proves that the command did not run. */
-const NOT_NOW = /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MISCONF|OOM|TRYAGAIN|NOREPLICAS|BUSY|MOVED|ASK|NOAUTH|WRONGPASS|Too many Cluster redirections)\b/;
+const NOT_NOW =
+  /^(LOADING|READONLY|CLUSTERDOWN|MASTERDOWN|MISCONF|OOM|TRYAGAIN|NOREPLICAS|BUSY|MOVED|ASK|NOAUTH|WRONGPASS|Too many Cluster redirections)\b/;
 
 /**
  * Turns whatever a store access threw into what the caller should throw. Connection trouble and "not now" become
@@ -13,13 +14,22 @@ export function toStoreError(error: unknown): unknown {
   if (!(error instanceof Error)) return unavailable(error);
   withoutArguments(error);
   if (error.name === 'ReplyError' && !NOT_NOW.test(error.message)) return error;
-  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError || error instanceof ReferenceError) return error;
+  if (
+    error instanceof TypeError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError ||
+    error instanceof ReferenceError
+  )
+    return error;
   return unavailable(error);
 }
 
 /** `store_unavailable` with the reason as its cause. */
 export function unavailable(cause: unknown): OpenLockError {
-  return new OpenLockError('store_unavailable', 'The store cannot be reached; try again shortly.', { retryAfterMs: 1000, cause });
+  return new OpenLockError('store_unavailable', 'The store cannot be reached; try again shortly.', {
+    retryAfterMs: 1000,
+    cause,
+  });
 }
 
 /** ioredis hangs the command with all its arguments on the error; those hold tokens and envelopes and would reach the log. */

@@ -50,7 +50,8 @@ export class Subscriber {
 
   /** Subscribes; the returned function unsubscribes. Throws `store_unavailable`, and then nothing is subscribed. */
   async subscribe(channel: string, listener: MessageListener): Promise<() => Promise<void>> {
-    if (this.#closed || !this.#ready || this.#connection === undefined) throw unavailable(new Error('The subscriber is not connected.'));
+    if (this.#closed || !this.#ready || this.#connection === undefined)
+      throw unavailable(new Error('The subscriber is not connected.'));
     let entry = this.#channels.get(channel);
     if (entry === undefined) {
       entry = { listeners: new Set(), subscribed: this.#connection.subscribe(channel) };

@@ -40,7 +40,10 @@ function scan(path: string, text: string, tree: SourceTree): Imports {
 
 function packageName(specifier: string): string {
   if (specifier.startsWith('node:')) return specifier;
-  return specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
 }
 
 /** The first circle found in a graph, as the nodes along it, its first node repeated at the end. */

@@ -1,28 +1,31 @@
 /** The table of docs/architecture.md as data, and the check that holds src/ against it. */
 import { findCircle, importsOf, type Imports, type SourceTree } from './import-graph.js';
 
-const DOMAINS = ['sites', 'doors', 'commands', 'firmware', 'audit'];
-const SERVER = ['protocol', 'store', ...DOMAINS, 'hub', 'http'];
+const BASE = ['protocol', 'clock', 'principal', 'config', 'files'];
+const DOMAINS = ['sites', 'doors', 'commands', 'updates', 'audit'];
+const SERVER = ['protocol', 'store', ...DOMAINS, 'metrics', 'channels', 'http'];
 
 /** Layer -> the layers it may import, besides itself. A layer is a folder of src/, or a file directly in it. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
-  ambient: [],
+  clock: [],
+  files: [],
+  principal: [],
+  metrics: ['protocol'],
   config: ['sites'], // the one rule of what an origin is
   log: ['config'],
-  store: ['protocol', 'ambient', 'config'],
-  sites: ['protocol', 'store', 'ambient', 'config', 'doors', 'commands', 'audit'],
-  doors: ['protocol', 'store', 'ambient', 'config', 'sites', 'commands', 'audit'],
-  commands: ['protocol', 'store', 'ambient', 'config', 'sites', 'doors', 'audit'],
-  firmware: ['protocol', 'store', 'ambient', 'config', 'sites', 'doors', 'commands', 'audit'],
-  audit: ['protocol', 'store', 'ambient', 'config'],
-  http: ['protocol', 'store', 'ambient', 'config', ...DOMAINS],
-  hub: ['protocol', 'store', 'ambient', 'config', 'http', ...DOMAINS],
+  store: BASE,
+  sites: [...BASE, 'store', 'doors', 'commands', 'audit', 'metrics'],
+  doors: [...BASE, 'store', 'sites', 'commands', 'audit', 'metrics'],
+  commands: [...BASE, 'store', 'sites', 'doors', 'audit', 'metrics'],
+  updates: [...BASE, 'store', 'sites', 'doors', 'commands', 'audit', 'metrics'],
+  audit: [...BASE, 'store'],
+  http: [...BASE, 'store', ...DOMAINS, 'metrics'],
+  channels: [...BASE, 'store', 'http', ...DOMAINS, 'metrics'],
   client: ['protocol'],
   simulator: ['protocol'],
-  app: [...SERVER, 'ambient', 'config', 'log'],
-  operator: ['protocol', 'store', 'ambient', 'config', 'log', ...DOMAINS],
-  cli: ['protocol', 'ambient', 'config', 'log', 'store', 'app', 'operator', 'firmware', 'client', 'simulator'], // firmware: signing works without a store
+  app: [...SERVER, ...BASE, 'log'],
+  cli: [...BASE, 'log', 'store', 'app', 'updates', 'client', 'simulator'], // updates: signing works without a store
   main: ['cli'],
 };
 
@@ -32,7 +35,7 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   'rate-limiter-flexible': ['store'],
   express: ['http'],
   cors: ['http'],
-  ws: ['hub', 'simulator', 'cli/support/relay-client.ts'],
+  ws: ['channels', 'simulator', 'cli/support/relay-client.ts'],
   'node-forge': ['http/certificates.ts'],
   nodemailer: ['sites'],
   commander: ['cli'],
@@ -60,7 +63,11 @@ export function violations(tree: SourceTree): readonly string[] {
     if (MAY_IMPORT[layerOf(path)] === undefined) found.push(`${path} is in no layer of the table`);
     for (const file of files) found.push(...layerViolation(path, file));
     for (const name of packages) found.push(...packageViolation(path, name));
-    if (tree.get(path)?.includes('process.env') === true && !ENVIRONMENT_READERS.includes(path) && !onlyInComments(tree.get(path) ?? '')) {
+    if (
+      tree.get(path)?.includes('process.env') === true &&
+      !ENVIRONMENT_READERS.includes(path) &&
+      !onlyInComments(tree.get(path) ?? '')
+    ) {
       found.push(`${path} reads process.env; only ${ENVIRONMENT_READERS.join(' and ')} may`);
     }
   }
@@ -71,13 +78,16 @@ function layerViolation(from: string, to: string): readonly string[] {
   const layer = layerOf(from);
   const target = layerOf(to);
   const allowed = MAY_IMPORT[layer] ?? [target];
-  return layer === target || allowed.includes(target) ? [] : [`${from} imports ${to}: ${layer} may not import ${target}`];
+  return layer === target || allowed.includes(target)
+    ? []
+    : [`${from} imports ${to}: ${layer} may not import ${target}`];
 }
 
 function packageViolation(path: string, name: string): readonly string[] {
   const layer = layerOf(path);
   const browser = BROWSER_LAYERS[layer];
-  if (browser !== undefined && !browser.includes(name)) return [`${path} imports ${name}: ${layer} also runs in a browser`];
+  if (browser !== undefined && !browser.includes(name))
+    return [`${path} imports ${name}: ${layer} also runs in a browser`];
   const homes = PACKAGE_HOMES[name];
   if (homes === undefined || homes.includes(layer) || homes.includes(path)) return [];
   return [`${path} imports ${name}: only ${homes.join(', ')} may`];
@@ -96,7 +106,10 @@ function circles(imports: ReadonlyMap<string, Imports>): readonly string[] {
     for (const file of files) if (file.includes('/') && layerOf(file) !== layerOf(path)) targets.add(layerOf(file));
     between.set(layerOf(path), targets);
   }
-  const graphs = [new Map([...imports].map(([path, { files }]) => [path, files])), new Map([...between].map(([layer, targets]) => [layer, [...targets]]))];
+  const graphs = [
+    new Map([...imports].map(([path, { files }]) => [path, files])),
+    new Map([...between].map(([layer, targets]) => [layer, [...targets]])),
+  ];
   return graphs.flatMap((graph) => {
     const circle = findCircle(graph);
     return circle === undefined ? [] : [`circle: ${circle.join(' -> ')}`];

@@ -15,32 +15,53 @@ describe('layers and circles', () => {
   });
 
   it('would notice a layer that imports one above it', () => {
-    const found = violations(tree({ 'store/a.ts': `import { b } from '../hub/b.js';`, 'hub/b.ts': 'export const b = 1;' }));
-    expect(found).to.deep.equal(['store/a.ts imports hub/b.ts: store may not import hub']);
+    const found = violations(
+      tree({ 'store/a.ts': `import { b } from '../http/b.js';`, 'http/b.ts': 'export const b = 1;' }),
+    );
+    expect(found).to.deep.equal(['store/a.ts imports http/b.ts: store may not import http']);
   });
 
   it('would notice the same through import type, a re-export and import()', () => {
-    const hub = { 'hub/b.ts': 'export type B = 1;' };
-    for (const line of [`import type { B } from '../hub/b.js';`, `export * from '../hub/b.js';`, `const b = await import('../hub/b.js');`]) {
-      expect(violations(tree({ ...hub, 'protocol/a.ts': line })), line).to.have.length(1);
+    const http = { 'http/b.ts': 'export type B = 1;' };
+    for (const line of [
+      `import type { B } from '../http/b.js';`,
+      `export * from '../http/b.js';`,
+      `const b = await import('../http/b.js');`,
+    ]) {
+      expect(violations(tree({ ...http, 'protocol/a.ts': line })), line).to.have.length(1);
     }
   });
 
   it('would notice a circle between files of one folder', () => {
-    const found = violations(tree({ 'doors/a.ts': `import './b.js';`, 'doors/b.ts': `import './c.js';`, 'doors/c.ts': `import './a.js';` }));
+    const found = violations(
+      tree({ 'doors/a.ts': `import './b.js';`, 'doors/b.ts': `import './c.js';`, 'doors/c.ts': `import './a.js';` }),
+    );
     expect(found).to.deep.equal(['circle: doors/a.ts -> doors/b.ts -> doors/c.ts -> doors/a.ts']);
   });
 
   it('would notice two folders that need each other, even without a circle of files', () => {
     const found = violations(
-      tree({ 'doors/a.ts': `import '../commands/b.js';`, 'commands/b.ts': '', 'commands/c.ts': `import '../doors/d.js';`, 'doors/d.ts': '' }),
+      tree({
+        'doors/a.ts': `import '../commands/b.js';`,
+        'commands/b.ts': '',
+        'commands/c.ts': `import '../doors/d.js';`,
+        'doors/d.ts': '',
+      }),
     );
     expect(found).to.deep.equal(['circle: doors -> commands -> doors']);
   });
 
   it('would notice a package outside its home, and a Node module in what runs in a browser', () => {
-    const found = violations(tree({ 'doors/a.ts': `import { Redis } from 'ioredis';`, 'client/b.ts': `import { readFileSync } from 'node:fs';` }));
-    expect(found).to.deep.equal(['doors/a.ts imports ioredis: only store may', 'client/b.ts imports node:fs: client also runs in a browser']);
+    const found = violations(
+      tree({
+        'doors/a.ts': `import { Redis } from 'ioredis';`,
+        'client/b.ts': `import { readFileSync } from 'node:fs';`,
+      }),
+    );
+    expect(found).to.deep.equal([
+      'doors/a.ts imports ioredis: only store may',
+      'client/b.ts imports node:fs: client also runs in a browser',
+    ]);
   });
 
   it('would notice a second reader of the environment, but not a comment about it', () => {
@@ -49,6 +70,8 @@ describe('layers and circles', () => {
   });
 
   it('would notice a new folder that the table does not know', () => {
-    expect(violations(tree({ 'misc/a.ts': 'export const a = 1;' }))).to.deep.equal(['misc/a.ts is in no layer of the table']);
+    expect(violations(tree({ 'misc/a.ts': 'export const a = 1;' }))).to.deep.equal([
+      'misc/a.ts is in no layer of the table',
+    ]);
   });
 });

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 
-import { systemClock } from '../../src/ambient.js';
+import { systemClock } from '../../src/clock.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { fleetKeys } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
-describe('audit trail (contract 10)', () => {
+describe('audit trail (protocol 10)', () => {
   let redis: TestRedis;
   let link: RedisLink;
   let store: AuditStore;
@@ -37,13 +37,19 @@ describe('audit trail (contract 10)', () => {
         append: (...parameters) => store.append(...parameters),
         ...over,
       },
-      clock: { now: () => now, monotonic: () => systemClock.monotonic() },
+      clock: { ...systemClock, now: () => now },
       node: 'relay-1',
       onError: (error) => errors.push(error),
     });
 
-  const refusal = (address: string, code = 'door_not_found') => ({ kind: 'refused' as const, actor: 'anonymous', code, address });
-  const open = async (): Promise<Record<string, unknown>[]> => (await store.openFolds()).map((text) => JSON.parse(text) as Record<string, unknown>);
+  const refusal = (address: string, code = 'door_not_found') => ({
+    kind: 'refused' as const,
+    actor: 'anonymous',
+    code,
+    address,
+  });
+  const open = async (): Promise<Record<string, unknown>[]> =>
+    (await store.openFolds()).map((text) => JSON.parse(text) as Record<string, unknown>);
 
   it('folds refusals per address, code and minute, over relays', async () => {
     const one = trail();
@@ -53,7 +59,12 @@ describe('audit trail (contract 10)', () => {
     await Promise.all([one.flush(), two.flush()]);
     const mine = (await open()).filter((entry) => entry['at'] === now);
     expect(mine).to.have.length(2);
-    expect(mine.find((entry) => entry['address'] === '192.0.2.1')).to.include({ count: 500, kind: 'refused', code: 'door_not_found', node: 'relay-1' });
+    expect(mine.find((entry) => entry['address'] === '192.0.2.1')).to.include({
+      count: 500,
+      kind: 'refused',
+      code: 'door_not_found',
+      node: 'relay-1',
+    });
   });
 
   it('bounds how many folds a flood from many addresses can make', async () => {
@@ -62,7 +73,10 @@ describe('audit trail (contract 10)', () => {
     await flooded.flush();
     const mine = (await open()).filter((entry) => entry['at'] === now);
     expect(mine.length).to.be.at.most(1001);
-    expect(mine.reduce((sum, entry) => sum + Number(entry['count']), 0), 'nothing is lost').to.equal(5000);
+    expect(
+      mine.reduce((sum, entry) => sum + Number(entry['count']), 0),
+      'nothing is lost',
+    ).to.equal(5000);
   });
 
   it('moves a finished minute into the stream, once, whoever does it', async () => {
@@ -72,7 +86,9 @@ describe('audit trail (contract 10)', () => {
     now += 3 * 60_000;
     await Promise.all([one.flush(), trail().flush(), trail().flush()]);
     const rows = await store.newest(fleetKeys.audit, 1000);
-    const mine = rows.map((row) => JSON.parse(row.text) as Record<string, unknown>).filter((entry) => entry['address'] === '192.0.2.3');
+    const mine = rows
+      .map((row) => JSON.parse(row.text) as Record<string, unknown>)
+      .filter((entry) => entry['address'] === '192.0.2.3');
     expect(mine).to.have.length(1);
     expect(mine[0]).to.include({ count: 1 });
     expect((await open()).some((entry) => entry['address'] === '192.0.2.3')).to.equal(false);
@@ -81,7 +97,8 @@ describe('audit trail (contract 10)', () => {
   it('keeps what the store did not take, and writes it later', async () => {
     let down = true;
     const shaky = trail({
-      fold: (...parameters: Parameters<AuditStore['fold']>) => (down ? Promise.reject(new Error('down')) : store.fold(...parameters)),
+      fold: (...parameters: Parameters<AuditStore['fold']>) =>
+        down ? Promise.reject(new Error('down')) : store.fold(...parameters),
     });
     shaky.refusal(refusal('192.0.2.4'));
     await shaky.flush();

@@ -65,7 +65,11 @@ export async function runBench(options: Options, say: Say): Promise<BenchRun> {
   }
 }
 
-async function runParts(crew: Crew, { sizes, lanes, parts }: Options, say: Say): Promise<Partial<BenchResult> & Pick<BenchResult, 'failures'>> {
+async function runParts(
+  crew: Crew,
+  { sizes, lanes, parts }: Options,
+  say: Say,
+): Promise<Partial<BenchResult> & Pick<BenchResult, 'failures'>> {
   const failures: string[] = [];
   const measure = async <T>(part: Part, work: () => Promise<T>): Promise<T | undefined> => {
     if (!parts.includes(part)) return undefined;
@@ -108,7 +112,12 @@ function withinFiles(sizes: Sizes, filesLimit: number, say: Say): Sizes {
   const [few, many] = sizes.memoryDoors;
   if (Math.max(...sizes.fleets, many, sizes.restartDoors) <= most) return sizes;
   say(`a process may have ${filesLimit} files open here: fleets are cut to ${most} doors (raise it with ulimit -n)`);
-  return { ...sizes, fleets: sizes.fleets.map((count) => Math.min(count, most)), memoryDoors: [Math.min(few, most >> 1), Math.min(many, most)], restartDoors: Math.min(sizes.restartDoors, most) };
+  return {
+    ...sizes,
+    fleets: sizes.fleets.map((count) => Math.min(count, most)),
+    memoryDoors: [Math.min(few, most >> 1), Math.min(many, most)],
+    restartDoors: Math.min(sizes.restartDoors, most),
+  };
 }
 
 function save(dir: string, result: BenchResult): string {

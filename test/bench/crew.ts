@@ -16,7 +16,11 @@ export interface Crew {
 }
 
 export function hireCrew(stage: Stage): Crew {
-  return { stage, doors: [startChild<Doors>(stage, 'doors'), startChild<Doors>(stage, 'doors')], load: startChild<Load>(stage, 'load') };
+  return {
+    stage,
+    doors: [startChild<Doors>(stage, 'doors'), startChild<Doors>(stage, 'doors')],
+    load: startChild<Load>(stage, 'load'),
+  };
 }
 
 /** A relay that listens; what it is made of does not matter to who measures it. */
@@ -33,9 +37,17 @@ export function startChild<M extends Methods>(stage: Stage, program: string, opt
 }
 
 /** One of ours on `redis`, which must be furnished before doors come. */
-export async function startOpenLock(stage: Stage, name: string, redis: BenchRedis, options: ChildOptions & { readonly port?: number } = {}): Promise<RunningRelay> {
+export async function startOpenLock(
+  stage: Stage,
+  name: string,
+  redis: BenchRedis,
+  options: ChildOptions & { readonly port?: number } = {},
+): Promise<RunningRelay> {
   const child = startChild<OpenLockRelay>(stage, 'openlock-relay', { ...options, profileDir: stage.profileDir });
-  const { port } = await child.call('start', { environment: stage.relayEnvironment(name, redis.url, options.port), compiled: stage.compiled });
+  const { port } = await child.call('start', {
+    environment: stage.relayEnvironment(name, redis.url, options.port),
+    compiled: stage.compiled,
+  });
   return { child, port, redis };
 }
 
@@ -50,7 +62,12 @@ export interface FleetPlan {
 }
 
 /** Connects a fleet's doors to a relay; returns how long that took, in milliseconds. They leave before the relay does. */
-export async function connectFleet(stage: Stage, doors: Child<Doors>, relay: RunningRelay, plan: FleetPlan): Promise<number> {
+export async function connectFleet(
+  stage: Stage,
+  doors: Child<Doors>,
+  relay: RunningRelay,
+  plan: FleetPlan,
+): Promise<number> {
   stage.onRelease(() => doors.call('close', { fleet: plan.fleet }));
   const { elapsedMs } = await doors.call('connect', {
     fleet: plan.fleet,

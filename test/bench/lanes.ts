@@ -14,9 +14,27 @@ export interface LaneDefinition {
 
 export const LANES: readonly LaneDefinition[] = [
   { id: 'a', title: 'raw two-hop ws relay, no checks', relay: 'raw', wire: 'ws', checked: false },
-  { id: 'b-always', title: 'OpenLock, client socket, appendfsync always', relay: 'openlock-always', wire: 'ws', checked: true },
-  { id: 'b-everysec', title: 'OpenLock, client socket, appendfsync everysec', relay: 'openlock-everysec', wire: 'ws', checked: true },
+  {
+    id: 'b-always',
+    title: 'OpenLock, client socket, appendfsync always',
+    relay: 'openlock-always',
+    wire: 'ws',
+    checked: true,
+  },
+  {
+    id: 'b-everysec',
+    title: 'OpenLock, client socket, appendfsync everysec',
+    relay: 'openlock-everysec',
+    wire: 'ws',
+    checked: true,
+  },
   { id: 'c', title: 'bare Express relay, no checks', relay: 'express', wire: 'http', checked: false },
   { id: 'd', title: 'OpenLock, HTTP, appendfsync always', relay: 'openlock-always', wire: 'http', checked: true },
-  { id: 'e', title: 'socket.io, Redis adapter, emitWithAck, no checks', relay: 'socket.io', wire: 'socket.io', checked: false },
+  {
+    id: 'e',
+    title: 'socket.io, Redis adapter, emitWithAck, no checks',
+    relay: 'socket.io',
+    wire: 'socket.io',
+    checked: false,
+  },
 ];

@@ -16,7 +16,9 @@ async function main(args: readonly string[]): Promise<number> {
       return 0;
     }
     const { result, file } = await runBench(options, (line) => process.stderr.write(`bench: ${line}\n`));
-    process.stdout.write(`${report(result)}\n${result.seconds.toFixed(0)} s; all figures in ${relative(process.cwd(), file)}\n`);
+    process.stdout.write(
+      `${report(result)}\n${result.seconds.toFixed(0)} s; all figures in ${relative(process.cwd(), file)}\n`,
+    );
     for (const failure of result.failures) process.stderr.write(`bench: not measured: ${failure}\n`);
     return result.failures.length === 0 ? 0 : 1;
   } catch (error) {

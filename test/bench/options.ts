@@ -36,7 +36,8 @@ export function parseOptions(args: readonly string[], resultsDir: string): Optio
   if (values.help === true) return undefined;
   const base = values.quick === true ? QUICK : FULL;
   const rounds = values.rounds === undefined ? base.rounds : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100) throw new UsageError('--rounds takes a whole number from 1 to 100');
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
+    throw new UsageError('--rounds takes a whole number from 1 to 100');
   const lanes = listOf(values.lanes, ['a', 'b', 'c', 'd', 'e'] as const, '--lanes');
   return {
     sizes: { ...base, rounds },
@@ -48,9 +49,25 @@ export function parseOptions(args: readonly string[], resultsDir: string): Optio
   };
 }
 
-function parse(args: readonly string[]): { quick?: boolean; lanes?: string; rounds?: string; parts?: string; source?: boolean; profile?: boolean; help?: boolean } {
+function parse(args: readonly string[]): {
+  quick?: boolean;
+  lanes?: string;
+  rounds?: string;
+  parts?: string;
+  source?: boolean;
+  profile?: boolean;
+  help?: boolean;
+} {
   try {
-    const options = { quick: { type: 'boolean' }, lanes: { type: 'string' }, rounds: { type: 'string' }, parts: { type: 'string' }, source: { type: 'boolean' }, profile: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+    const options = {
+      quick: { type: 'boolean' },
+      lanes: { type: 'string' },
+      rounds: { type: 'string' },
+      parts: { type: 'string' },
+      source: { type: 'boolean' },
+      profile: { type: 'boolean' },
+      help: { type: 'boolean' },
+    } as const;
     return parseArgs({ args: [...args], options }).values;
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));

@@ -7,7 +7,8 @@ import { ratiosOf, spreadOf, type Spread } from './stats.js';
 
 const whole = (value: number): string => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '-');
 const fixed = (value: number, digits: number): string => (Number.isFinite(value) ? value.toFixed(digits) : '-');
-const range = ({ median, min, max }: Spread, format: (value: number) => string): string => `${format(median)} (${format(min)} to ${format(max)})`;
+const range = ({ median, min, max }: Spread, format: (value: number) => string): string =>
+  `${format(median)} (${format(min)} to ${format(max)})`;
 
 export function report(result: BenchResult): string {
   const sections = [header(result)];
@@ -22,7 +23,9 @@ export function report(result: BenchResult): string {
 
 function header({ machine, sizes, code, raisedLimits, lanes }: BenchResult): string {
   const ciphers = [...new Set((lanes ?? []).map(({ cipher }) => cipher).filter((cipher) => cipher !== ''))];
-  const limits = Object.entries(raisedLimits).map(([name, value]) => `${name}=${value}`).join(' ');
+  const limits = Object.entries(raisedLimits)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ');
   return [
     `${machine.cores} cores (${machine.cpu}), ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node}, Redis ${machine.redis}; relay ${code}`,
     `append 1 KB and fsync: ${fixed(machine.fsyncMs, 2)} ms; files a process: ${machine.filesLimit}; load before: ${fixed(machine.loadBefore, 1)}${machine.loadBefore > machine.cores / 2 ? ' (NOT IDLE: figures are worth little)' : ''}`,
@@ -31,30 +34,59 @@ function header({ machine, sizes, code, raisedLimits, lanes }: BenchResult): str
   ].join('\n');
 }
 
-const medianOf = (lane: LaneResult, value: (round: LaneResult['rounds'][number]) => number): number => spreadOf(lane.rounds.map(value)).median;
+const medianOf = (lane: LaneResult, value: (round: LaneResult['rounds'][number]) => number): number =>
+  spreadOf(lane.rounds.map(value)).median;
 
 function laneTable(lanes: readonly LaneResult[], { sizes }: BenchResult): string {
   const raw = lanes.find(({ lane }) => lane.id === 'a');
   const rows = lanes.map((lane) => {
-    const cpu = (member: 'relay' | 'redis' | 'doors' | 'load'): string => whole(medianOf(lane, ({ saturated }) => saturated.cpu[member]));
+    const cpu = (member: 'relay' | 'redis' | 'doors' | 'load'): string =>
+      whole(medianOf(lane, ({ saturated }) => saturated.cpu[member]));
     return [
       lane.lane.id,
       range(spreadOf(ratesOf(lane)), whole),
       raw === undefined ? '-' : fixed(ratiosOf(ratesOf(lane), ratesOf(raw)).median, 2),
-      `${fixed(medianOf(lane, ({ saturated }) => saturated.p50Ms), 1)} / ${fixed(medianOf(lane, ({ saturated }) => saturated.p99Ms), 1)}`,
-      `${fixed(medianOf(lane, ({ moderate }) => moderate.p50Ms), 1)} / ${fixed(medianOf(lane, ({ moderate }) => moderate.p99Ms), 1)}`,
+      `${fixed(
+        medianOf(lane, ({ saturated }) => saturated.p50Ms),
+        1,
+      )} / ${fixed(
+        medianOf(lane, ({ saturated }) => saturated.p99Ms),
+        1,
+      )}`,
+      `${fixed(
+        medianOf(lane, ({ moderate }) => moderate.p50Ms),
+        1,
+      )} / ${fixed(
+        medianOf(lane, ({ moderate }) => moderate.p99Ms),
+        1,
+      )}`,
       `${cpu('relay')} + ${cpu('redis')}`,
       `${cpu('doors')} + ${cpu('load')}`,
-      fixed(medianOf(lane, ({ saturated }) => saturated.fsyncsPerCommand ?? Number.NaN), 2),
+      fixed(
+        medianOf(lane, ({ saturated }) => saturated.fsyncsPerCommand ?? Number.NaN),
+        2,
+      ),
     ];
   });
-  const head = ['lane', 'commands/s (min to max)', 'of a', 'p50 / p99 ms', `at ${sizes.moderatePerSecond}/s`, 'CPU us: relay + Redis', 'doors + load', 'fsyncs'];
+  const head = [
+    'lane',
+    'commands/s (min to max)',
+    'of a',
+    'p50 / p99 ms',
+    `at ${sizes.moderatePerSecond}/s`,
+    'CPU us: relay + Redis',
+    'doors + load',
+    'fsyncs',
+  ];
   const legend = lanes.map(({ lane }) => `${lane.id}: ${lane.title}`);
   return [table([head, ...rows]), ...legend].join('\n');
 }
 
 function aims(lanes: readonly LaneResult[]): string {
-  const lines = judge(lanes).map(({ above, below, least, ratio, reached }) => `${above} / ${below}: ${range(ratio, (value) => fixed(value, 2))}, aim at least ${least}: ${reached ? 'reached' : 'NOT reached'}`);
+  const lines = judge(lanes).map(
+    ({ above, below, least, ratio, reached }) =>
+      `${above} / ${below}: ${range(ratio, (value) => fixed(value, 2))}, aim at least ${least}: ${reached ? 'reached' : 'NOT reached'}`,
+  );
   return ['Ratios, round by round: median (min to max)', ...lines].join('\n');
 }
 
@@ -69,8 +101,18 @@ function storeTable(costs: readonly StoreCost[]): string {
     whole(cost.appendOnlyBytes),
     fixed(cost.p50Ms, 1),
   ]);
-  const head = ['per command, through', 'load', 'function calls', 'Redis commands', 'fsyncs', 'write calls', 'bytes appended', 'p50 ms'];
-  const note = 'fsyncs: calls counted in redis-server itself (preloaded counter; "-" without a C compiler). One by one, each write has an fsync of its own; under load Redis writes what arrived together with one.';
+  const head = [
+    'per command, through',
+    'load',
+    'function calls',
+    'Redis commands',
+    'fsyncs',
+    'write calls',
+    'bytes appended',
+    'p50 ms',
+  ];
+  const note =
+    'fsyncs: calls counted in redis-server itself (preloaded counter; "-" without a C compiler). One by one, each write has an fsync of its own; under load Redis writes what arrived together with one.';
   return [table([head, ...rows]), note].join('\n');
 }
 
@@ -87,12 +129,26 @@ function memoryLines(memory: NonNullable<BenchResult['memory']>): string {
 }
 
 function fleetTable(fleets: NonNullable<BenchResult['fleets']>): string {
-  const rows = fleets.map(({ doors, perSecond, ratio, relayCpuMicros }) => [whole(doors), range(perSecond, whole), range(ratio, (value) => fixed(value, 2)), whole(relayCpuMicros.median)]);
+  const rows = fleets.map(({ doors, perSecond, ratio, relayCpuMicros }) => [
+    whole(doors),
+    range(perSecond, whole),
+    range(ratio, (value) => fixed(value, 2)),
+    whole(relayCpuMicros.median),
+  ]);
   const flat = fleets.every(({ ratio }) => Math.abs(1 - ratio.median) <= 0.15);
-  return [table([['doors connected', 'commands/s (min to max)', 'of the first', 'relay CPU us'], ...rows]), `aim flat within 15 %: ${flat ? 'reached' : 'NOT reached'}`].join('\n');
+  return [
+    table([['doors connected', 'commands/s (min to max)', 'of the first', 'relay CPU us'], ...rows]),
+    `aim flat within 15 %: ${flat ? 'reached' : 'NOT reached'}`,
+  ].join('\n');
 }
 
-function restartLines({ doors, bareHandshakesMs, stopMs, startMs, backMs }: NonNullable<BenchResult['restart']>): string {
+function restartLines({
+  doors,
+  bareHandshakesMs,
+  stopMs,
+  startMs,
+  backMs,
+}: NonNullable<BenchResult['restart']>): string {
   const seconds = (ms: number): string => `${fixed(ms / 1000, 1)} s`;
   return [
     `Restart with ${whole(doors)} doors: stop ${seconds(stopMs)}, start ${seconds(startMs)}, all doors back ${seconds(backMs)} after that (${whole((doors * 1000) / backMs)} a second)`,
@@ -102,18 +158,36 @@ function restartLines({ doors, bareHandshakesMs, stopMs, startMs, backMs }: NonN
 
 function rolloutLines(rollout: NonNullable<BenchResult['rollout']>): string {
   const mib = (bytes: number): string => `${fixed(bytes / 2 ** 20, 1)} MiB`;
-  const { doors, imageBytes, commandsPerSecond, others, updated, seconds, memory, bytesSent, bytesIdeal, strays, processorsBefore, processorsDuring } = rollout;
-  const rows = [['other doors', others] as const, ['updated doors', updated] as const].flatMap(([to, { before, during, restarting, p50Ratio, p99Ratio }]) =>
-    [[to, 'before', before, '', ''] as const, ['', 'during', during, fixed(p50Ratio, 2), fixed(p99Ratio, 2)] as const, ['', 'of it, doors restarting', restarting, '', ''] as const].map(([name, when, latency, p50, p99]) => [
-      name,
-      when,
-      range(latency.p50Ms, (value) => fixed(value, 1)),
-      p50,
-      range(latency.p99Ms, (value) => fixed(value, 1)),
-      p99,
-      String(latency.slices),
-      `${whole(latency.completed)} / ${whole(latency.failed)}`,
-    ]),
+  const {
+    doors,
+    imageBytes,
+    commandsPerSecond,
+    others,
+    updated,
+    seconds,
+    memory,
+    bytesSent,
+    bytesIdeal,
+    strays,
+    processorsBefore,
+    processorsDuring,
+  } = rollout;
+  const rows = [['other doors', others] as const, ['updated doors', updated] as const].flatMap(
+    ([to, { before, during, restarting, p50Ratio, p99Ratio }]) =>
+      [
+        [to, 'before', before, '', ''] as const,
+        ['', 'during', during, fixed(p50Ratio, 2), fixed(p99Ratio, 2)] as const,
+        ['', 'of it, doors restarting', restarting, '', ''] as const,
+      ].map(([name, when, latency, p50, p99]) => [
+        name,
+        when,
+        range(latency.p50Ms, (value) => fixed(value, 1)),
+        p50,
+        range(latency.p99Ms, (value) => fixed(value, 1)),
+        p99,
+        String(latency.slices),
+        `${whole(latency.completed)} / ${whole(latency.failed)}`,
+      ]),
   );
   return [
     `Rollout of ${mib(imageBytes)} to ${whole(doors)} doors: ${fixed(seconds, 1)} s, ${mib(bytesSent / seconds)} a second; ${whole(commandsPerSecond)} commands a second to them, and as many to doors of another board`,
@@ -127,5 +201,12 @@ function rolloutLines(rollout: NonNullable<BenchResult['rollout']>): string {
 
 function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

@@ -3,7 +3,7 @@
 export interface Sizes {
   /** Doors of each lane of the comparison. */
   readonly doors: number;
-  /** Commands in flight at saturation: at most four a door (contract 6.5). */
+  /** Commands in flight at saturation: at most four a door (protocol 6.5). */
   readonly inFlight: number;
   /** Client sockets they are spread over; HTTP has a connection for each command in flight. */
   readonly sockets: number;

@@ -18,7 +18,10 @@ describe('the benchmark', () => {
     let run: BenchRun;
 
     before(async () => {
-      run = await runBench({ sizes: TINY, lanes: LANES.map(({ id }) => id), parts: PARTS, fromSource: false, profile: false, resultsDir }, () => undefined);
+      run = await runBench(
+        { sizes: TINY, lanes: LANES.map(({ id }) => id), parts: PARTS, fromSource: false, profile: false, resultsDir },
+        () => undefined,
+      );
     });
 
     after(() => rmSync(resultsDir, { recursive: true, force: true }));
@@ -30,7 +33,8 @@ describe('the benchmark', () => {
         expect(rounds).to.have.length(TINY.rounds);
         expect(envelopeChars).to.be.within(1100, 1300);
         for (const { saturated, moderate } of rounds) {
-          for (const figure of [saturated.completed, saturated.cpu.relay, moderate.p50Ms, moderate.p99Ms]) expect(figure).to.be.above(0);
+          for (const figure of [saturated.completed, saturated.cpu.relay, moderate.p50Ms, moderate.p99Ms])
+            expect(figure).to.be.above(0);
           expect(saturated.perSecond).to.be.at.least(0);
           expect(saturated.failed + moderate.failed).to.equal(0);
         }
@@ -38,7 +42,9 @@ describe('the benchmark', () => {
     });
 
     it('uses one cipher on all lanes', () => {
-      const ciphers = new Set((run.result.lanes ?? []).filter(({ lane }) => lane.wire !== 'socket.io').map(({ cipher }) => cipher));
+      const ciphers = new Set(
+        (run.result.lanes ?? []).filter(({ lane }) => lane.wire !== 'socket.io').map(({ cipher }) => cipher),
+      );
       expect([...ciphers]).to.deep.equal(['TLS_AES_256_GCM_SHA384']);
     });
 
@@ -76,7 +82,9 @@ describe('the benchmark', () => {
 
     it('prints a table and writes the same as JSON', () => {
       expect(report(run.result)).to.match(/b-always \/ a: .*aim at least 0\.35/);
-      expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property('lanes[0].rounds[0].saturated.perSecond');
+      expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property(
+        'lanes[0].rounds[0].saturated.perSecond',
+      );
     });
   });
 

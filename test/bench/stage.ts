@@ -3,7 +3,7 @@ import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { systemClock, systemRandom } from '../../src/ambient.js';
+import { systemClock, systemRandom } from '../../src/clock.js';
 import { AccessTokens } from '../../src/sites/access-tokens.js';
 import { SigningKeys } from '../../src/sites/signing-keys.js';
 import { makeCertificate, type TestCertificate } from '../simulator/support/test-ca.js';
@@ -13,10 +13,15 @@ import { goesWithUs, remove } from './processes/leftovers.js';
 import { BenchRedis, type Fsync } from './redis/bench-redis.js';
 
 /** One site, as one busy website would be. */
-export const SITE = { siteId: 'bench-site', sessionId: 'bench-session', origin: 'https://site.example', email: 'bench@site.example' } as const;
+export const SITE = {
+  siteId: 'bench-site',
+  sessionId: 'bench-session',
+  origin: 'https://site.example',
+  email: 'bench@site.example',
+} as const;
 
 const RELAY_ORIGIN = 'https://localhost';
-/** Raised, because one machine is one address and one site here (contract 8.1: 50 and 10 a second). */
+/** Raised, because one machine is one address and one site here (protocol 8.1: 50 and 10 a second). */
 export const RAISED_LIMITS = { OPENLOCK_ADDRESS_RATE: '1000000', OPENLOCK_SITE_RATE: '1000000' } as const;
 
 export interface DoorKey {
@@ -51,12 +56,22 @@ export class Stage {
     writeFileSync(join(dir, 'key.pem'), this.certificate.key, { mode: 0o600 });
   }
 
-  static async set({ resultsDir, fromSource, profile }: Pick<Options, 'resultsDir' | 'fromSource' | 'profile'>): Promise<Stage> {
+  static async set({
+    resultsDir,
+    fromSource,
+    profile,
+  }: Pick<Options, 'resultsDir' | 'fromSource' | 'profile'>): Promise<Stage> {
     mkdirSync(resultsDir, { recursive: true });
     const dir = mkdtempSync(join(resultsDir, 'work-'));
     goesWithUs(dir);
     const keys = await SigningKeys.load(join(dir, 'secrets'), systemClock);
-    const tokens = new AccessTokens({ keys, clock: systemClock, random: systemRandom, issuers: () => [RELAY_ORIGIN], lifetimeSeconds: 86_400 });
+    const tokens = new AccessTokens({
+      keys,
+      clock: systemClock,
+      random: systemRandom,
+      issuers: () => [RELAY_ORIGIN],
+      lifetimeSeconds: 86_400,
+    });
     return new Stage(dir, tokens.issue(SITE), !fromSource && (await isBuilt()), profile ? resultsDir : undefined);
   }
 
@@ -106,13 +121,21 @@ export class Stage {
 
 /** True when dist/ is there and not older than src/; `npm run bench` and `npm test` see to that. */
 async function isBuilt(): Promise<boolean> {
-  const project = (await import(new URL('../../src/cli/set-up/project.mjs', import.meta.url).href)) as { readonly isBuilt: () => boolean };
+  const project = (await import(new URL('../../src/set-up/project.mjs', import.meta.url).href)) as {
+    readonly isBuilt: () => boolean;
+  };
   return project.isBuilt();
 }
 
 function makeDoorKey(): DoorKey {
-  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
   const { e, n } = createPublicKey(publicKey).export({ format: 'jwk' });
-  const kid = createHash('sha256').update(JSON.stringify({ e, kty: 'RSA', n })).digest('base64url');
+  const kid = createHash('sha256')
+    .update(JSON.stringify({ e, kty: 'RSA', n }))
+    .digest('base64url');
   return { kid, publicKey, privateKey };
 }

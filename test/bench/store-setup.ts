@@ -16,7 +16,13 @@ const ENTRY = JSON.stringify({ at: 0, node: 'bench', kind: 'door_added', actor: 
 export async function furnish(redisUrl: string, doors: DoorRange, key: DoorKey): Promise<void> {
   const link = await RedisLink.open({ url: redisUrl, clientName: 'bench', commandTimeoutMs: 10_000 });
   try {
-    await new SiteStore(link).openSession({ ...SITE, verifiedAt: Date.now(), refreshHash: undefined, lifeMs: DAY_MS, auditEntry: ENTRY });
+    await new SiteStore(link).openSession({
+      ...SITE,
+      verifiedAt: Date.now(),
+      refreshHash: undefined,
+      lifeMs: DAY_MS,
+      auditEntry: ENTRY,
+    });
     const store = new DoorStore(link);
     const gate = new Gate(AT_ONCE);
     await Promise.all(doorNames(doors).map((doorId) => gate.run(() => addDoor(store, doorId, key))));

@@ -24,7 +24,8 @@ describe('the audit trail of one door', () => {
     await store.append(stream, JSON.stringify({ at, node: 'n', actor: 'relay', ...fields }));
     return at;
   };
-  const times = async (query: Parameters<typeof readTrail>[1]): Promise<readonly unknown[]> => (await readTrail(store, query)).map(({ entry }) => entry['at']);
+  const times = async (query: Parameters<typeof readTrail>[1]): Promise<readonly unknown[]> =>
+    (await readTrail(store, query)).map(({ entry }) => entry['at']);
 
   it('has what updates did to it, in order of time, and nothing of other doors', async () => {
     const own = await write(doorKeys('front').audit, { kind: 'registered', door: 'front' });
@@ -40,7 +41,18 @@ describe('the audit trail of one door', () => {
 
   it('finds its steps behind thousands of other doors', async () => {
     const step = await write(firmwareKeys.audit, { kind: 'update_step', door: 'far', code: 'confirmed' });
-    await link.run((client) => Promise.all(Array.from({ length: 1700 }, (_, index) => client.xadd(firmwareKeys.audit, '*', 'e', JSON.stringify({ at: 9999, kind: 'update_step', door: `d${index}` })))));
+    await link.run((client) =>
+      Promise.all(
+        Array.from({ length: 1700 }, (_, index) =>
+          client.xadd(
+            firmwareKeys.audit,
+            '*',
+            'e',
+            JSON.stringify({ at: 9999, kind: 'update_step', door: `d${index}` }),
+          ),
+        ),
+      ),
+    );
     expect(await times({ door: 'far', last: 5 })).to.deep.equal([step]);
   });
 

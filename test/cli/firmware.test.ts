@@ -16,7 +16,11 @@ type Json = Readonly<Record<string, unknown>>;
 /** A place on a disk, where nothing says where a store would be. */
 function workshop() {
   const path = mkdtempSync(join(tmpdir(), 'openlock-firmware-'));
-  return { path, file: (name: string): string => join(path, name), remove: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    file: (name: string): string => join(path, name),
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
 }
 
 describe('firmware keygen, sign and verify, offline', function () {
@@ -30,7 +34,8 @@ describe('firmware keygen, sign and verify, offline', function () {
   const image = dir.file('fw.bin');
   // A store that is configured and cannot be there: whoever opens it fails.
   const environment = { ...unused.environment, OPENLOCK_REDIS_URL: 'unix:///nowhere/at/all.sock' };
-  const openlock = (args: readonly string[], input = ''): Promise<Outcome> => cli(['firmware', ...args], testIo({ environment, input }));
+  const openlock = (args: readonly string[], input = ''): Promise<Outcome> =>
+    cli(['firmware', ...args], testIo({ environment, input }));
   const json = async (args: readonly string[], input = ''): Promise<Json> => {
     const { code, stdout, stderr } = await openlock([...args, '--json'], input);
     expect(code, stderr + stdout).to.equal(0);
@@ -48,7 +53,12 @@ describe('firmware keygen, sign and verify, offline', function () {
 
   it('keygen makes a key only its owner can read, and the public one beside it', async () => {
     const made = await json(['keygen', '--out', dir.file('plain.pem')]);
-    expect(made).to.deep.equal({ privateKey: dir.file('plain.pem'), publicKey: dir.file('plain.pub.pem'), kid: made['kid'], encrypted: false });
+    expect(made).to.deep.equal({
+      privateKey: dir.file('plain.pem'),
+      publicKey: dir.file('plain.pub.pem'),
+      kid: made['kid'],
+      encrypted: false,
+    });
     expect(made['kid']).to.match(/^[\w-]{43}$/);
     expect(statSync(dir.file('plain.pem')).mode & 0o777).to.equal(0o600);
     expect(readFileSync(dir.file('plain.pem'), 'utf8')).to.match(/^-----BEGIN PRIVATE KEY-----\n/);
@@ -71,39 +81,85 @@ describe('firmware keygen, sign and verify, offline', function () {
     expect(made).to.include({ encrypted: true });
     expect(readFileSync(dir.file('sealed.pem'), 'utf8')).to.match(/^-----BEGIN ENCRYPTED PRIVATE KEY-----\n/);
     expect(await refusal(['keygen', '--passphrase', '--out', dir.file('none.pem')], '')).to.equal('wrong_usage');
-    expect((await openlock(['keygen', '--passphrase', '--out', dir.file('short.pem')], 'abc\n')).stderr).to.contain('can be guessed');
+    expect((await openlock(['keygen', '--passphrase', '--out', dir.file('short.pem')], 'abc\n')).stderr).to.contain(
+      'can be guessed',
+    );
     expect(await refusal(['keygen', '--passphrase', 'on-the-command-line'])).to.equal('wrong_usage');
   });
 
   it('sign writes the manifest beside the image, good for a year, and says what it signed', async () => {
     const signed = await json(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--notes', 'quieter']);
-    expect(signed).to.include({ file: `${image}.manifest`, board: 'esp32dev', version: '1.3.0', securityVersion: 2, size: 50_000, notes: 'quieter' });
+    expect(signed).to.include({
+      file: `${image}.manifest`,
+      board: 'esp32dev',
+      version: '1.3.0',
+      securityVersion: 2,
+      size: 50_000,
+      notes: 'quieter',
+    });
     expect(signed['createdAt']).to.be.closeTo(Date.now(), 10_000);
     expect(Number(signed['expiresAt']) - Number(signed['createdAt'])).to.equal(365 * DAY_MS);
     expect(readFileSync(`${image}.manifest`, 'utf8')).to.equal(`${String(signed['manifest'])}\n`);
-    const checked = await json(['verify', image, `${image}.manifest`, '--key', dir.file('sealed.pub.pem'), '--key', dir.file('plain.pub.pem')]);
-    expect(checked).to.include({ valid: true, kid: signed['kid'], sha256: signed['sha256'], product: 'esplock', notes: 'quieter' });
+    const checked = await json([
+      'verify',
+      image,
+      `${image}.manifest`,
+      '--key',
+      dir.file('sealed.pub.pem'),
+      '--key',
+      dir.file('plain.pub.pem'),
+    ]);
+    expect(checked).to.include({
+      valid: true,
+      kid: signed['kid'],
+      sha256: signed['sha256'],
+      product: 'esplock',
+      notes: 'quieter',
+    });
   });
 
   it('sign --out - prints the manifest and nothing else', async () => {
     const { code, stdout } = await openlock(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--out', '-']);
     expect(code).to.equal(0);
     expect(stdout).to.match(/^[\w-]+\.[\w-]+\.[\w-]{86}\n$/);
-    expect(await json(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--out', '-'])).to.include({ file: null });
+    expect(await json(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--out', '-'])).to.include({
+      file: null,
+    });
   });
 
   it('sign takes an expiry in days or as a date', async () => {
-    for (const [text, expected] of [['90', Date.now() + 90 * DAY_MS], ['7d', Date.now() + 7 * DAY_MS], ['2099-06-30T12:00:00Z', Date.parse('2099-06-30T12:00:00Z')]] as const) {
-      const { expiresAt } = await json(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--out', '-', '--expires', text]);
+    for (const [text, expected] of [
+      ['90', Date.now() + 90 * DAY_MS],
+      ['7d', Date.now() + 7 * DAY_MS],
+      ['2099-06-30T12:00:00Z', Date.parse('2099-06-30T12:00:00Z')],
+    ] as const) {
+      const { expiresAt } = await json([
+        'sign',
+        image,
+        '--key',
+        dir.file('plain.pem'),
+        ...SIGN,
+        '--out',
+        '-',
+        '--expires',
+        text,
+      ]);
       expect(expiresAt, text).to.be.closeTo(expected, 10_000);
     }
-    expect(await refusal(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--expires', '2020-01-01'])).to.equal('wrong_usage');
+    expect(await refusal(['sign', image, '--key', dir.file('plain.pem'), ...SIGN, '--expires', '2020-01-01'])).to.equal(
+      'wrong_usage',
+    );
   });
 
   it('sign asks for the passphrase of a sealed key', async () => {
     const key = ['--key', dir.file('sealed.pem')];
-    const { kid } = await json(['sign', image, ...key, ...SIGN, '--out', dir.file('sealed.manifest')], 'correct horse battery\n');
-    expect(await json(['verify', image, dir.file('sealed.manifest'), '--key', dir.file('sealed.pub.pem')])).to.include({ kid });
+    const { kid } = await json(
+      ['sign', image, ...key, ...SIGN, '--out', dir.file('sealed.manifest')],
+      'correct horse battery\n',
+    );
+    expect(await json(['verify', image, dir.file('sealed.manifest'), '--key', dir.file('sealed.pub.pem')])).to.include({
+      kid,
+    });
     expect(await refusal(['sign', image, ...key, ...SIGN], 'wrong\n')).to.equal('wrong_passphrase');
     expect(await refusal(['sign', image, ...key, ...SIGN], '')).to.equal('wrong_usage');
   });
@@ -126,7 +182,9 @@ describe('firmware keygen, sign and verify, offline', function () {
 
   it('sign warns of a private key that others can read', async () => {
     chmodSync(dir.file('plain.pem'), 0o644);
-    expect((await openlock(['sign', image, '--key', dir.file('plain.pem'), ...SIGN])).stderr).to.contain('can be read by other users');
+    expect((await openlock(['sign', image, '--key', dir.file('plain.pem'), ...SIGN])).stderr).to.contain(
+      'can be read by other users',
+    );
     chmodSync(dir.file('plain.pem'), 0o600);
     expect((await openlock(['sign', image, '--key', dir.file('plain.pem'), ...SIGN])).stderr).to.equal('');
   });
@@ -135,12 +193,17 @@ describe('firmware keygen, sign and verify, offline', function () {
     const key = makeReleaseKey();
     writeFileSync(dir.file('key.pub.pem'), key.pem);
     const bytes = readFileSync(image);
-    const verify = async (manifest: string, file = image, keys = ['--key', dir.file('key.pub.pem')]): Promise<string> => {
+    const verify = async (
+      manifest: string,
+      file = image,
+      keys = ['--key', dir.file('key.pub.pem')],
+    ): Promise<string> => {
       writeFileSync(dir.file('m'), manifest);
       const { code, stdout } = await openlock(['verify', file, dir.file('m'), ...keys, '--json']);
       return code === 0 ? 'valid' : (JSON.parse(stdout) as { error: { code: string } }).error.code;
     };
-    const made = (claims: object, header: object = {}): string => makeRelease({ key, version: '1.0.0', image: bytes, claims: { ...claims }, header: { ...header } }).manifest;
+    const made = (claims: object, header: object = {}): string =>
+      makeRelease({ key, version: '1.0.0', image: bytes, claims: { ...claims }, header: { ...header } }).manifest;
     writeFileSync(dir.file('other.bin'), randomBytes(50_000));
     writeFileSync(dir.file('short.bin'), bytes.subarray(1));
     expect(await verify(`\n  ${made({})}\r\n`)).to.equal('valid');
@@ -154,7 +217,9 @@ describe('firmware keygen, sign and verify, offline', function () {
     expect(await verify('a'.repeat(5000))).to.equal('payload_too_large');
     expect(await verify(made({}), image, ['--key', dir.file('plain.pub.pem')])).to.equal('unknown_key');
     expect(await verify(made({}), image, ['--key', dir.file('plain.pem')])).to.equal('invalid_request');
-    expect((await openlock(['verify', image, dir.file('m'), '--key', dir.file('plain.pem')])).stderr).to.contain('plain.pem: This is a private key');
+    expect((await openlock(['verify', image, dir.file('m'), '--key', dir.file('plain.pem')])).stderr).to.contain(
+      'plain.pem: This is a private key',
+    );
   });
 });
 
@@ -167,9 +232,16 @@ describe('firmware on the store, with no relay running', function () {
     data.remove();
   });
   const key = makeReleaseKey();
-  const first = makeRelease({ key, version: '1.3.0', board: 'esp32dev', image: randomBytes(200_000), claims: { notes: 'red \u001b[31m' } });
+  const first = makeRelease({
+    key,
+    version: '1.3.0',
+    board: 'esp32dev',
+    image: randomBytes(200_000),
+    claims: { notes: 'red \u001b[31m' },
+  });
   const other = makeRelease({ key, version: '1.3.0', board: 'esp32-s3' });
-  const openlock = (args: readonly string[], isTTY = false): Promise<Outcome> => cli(args, testIo({ environment: data.environment, isTTY }));
+  const openlock = (args: readonly string[], isTTY = false): Promise<Outcome> =>
+    cli(args, testIo({ environment: data.environment, isTTY }));
   const json = async (...args: readonly string[]): Promise<Json> => {
     const { code, stdout, stderr } = await openlock([...args, '--json']);
     expect(code, stderr + stdout).to.equal(0);
@@ -196,8 +268,16 @@ describe('firmware on the store, with no relay running', function () {
     expect(await json('firmware', 'trust', 'list')).to.deep.equal({ keys: [] });
     expect((await refused('firmware', 'publish', ...files('first', first))).code).to.equal('unknown_key');
     expect((await refused('firmware', 'trust', 'add', dir.file('key.pem'))).detail).to.contain('private key');
-    expect(await json('firmware', 'trust', 'add', dir.file('key.pub.pem'))).to.deep.equal({ kid: key.kid, trusted: true, changed: true });
-    expect(await json('firmware', 'trust', 'add', dir.file('key.pub.pem'))).to.deep.equal({ kid: key.kid, trusted: true, changed: false });
+    expect(await json('firmware', 'trust', 'add', dir.file('key.pub.pem'))).to.deep.equal({
+      kid: key.kid,
+      trusted: true,
+      changed: true,
+    });
+    expect(await json('firmware', 'trust', 'add', dir.file('key.pub.pem'))).to.deep.equal({
+      kid: key.kid,
+      trusted: true,
+      changed: false,
+    });
     const { keys } = (await json('firmware', 'trust', 'list')) as { keys: readonly Json[] };
     expect(keys).to.have.length(1);
     expect(keys[0]).to.include({ kid: key.kid, pem: key.pem });
@@ -209,23 +289,43 @@ describe('firmware on the store, with no relay running', function () {
     expect(published.stderr).to.contain('uploading').and.contain('100 %');
     expect(published.stdout).to.contain(first.sha256).and.contain('red \\x1b[31m');
     const again = await json('firmware', 'publish', ...files('first', first));
-    expect(again).to.include({ outcome: 'unchanged', sha256: first.sha256, version: '1.3.0', board: 'esp32dev', state: 'ready', kid: key.kid, withdrawnAt: null });
-    expect(await json('firmware', 'publish', ...files('other', other))).to.include({ outcome: 'published', sha256: other.sha256 });
+    expect(again).to.include({
+      outcome: 'unchanged',
+      sha256: first.sha256,
+      version: '1.3.0',
+      board: 'esp32dev',
+      state: 'ready',
+      kid: key.kid,
+      withdrawnAt: null,
+    });
+    expect(await json('firmware', 'publish', ...files('other', other))).to.include({
+      outcome: 'published',
+      sha256: other.sha256,
+    });
   });
 
   it('verifies with the keys the relay trusts where none is given', async () => {
     expect(await json('firmware', 'verify', ...files('first', first))).to.include({ valid: true, kid: key.kid });
-    expect((await refused('firmware', 'verify', ...files('x', makeRelease({ key: makeReleaseKey(), version: '1.0.0' })))).code).to.equal('unknown_key');
+    expect(
+      (await refused('firmware', 'verify', ...files('x', makeRelease({ key: makeReleaseKey(), version: '1.0.0' }))))
+        .code,
+    ).to.equal('unknown_key');
   });
 
   it('lists and shows releases, and names the candidates where a version means several', async () => {
     const { releases } = (await json('firmware', 'list')) as { releases: readonly Json[] };
     expect(releases.map(({ sha256 }) => sha256)).to.have.members([first.sha256, other.sha256]);
-    expect((await openlock(['firmware', 'list'])).stdout).to.contain('ready').and.contain(first.sha256);
+    expect((await openlock(['firmware', 'list'])).stdout)
+      .to.contain('ready')
+      .and.contain(first.sha256);
     const several = await refused('firmware', 'show', '1.3.0');
     expect(several.code).to.equal('invalid_request');
     expect(several.detail).to.contain(first.sha256).and.contain(other.sha256).and.contain('--board');
-    expect(await json('firmware', 'show', '1.3.0', '--board', 'esp32-s3')).to.include({ sha256: other.sha256, manifest: other.manifest, state: 'ready' });
+    expect(await json('firmware', 'show', '1.3.0', '--board', 'esp32-s3')).to.include({
+      sha256: other.sha256,
+      manifest: other.manifest,
+      state: 'ready',
+    });
     expect(await json('firmware', 'show', first.sha256.slice(0, 10))).to.include({ sha256: first.sha256 });
     const { stdout } = await openlock(['firmware', 'show', first.sha256]);
     expect(stdout).to.contain(first.manifest).and.contain('red \\x1b[31m').and.not.contain('\u001b');
@@ -233,14 +333,24 @@ describe('firmware on the store, with no relay running', function () {
   });
 
   it('withdraws for good', async () => {
-    expect(await json('firmware', 'withdraw', '1.3.0', '--board', 'esp32-s3')).to.include({ sha256: other.sha256, state: 'withdrawn', changed: true });
+    expect(await json('firmware', 'withdraw', '1.3.0', '--board', 'esp32-s3')).to.include({
+      sha256: other.sha256,
+      state: 'withdrawn',
+      changed: true,
+    });
     expect(await json('firmware', 'withdraw', other.sha256)).to.include({ state: 'withdrawn', changed: false });
-    expect((await refused('firmware', 'publish', ...files('other', other))).detail).to.contain('cannot be published again');
+    expect((await refused('firmware', 'publish', ...files('other', other))).detail).to.contain(
+      'cannot be published again',
+    );
     expect(await json('firmware', 'show', '1.3.0')).to.include({ sha256: first.sha256, state: 'ready' });
   });
 
   it('takes a key away, by its file or its id, and says what that leaves idle', async () => {
-    expect(await json('firmware', 'trust', 'remove', dir.file('key.pub.pem'))).to.deep.equal({ kid: key.kid, trusted: false, releases: 1 });
+    expect(await json('firmware', 'trust', 'remove', dir.file('key.pub.pem'))).to.deep.equal({
+      kid: key.kid,
+      trusted: false,
+      releases: 1,
+    });
     expect(await json('firmware', 'show', '1.3.0')).to.include({ state: 'untrusted' });
     expect((await refused('firmware', 'trust', 'remove', key.kid)).code).to.equal('key_not_found');
     await json('firmware', 'trust', 'add', dir.file('key.pub.pem'));
@@ -250,7 +360,13 @@ describe('firmware on the store, with no relay running', function () {
   it('leaves an audit entry of each act, and takes them along at an export', async () => {
     const { entries } = (await json('audit', '--last', '50')) as { entries: readonly Json[] };
     expect(entries.map(({ kind }) => kind)).to.deep.equal([
-      'release_key_added', 'release_published', 'release_published', 'release_withdrawn', 'release_key_removed', 'release_key_added', 'release_key_removed',
+      'release_key_added',
+      'release_published',
+      'release_published',
+      'release_withdrawn',
+      'release_key_removed',
+      'release_key_added',
+      'release_key_removed',
     ]);
     expect(entries[1]).to.include({ actor: 'operator', node: 'cli', release: first.sha256, code: '1.3.0 esp32dev' });
     expect(JSON.stringify(entries)).to.not.contain('PRIVATE');

@@ -28,8 +28,11 @@ describe('commands on the store, with no relay running', function () {
     return error.code;
   };
 
-  it('door add --json prints exactly what the contract says', async () => {
-    const added = (await json('door', 'add', 'front-door', '--name', 'Front \u001b[31mdoor')) as Record<string, unknown>;
+  it('door add --json prints exactly what the protocol says', async () => {
+    const added = (await json('door', 'add', 'front-door', '--name', 'Front \u001b[31mdoor')) as Record<
+      string,
+      unknown
+    >;
     expect(Object.keys(added)).to.deep.equal(['doorId', 'enrolmentToken', 'expiresAt']);
     expect(added['doorId']).to.equal('front-door');
     expect(added['enrolmentToken']).to.match(/^[A-Za-z0-9_-]{32}$/);
@@ -37,7 +40,9 @@ describe('commands on the store, with no relay running', function () {
   });
 
   it('the next command finds it, and shows its name without control characters', async () => {
-    const list = (await json('door', 'list')) as { doors: { doorId: string; name: string; online: boolean; kid: null }[] };
+    const list = (await json('door', 'list')) as {
+      doors: { doorId: string; name: string; online: boolean; kid: null }[];
+    };
     expect(list.doors).to.have.length(1);
     expect(list.doors[0]).to.include({ doorId: 'front-door', name: 'Front \u001b[31mdoor', online: false, kid: null });
     const { stdout } = await openlock('door', 'list');
@@ -47,19 +52,27 @@ describe('commands on the store, with no relay running', function () {
 
   it('shows a token, and the link of the QR code, to people', async () => {
     const { stdout } = await openlock('door', 'reset', 'front-door');
-    expect(stdout).to.match(/openlock:enrol\?v=1&relay=https%3A%2F%2Flocalhost%3A8443&door=front-door&token=[A-Za-z0-9_-]{32}\n/);
+    expect(stdout).to.match(
+      /openlock:enrol\?v=1&relay=https%3A%2F%2Flocalhost%3A8443&door=front-door&token=[A-Za-z0-9_-]{32}\n/,
+    );
     expect(stdout).to.not.contain('█');
   });
 
   it('draws the QR code on a terminal', async () => {
-    const { stdout } = await cli(['door', 'reset', 'front-door'], testIo({ environment: dir.environment, isTTY: true }));
+    const { stdout } = await cli(
+      ['door', 'reset', 'front-door'],
+      testIo({ environment: dir.environment, isTTY: true }),
+    );
     expect(stdout).to.contain('█');
   });
 
   it('refuses what makes no sense, each with a code', async () => {
     expect(await refusal('door', 'add', 'front-door')).to.equal('invalid_request');
-    for (const act of ['show', 'reset', 'disable', 'enable', 'remove']) expect(await refusal('door', act, 'back-door'), act).to.equal('door_not_found');
-    expect(await refusal('door', 'grant', 'front-door', 'https://nobody.example', '--role', 'user')).to.equal('invalid_request');
+    for (const act of ['show', 'reset', 'disable', 'enable', 'remove'])
+      expect(await refusal('door', act, 'back-door'), act).to.equal('door_not_found');
+    expect(await refusal('door', 'grant', 'front-door', 'https://nobody.example', '--role', 'user')).to.equal(
+      'invalid_request',
+    );
     expect(await refusal('door', 'revoke', 'front-door', 'https://nobody.example')).to.equal('invalid_request');
     expect(await refusal('site', 'block', 'https://nobody.example')).to.equal('not_found');
     expect(await refusal('key', 'unban', KID)).to.equal('key_not_found');
@@ -78,8 +91,16 @@ describe('commands on the store, with no relay running', function () {
   });
 
   it('records operator acts, and exports them into a file once', async () => {
-    const { entries } = (await json('audit', '--last', '50')) as { entries: { kind: string; actor: string; node: string; door?: string }[] };
-    expect(entries.map(({ kind }) => kind)).to.include.members(['door_added', 'door_reset', 'door_disabled', 'door_enabled', 'door_removed']);
+    const { entries } = (await json('audit', '--last', '50')) as {
+      entries: { kind: string; actor: string; node: string; door?: string }[];
+    };
+    expect(entries.map(({ kind }) => kind)).to.include.members([
+      'door_added',
+      'door_reset',
+      'door_disabled',
+      'door_enabled',
+      'door_removed',
+    ]);
     expect(entries.every(({ actor, node }) => actor === 'operator' && node === 'cli')).to.equal(true);
     expect((await openlock('audit', '--door', 'front-door')).stdout).to.contain('door_added');
 
@@ -102,7 +123,10 @@ describe('commands on the store, with no relay running', function () {
     await io.stdout.until(/door_disabled.*\n/);
     io.stop();
     expect((await following).code).to.equal(0);
-    const kinds = io.stdout.text.trimEnd().split('\n').map((line) => (JSON.parse(line) as { kind: string }).kind);
+    const kinds = io.stdout.text
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { kind: string }).kind);
     expect(kinds).to.deep.equal(['door_added', 'door_disabled']);
   });
 

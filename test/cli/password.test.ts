@@ -19,7 +19,10 @@ class Keyboard extends EventEmitter {
   pause(): void {}
 }
 
-const piped = (text: string) => ({ stdin: Readable.from([Buffer.from(text)]) as unknown as NodeJS.ReadStream, stderr: new Recorder() });
+const piped = (text: string) => ({
+  stdin: Readable.from([Buffer.from(text)]) as unknown as NodeJS.ReadStream,
+  stderr: new Recorder(),
+});
 
 async function failure(work: Promise<unknown>): Promise<unknown> {
   try {
@@ -63,7 +66,9 @@ describe('the door password', () => {
 
   it('is given up by Ctrl-C', async () => {
     const keyboard = new Keyboard();
-    const asked = failure(readPassword({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr: new Recorder(true) }, '?'));
+    const asked = failure(
+      readPassword({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr: new Recorder(true) }, '?'),
+    );
     keyboard.emit('data', 'se\u0003');
     expect(await asked).to.be.instanceOf(CommandFailure);
     expect(keyboard.raw).to.equal(false);
@@ -74,7 +79,9 @@ describe('the passphrase of a new key', () => {
   const typing = async (first: string, second: string): Promise<{ outcome: unknown; said: string }> => {
     const keyboard = new Keyboard();
     const stderr = new Recorder(true);
-    const asked = readNewPassphrase({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr }).catch((error: unknown) => error);
+    const asked = readNewPassphrase({ stdin: keyboard as unknown as NodeJS.ReadStream, stderr }).catch(
+      (error: unknown) => error,
+    );
     keyboard.emit('data', `${first}\r`);
     await stderr.until(/again: /);
     keyboard.emit('data', `${second}\r`);

@@ -33,7 +33,13 @@ describe('the printer', () => {
 
   it('aligns columns by what is shown', () => {
     const io = testIo();
-    new Printer(io, false).table(['DOOR', 'STATE', 'KEY'], [['front', styled('green', 'online'), 'k1'], ['b\u0007', 'x', 'k2']]);
+    new Printer(io, false).table(
+      ['DOOR', 'STATE', 'KEY'],
+      [
+        ['front', styled('green', 'online'), 'k1'],
+        ['b\u0007', 'x', 'k2'],
+      ],
+    );
     expect(io.stdout.text).to.equal('DOOR   STATE   KEY\nfront  online  k1\nb\\x07  x       k2\n');
   });
 });

@@ -46,13 +46,16 @@ describe('openlock as a process', function () {
   it('the file behind the command `openlock` runs it, too', async function () {
     // May have to compile first.
     this.timeout(240_000);
-    const { code, stdout } = await startNode([join(ROOT, 'src/cli/openlock.mjs'), 'check-config', '--json'], dir.environment).done;
+    const { code, stdout } = await startNode(
+      [join(ROOT, 'src/cli/openlock.mjs'), 'check-config', '--json'],
+      dir.environment,
+    ).done;
     expect(code).to.equal(0);
     expect(JSON.parse(stdout)).to.have.property('ok', true);
   });
 
   it('set-up refuses a task it does not know', async () => {
-    const { code, stderr } = await startNode([join(ROOT, 'src/cli/set-up.mjs'), 'nonsense']).done;
+    const { code, stderr } = await startNode([join(ROOT, 'src/set-up/set-up.mjs'), 'nonsense']).done;
     expect(code).to.equal(2);
     expect(stderr).to.contain('usage');
   });
@@ -60,14 +63,25 @@ describe('openlock as a process', function () {
   it('serve says where it listens, answers the operator, and stops within ten seconds', async () => {
     const environment = { ...dir.environment, ...loopback, OPENLOCK_PORT: '0', OPENLOCK_METRICS_PORT: '0' };
     const relay = startCli(['serve', '--json'], environment);
-    const said = JSON.parse(await firstLine(relay.stdout as NodeJS.ReadableStream)) as { port: number; publicOrigins: string[]; caPath: string; metricsPort: number };
+    const said = JSON.parse(await firstLine(relay.stdout as NodeJS.ReadableStream)) as {
+      port: number;
+      publicOrigins: string[];
+      caPath: string;
+      metricsPort: number;
+    };
     expect(said.publicOrigins).to.deep.equal([`https://localhost:${said.port}`]);
     expect(readFileSync(said.caPath, 'utf8')).to.contain('BEGIN CERTIFICATE');
 
     expect((await startCli(['door', 'add', 'front-door', '--json'], environment).done).code).to.equal(0);
     const status = await startCli(['status', 'front-door', '--json'], environment).done;
     expect(status.code, status.stderr).to.equal(0);
-    expect(JSON.parse(status.stdout)).to.deep.equal({ doorId: 'front-door', online: false, live: false, state: null, at: null });
+    expect(JSON.parse(status.stdout)).to.deep.equal({
+      doorId: 'front-door',
+      online: false,
+      live: false,
+      state: null,
+      at: null,
+    });
 
     const simulation = startCli(['simulate', '--doors', '3', '--json'], environment);
     await until(simulation.stderr as NodeJS.ReadableStream, /3\/3 connected/);
@@ -87,7 +101,11 @@ describe('openlock as a process', function () {
 
   it('serve names the port that is taken and exits 1', async () => {
     const taken = await takenPort();
-    const { code, stdout, stderr } = await startCli(['serve', '--json'], { ...dir.environment, ...loopback, OPENLOCK_PORT: String(taken.port) }).done;
+    const { code, stdout, stderr } = await startCli(['serve', '--json'], {
+      ...dir.environment,
+      ...loopback,
+      OPENLOCK_PORT: String(taken.port),
+    }).done;
     taken.free();
     expect(code).to.equal(1);
     expect((JSON.parse(stdout) as { error: { code: string } }).error.code).to.equal('port_in_use');
@@ -107,20 +125,32 @@ describe('openlock as a process', function () {
 
   it('demo --once opens a door on free ports and cleans up after itself', async () => {
     const taken = await takenPort();
-    const { code, stdout, stderr } = await startCli(['demo', '--once'], { OPENLOCK_PORT: String(taken.port), OPENLOCK_METRICS_PORT: '0' }).done;
+    const { code, stdout, stderr } = await startCli(['demo', '--once'], {
+      OPENLOCK_PORT: String(taken.port),
+      OPENLOCK_METRICS_PORT: '0',
+    }).done;
     taken.free();
     expect(code, `${stdout}\n${stderr}`).to.equal(0);
     expect(stdout).to.contain(`port ${taken.port} was taken`).and.contain('409 replayed').and.contain('bad_credential');
-    expect(stdout).to.contain('"code": "ok"').and.match(/All \d+ steps worked/);
+    expect(stdout)
+      .to.contain('"code": "ok"')
+      .and.match(/All \d+ steps worked/);
     const used = /data in (\S+) \(thrown away/.exec(stdout)?.[1];
     expect(used).to.be.a('string');
     expect(existsSync(used ?? '/')).to.equal(false);
   });
 
   it('demo --once --json prints one value with the receipt', async () => {
-    const { code, stdout } = await startCli(['demo', '--once', '--json'], { OPENLOCK_PORT: '0', OPENLOCK_METRICS_PORT: '0' }).done;
+    const { code, stdout } = await startCli(['demo', '--once', '--json'], {
+      OPENLOCK_PORT: '0',
+      OPENLOCK_METRICS_PORT: '0',
+    }).done;
     expect(code).to.equal(0);
-    const value = JSON.parse(stdout) as { ok: boolean; receipt: { code: string; door: string }; steps: { ok: boolean }[] };
+    const value = JSON.parse(stdout) as {
+      ok: boolean;
+      receipt: { code: string; door: string };
+      steps: { ok: boolean }[];
+    };
     expect(value.ok).to.equal(true);
     expect(value.receipt).to.include({ code: 'ok', door: 'demo-door' });
     expect(value.steps.every(({ ok }) => ok)).to.equal(true);
@@ -131,7 +161,11 @@ describe('openlock as a process', function () {
     const bin = join(dir.path, 'bin');
     mkdirSync(bin);
     symlinkSync(process.execPath, join(bin, 'node'));
-    const { code, stdout, stderr } = await startCli(['demo', '--once', '--json'], { PATH: bin, OPENLOCK_PORT: '0', OPENLOCK_METRICS_PORT: '0' }).done;
+    const { code, stdout, stderr } = await startCli(['demo', '--once', '--json'], {
+      PATH: bin,
+      OPENLOCK_PORT: '0',
+      OPENLOCK_METRICS_PORT: '0',
+    }).done;
     expect(code).to.equal(1);
     expect(JSON.parse(stdout)).to.have.property('error');
     expect(stderr).to.contain('redis-server');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { doorList, failureLimit, stages } from '../../src/cli/rollout/shares.js';
 import { rolloutLines } from '../../src/cli/rollout/table.js';
-import type { RolloutView } from '../../src/firmware/rollout-view.js';
+import type { RolloutView } from '../../src/updates/rollout-view.js';
 import { cli, dataDir, testIo } from './support/cli.js';
 
 const view: RolloutView = {
@@ -17,7 +17,18 @@ const view: RolloutView = {
     { stage: 2, share: '50%', doors: 10, state: 'open', counts: { confirmed: 4, rolled_back: 2, downloading: 1 } },
     { stage: 3, share: '100%', doors: 20, state: 'waiting', counts: {} },
   ],
-  counts: { waiting: 11, offered: 0, refused: 0, downloading: 1, verified: 0, rebooting: 0, confirmed: 6, rolled_back: 2, failed: 0, timed_out: 0 },
+  counts: {
+    waiting: 11,
+    offered: 0,
+    refused: 0,
+    downloading: 1,
+    verified: 0,
+    rebooting: 0,
+    confirmed: 6,
+    rolled_back: 2,
+    failed: 0,
+    timed_out: 0,
+  },
   total: 20,
   failures: 2,
   maxFailures: '1',
@@ -29,11 +40,17 @@ const view: RolloutView = {
   ],
 };
 
-const text = (line: readonly (string | number | { text: string })[]): string => line.map((piece) => (typeof piece === 'object' ? piece.text : String(piece))).join('');
+const text = (line: readonly (string | number | { text: string })[]): string =>
+  line.map((piece) => (typeof piece === 'object' ? piece.text : String(piece))).join('');
 
 describe('openlock rollout', () => {
   it('reads stages, limits and doors', () => {
-    expect(stages('1%,10%,50%,100%')).to.deep.equal([{ percent: 1 }, { percent: 10 }, { percent: 50 }, { percent: 100 }]);
+    expect(stages('1%,10%,50%,100%')).to.deep.equal([
+      { percent: 1 },
+      { percent: 10 },
+      { percent: 50 },
+      { percent: 100 },
+    ]);
     expect(stages('1, 5, 0.5%,100%')).to.deep.equal([{ count: 1 }, { count: 5 }, { percent: 0.5 }, { percent: 100 }]);
     expect(failureLimit('5%')).to.deep.equal({ percent: 5 });
     expect(failureLimit('0')).to.deep.equal({ count: 0 });
@@ -41,7 +58,21 @@ describe('openlock rollout', () => {
   });
 
   it('refuses stages that are none, or do not rise', () => {
-    for (const wrong of ['', '0%', '0', '101%', '50%,10%', '10%,10%', '5,5', '10%;100%', '-1', '1e3', '10%,', 'all', Array.from({ length: 21 }, (_, i) => i + 1).join(',')]) {
+    for (const wrong of [
+      '',
+      '0%',
+      '0',
+      '101%',
+      '50%,10%',
+      '10%,10%',
+      '5,5',
+      '10%;100%',
+      '-1',
+      '1e3',
+      '10%,',
+      'all',
+      Array.from({ length: 21 }, (_, i) => i + 1).join(','),
+    ]) {
       expect(() => stages(wrong), wrong).to.throw(/percentages or numbers/);
     }
     for (const wrong of ['', '-1', '5 %', '101%', 'x']) expect(() => failureLimit(wrong), wrong).to.throw(/wanted/);
@@ -88,7 +119,13 @@ describe('openlock rollout', () => {
     });
 
     it('calls wrong arguments wrong usage', async () => {
-      for (const args of [['--stages', '50%,10%'], ['--max-failures', 'many'], ['--soak', '-1'], ['--doors', 'x'], ['--doors', 'door-1', '--board', 'b']]) {
+      for (const args of [
+        ['--stages', '50%,10%'],
+        ['--max-failures', 'many'],
+        ['--soak', '-1'],
+        ['--doors', 'x'],
+        ['--doors', 'door-1', '--board', 'b'],
+      ]) {
         expect(await errorOf('rollout', 'start', '1.2.3', ...args), args.join(' ')).to.match(/^2 /);
       }
     });

@@ -2,11 +2,13 @@ import { expect } from 'chai';
 
 import { cli, testIo } from './support/cli.js';
 
-/** Every command of contract 11.2. */
+/** Every command of protocol 11.2. */
 const COMMANDS = [
   ...['serve', 'demo', 'check-config', 'simulate', 'virtual-door', 'command', 'status', 'audit', 'audit export'],
   ...['add', 'list', 'show', 'reset', 'disable', 'enable', 'remove', 'grant', 'revoke'].map((name) => `door ${name}`),
-  ...['keygen', 'sign', 'verify', 'publish', 'list', 'show', 'withdraw', 'trust add', 'trust list', 'trust remove'].map((name) => `firmware ${name}`),
+  ...['keygen', 'sign', 'verify', 'publish', 'list', 'show', 'withdraw', 'trust add', 'trust list', 'trust remove'].map(
+    (name) => `firmware ${name}`,
+  ),
   ...['key ban', 'key unban', 'site list', 'site block', 'site unblock'],
 ];
 
@@ -35,7 +37,18 @@ describe('usage of the command line', () => {
     ['door', 'grant', 'front-door', 'https://a.example'],
     ['door', 'grant', 'front-door', 'https://a.example', '--role', 'owner'],
     ['door', 'grant', 'front-door', 'https://a.example', '--role', 'user', '--until', 'tomorrow'],
-    ['door', 'grant', 'front-door', 'https://a.example', '--role', 'user', '--from', '2027-02-01', '--until', '2027-01-01'],
+    [
+      'door',
+      'grant',
+      'front-door',
+      'https://a.example',
+      '--role',
+      'user',
+      '--from',
+      '2027-02-01',
+      '--until',
+      '2027-01-01',
+    ],
     ['key', 'ban', 'x'],
     ['command', 'fly', 'front-door'],
     ['command', 'lock', 'front-door', '--hold', '5'],
@@ -45,13 +58,105 @@ describe('usage of the command line', () => {
     ['firmware', 'trust'],
     ['firmware', 'sign'],
     ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0', '--security-version', '1'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32 dev', '--version', '1.0.0', '--security-version', '1'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '4294967296'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', 'soon'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', '0'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--expires', '2020-01-01'],
-    ['firmware', 'sign', 'a.bin', '--key', 'k.pem', '--board', 'esp32dev', '--version', '1.0.0', '--security-version', '1', '--notes', 'n'.repeat(513)],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0',
+      '--security-version',
+      '1',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32 dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '1',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '4294967296',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '1',
+      '--expires',
+      'soon',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '1',
+      '--expires',
+      '0',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '1',
+      '--expires',
+      '2020-01-01',
+    ],
+    [
+      'firmware',
+      'sign',
+      'a.bin',
+      '--key',
+      'k.pem',
+      '--board',
+      'esp32dev',
+      '--version',
+      '1.0.0',
+      '--security-version',
+      '1',
+      '--notes',
+      'n'.repeat(513),
+    ],
     ['firmware', 'publish', 'a.bin'],
     ['firmware', 'verify', '.', '/dev/null'],
     ['firmware', 'keygen', '--passphrase', 'secret'],
@@ -73,7 +178,9 @@ describe('usage of the command line', () => {
   it('prints wrong usage as one JSON value with --json', async () => {
     const { code, stdout } = await cli(['door', 'add', '--json']);
     expect(code).to.equal(2);
-    expect(JSON.parse(stdout)).to.deep.equal({ error: { code: 'wrong_usage', detail: "missing required argument 'doorId'" } });
+    expect(JSON.parse(stdout)).to.deep.equal({
+      error: { code: 'wrong_usage', detail: "missing required argument 'doorId'" },
+    });
   });
 
   it('does not take --json after -- for an option', async () => {
@@ -87,12 +194,16 @@ describe('usage of the command line', () => {
   });
 
   it('takes no password as an argument', async () => {
-    for (const option of ['--password', '-p']) expect((await cli(['command', 'unlock', 'front-door', option, 'secret'])).code).to.equal(2);
+    for (const option of ['--password', '-p'])
+      expect((await cli(['command', 'unlock', 'front-door', option, 'secret'])).code).to.equal(2);
   });
 
   it('names the variable of a bad setting and exits 1', async () => {
     for (const args of [['check-config'], ['serve'], ['demo', '--once'], ['door', 'list'], ['key', 'ban', KID]]) {
-      const { code, stdout, stderr } = await cli([...args, '--json'], testIo({ environment: { OPENLOCK_PORT: 'eighty' } }));
+      const { code, stdout, stderr } = await cli(
+        [...args, '--json'],
+        testIo({ environment: { OPENLOCK_PORT: 'eighty' } }),
+      );
       expect(code, args.join(' ')).to.equal(1);
       expect(stderr).to.contain('OPENLOCK_PORT');
       const { error } = JSON.parse(stdout) as { error: { code: string; detail: string } };
@@ -102,7 +213,11 @@ describe('usage of the command line', () => {
   });
 
   it('checks a configuration without starting anything, and hides its passwords', async () => {
-    const environment = { OPENLOCK_REDIS_URL: 'redis://relay:hunter2@10.0.0.5', OPENLOCK_MAIL_URL: 'smtp://me:hunter2@mail.example', OPENLOCK_TYPO: '1' };
+    const environment = {
+      OPENLOCK_REDIS_URL: 'redis://relay:hunter2@10.0.0.5',
+      OPENLOCK_MAIL_URL: 'smtp://me:hunter2@mail.example',
+      OPENLOCK_TYPO: '1',
+    };
     for (const json of [[], ['--json']]) {
       const { code, stdout, stderr } = await cli(['check-config', ...json], testIo({ environment }));
       expect(code).to.equal(0);

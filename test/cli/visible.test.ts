@@ -5,7 +5,8 @@ import { visible, visibleJson } from '../../src/cli/support/visible.js';
 
 describe('text from outside on a terminal', () => {
   it('leaves what people write alone', () => {
-    for (const text of ['Vordertür', 'главная дверь', '玄関', 'a b-c_d.e', '🚪', '“quoted”', '']) expect(visible(text)).to.equal(text);
+    for (const text of ['Vordertür', 'главная дверь', '玄関', 'a b-c_d.e', '🚪', '“quoted”', ''])
+      expect(visible(text)).to.equal(text);
   });
 
   it('shows escape sequences instead of obeying them', () => {
@@ -20,7 +21,18 @@ describe('text from outside on a terminal', () => {
 
   it('shows marks that reorder or hide text', () => {
     expect(visible('unlock\u202ekcol')).to.equal('unlock\\u{202e}kcol');
-    for (const mark of ['\u061c', '\u200e', '\u2066', '\u2069', '\u200b', '\u200d', '\ufeff', '\u00ad', '\u{e0041}', '\ud800']) {
+    for (const mark of [
+      '\u061c',
+      '\u200e',
+      '\u2066',
+      '\u2069',
+      '\u200b',
+      '\u200d',
+      '\ufeff',
+      '\u00ad',
+      '\u{e0041}',
+      '\ud800',
+    ]) {
       expect(visible(`a${mark}b`), mark.codePointAt(0)?.toString(16)).to.match(/^a\\[xu].*b$/);
     }
   });
@@ -32,7 +44,9 @@ describe('text from outside on a terminal', () => {
         expect(JSON.parse(text)).to.deep.equal(JSON.parse(JSON.stringify(value)));
       }),
     );
-    expect(visibleJson({ name: '\u001b[31m\u009b\u202e\u{e0041}' })).to.equal('{"name":"\\u001b[31m\\u009b\\u202e\\udb40\\udc41"}');
+    expect(visibleJson({ name: '\u001b[31m\u009b\u202e\u{e0041}' })).to.equal(
+      '{"name":"\\u001b[31m\\u009b\\u202e\\udb40\\udc41"}',
+    );
   });
 
   it('prints no control character whatever it is given', () => {

@@ -32,13 +32,16 @@ describe('bounded waiting', () => {
     expect(told?.aborted).to.equal(true);
   });
 
-  it('ends with the caller\'s reason, and does not begin when that is given already', async () => {
+  it("ends with the caller's reason, and does not begin when that is given already", async () => {
     const controller = new AbortController();
     const failed = failure(bounded({ clock, timeoutMs: 10, late, signal: controller.signal }, never), TypeError);
     controller.abort(new TypeError('mine'));
     expect((await failed).message).to.equal('mine');
     let begun = false;
-    await failure(bounded({ clock, timeoutMs: 10, late, signal: controller.signal }, () => ((begun = true), never())), TypeError);
+    await failure(
+      bounded({ clock, timeoutMs: 10, late, signal: controller.signal }, () => ((begun = true), never())),
+      TypeError,
+    );
     expect(begun).to.equal(false);
   });
 

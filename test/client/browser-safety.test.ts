@@ -11,7 +11,16 @@ import type { FetchLike, WebSocketConstructor } from '../../src/client/index.js'
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url));
 /** The only packages the SDK may pull in, itself or through src/protocol. */
 const PACKAGES = new Set(['jose', 'zod']);
-const NODE_GLOBALS = new Set(['Buffer', 'process', 'require', 'global', '__dirname', '__filename', 'setImmediate', 'clearImmediate']);
+const NODE_GLOBALS = new Set([
+  'Buffer',
+  'process',
+  'require',
+  'global',
+  '__dirname',
+  '__filename',
+  'setImmediate',
+  'clearImmediate',
+]);
 
 interface Found {
   readonly file: string;
@@ -19,7 +28,10 @@ interface Found {
 }
 
 /** Every import reachable from `entry`, through packages as well. */
-function reachable(entries: readonly string[]): { readonly files: ReadonlySet<string>; readonly imports: readonly Found[] } {
+function reachable(entries: readonly string[]): {
+  readonly files: ReadonlySet<string>;
+  readonly imports: readonly Found[];
+} {
   const files = new Set<string>();
   const imports: Found[] = [];
   const queue = [...entries];
@@ -46,7 +58,9 @@ function resolve(specifier: string, from: string): string | undefined {
 /** The ESM entry of a package, by its own `exports`. */
 function esmOf(name: string): string {
   const folder = fileURLToPath(new URL(`../../node_modules/${name}/`, import.meta.url));
-  const { exports } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8')) as { exports: Record<string, Record<string, string>> };
+  const { exports } = JSON.parse(readFileSync(`${folder}package.json`, 'utf8')) as {
+    exports: Record<string, Record<string, string>>;
+  };
   const entry = exports['.']?.['import'] ?? exports['.']?.['default'] ?? '';
   return `${folder}${entry}`;
 }
@@ -60,7 +74,9 @@ function nodeGlobals(file: string): string[] {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true);
   const found: string[] = [];
   const visit = (node: ts.Node): void => {
-    const isMember = (ts.isPropertyAccessExpression(node.parent) && node.parent.name === node) || (ts.isPropertyAssignment(node.parent) && node.parent.name === node);
+    const isMember =
+      (ts.isPropertyAccessExpression(node.parent) && node.parent.name === node) ||
+      (ts.isPropertyAssignment(node.parent) && node.parent.name === node);
     if (ts.isIdentifier(node) && NODE_GLOBALS.has(node.text) && !isMember) found.push(`${file}: ${node.text}`);
     ts.forEachChild(node, visit);
   };
@@ -69,12 +85,18 @@ function nodeGlobals(file: string): string[] {
 }
 
 describe('the SDK in a browser', () => {
-  const own = ['client', 'protocol'].flatMap((folder) => readdirSync(`${SOURCE}${folder}`).map((name) => `${SOURCE}${folder}/${name}`));
+  const own = ['client', 'protocol'].flatMap((folder) =>
+    readdirSync(`${SOURCE}${folder}`).map((name) => `${SOURCE}${folder}/${name}`),
+  );
   const { files, imports } = reachable(own);
 
   it('is looked at whole, packages included', () => {
     expect(files.size).to.be.greaterThan(60);
-    for (const name of PACKAGES) expect([...files].some((file) => file.includes(`/node_modules/${name}/`)), name).to.equal(true);
+    for (const name of PACKAGES)
+      expect(
+        [...files].some((file) => file.includes(`/node_modules/${name}/`)),
+        name,
+      ).to.equal(true);
   });
 
   it('imports nothing of Node, not even through its packages', () => {
@@ -96,7 +118,10 @@ describe('the SDK in a browser', () => {
 
   it('takes the fetch and the WebSocket of a browser, and the package ws, as they are typed', () => {
     const browserFetch: FetchLike = (url, init) => fetch(url, init);
-    const fromTypes: readonly (WebSocketConstructor | undefined)[] = [typeof WebSocket === 'undefined' ? undefined : WebSocket, WsWebSocket];
+    const fromTypes: readonly (WebSocketConstructor | undefined)[] = [
+      typeof WebSocket === 'undefined' ? undefined : WebSocket,
+      WsWebSocket,
+    ];
     expect(browserFetch).to.be.a('function');
     expect(fromTypes).to.have.lengthOf(2);
   });

@@ -3,7 +3,17 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 
-import { DoorRefusedError, KeyChangedError, MemoryPinStore, OpenLock, OpenLockError, ReceiptError, TimeoutError, type Door, type TransportName } from '../../src/client/index.js';
+import {
+  DoorRefusedError,
+  KeyChangedError,
+  MemoryPinStore,
+  OpenLock,
+  OpenLockError,
+  ReceiptError,
+  TimeoutError,
+  type Door,
+  type TransportName,
+} from '../../src/client/index.js';
 import { failure } from './support/errors.js';
 import { FakeDoor, sealReceipt, testKey } from './support/fake-door.js';
 import { FakeRelay, problem, type Answer } from './support/fake-relay.js';
@@ -18,7 +28,14 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
     beforeEach(async () => {
       fake = new FakeDoor();
       relay = await FakeRelay.start(fake);
-      openLock = new OpenLock({ url: relay.url, WebSocket, transport, tokens: relay.tokens, commandTimeoutMs: 1_000, settleTimeoutMs: 700 });
+      openLock = new OpenLock({
+        url: relay.url,
+        WebSocket,
+        transport,
+        tokens: relay.tokens,
+        commandTimeoutMs: 1_000,
+        settleTimeoutMs: 700,
+      });
       door = openLock.door(fake.id, { kid: fake.kid });
     });
     afterEach(async () => {
@@ -28,7 +45,9 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
 
     const password = 'correct horse';
     const submissions = (): number =>
-      transport === 'http' ? relay.paths().filter((path) => path === 'POST /v1/doors/front-door/commands').length : relay.frames.filter(({ t }) => t === 'command').length;
+      transport === 'http'
+        ? relay.paths().filter((path) => path === 'POST /v1/doors/front-door/commands').length
+        : relay.frames.filter(({ t }) => t === 'command').length;
 
     /** Makes the relay answer a command with this, over either transport. `act` runs first. */
     function answerCommand(answer: Answer | 'lost', act: (jwe: string) => void = () => undefined): void {
@@ -40,7 +59,7 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
       relay.overrideFrame = (frame, socket) => {
         if (frame['t'] !== 'command') return undefined;
         act(String(frame['jwe']));
-        if (answer === 'lost') return socket.terminate(), null;
+        if (answer === 'lost') return (socket.terminate(), null);
         return { t: answer.status === 200 ? 'result' : 'error', ref: frame['ref'], ...(answer.body as object) };
       };
     }
@@ -76,12 +95,12 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
       expect(relay.paths().filter((path) => path.endsWith('/key'))).to.have.lengthOf(1);
     });
 
-    it('tells the relay\'s status from the door\'s', async () => {
+    it("tells the relay's status from the door's", async () => {
       expect(await door.liveStatus()).to.deep.equal({ online: true, live: true, state: fake.state, at: 5 });
       expect(fake.executed).to.have.lengthOf(0);
     });
 
-    it('reports a wrong password with the door\'s own code', async () => {
+    it("reports a wrong password with the door's own code", async () => {
       const error = await failure(door.unlock({ password: 'wrong horse' }), DoorRefusedError);
       expect(error).to.include({ code: 'door_refused', receiptCode: 'bad_credential', doorId: 'front-door' });
       expect(error.receipt?.status).to.equal(400);
@@ -123,14 +142,42 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
       expect(submissions()).to.equal(0);
     });
 
-    it('does not take success on the relay\'s word', async () => {
+    it("does not take success on the relay's word", async () => {
       const receipts: [string, (jwe: string) => string | undefined][] = [
         ['no receipt', () => undefined],
         ['nonsense', () => 'nonsense'],
-        ['a receipt for another command', (jwe) => sealReceipt(JSON.stringify({ jti: 'A'.repeat(22), door: fake.id, status: 200, code: 'ok', at: 1 }), replyKeyOf(jwe))],
-        ['a receipt of another door', (jwe) => sealReceipt(JSON.stringify({ jti: fake.open(jwe).header['jti'], door: 'back-door', status: 200, code: 'ok', at: 1 }), replyKeyOf(jwe))],
-        ['a receipt under another key', (jwe) => sealReceipt(JSON.stringify({ jti: fake.open(jwe).header['jti'], door: fake.id, status: 200, code: 'ok', at: 1 }), Buffer.alloc(32))],
-        ['a receipt that contradicts itself', (jwe) => sealReceipt(JSON.stringify({ jti: fake.open(jwe).header['jti'], door: fake.id, status: 200, code: 'failed', at: 1 }), replyKeyOf(jwe))],
+        [
+          'a receipt for another command',
+          (jwe) =>
+            sealReceipt(
+              JSON.stringify({ jti: 'A'.repeat(22), door: fake.id, status: 200, code: 'ok', at: 1 }),
+              replyKeyOf(jwe),
+            ),
+        ],
+        [
+          'a receipt of another door',
+          (jwe) =>
+            sealReceipt(
+              JSON.stringify({ jti: fake.open(jwe).header['jti'], door: 'back-door', status: 200, code: 'ok', at: 1 }),
+              replyKeyOf(jwe),
+            ),
+        ],
+        [
+          'a receipt under another key',
+          (jwe) =>
+            sealReceipt(
+              JSON.stringify({ jti: fake.open(jwe).header['jti'], door: fake.id, status: 200, code: 'ok', at: 1 }),
+              Buffer.alloc(32),
+            ),
+        ],
+        [
+          'a receipt that contradicts itself',
+          (jwe) =>
+            sealReceipt(
+              JSON.stringify({ jti: fake.open(jwe).header['jti'], door: fake.id, status: 200, code: 'failed', at: 1 }),
+              replyKeyOf(jwe),
+            ),
+        ],
       ];
       for (const [name, make] of receipts) {
         relay.execute = (_door, jwe) => {
@@ -148,16 +195,28 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
       await failure(door.unlock({ password }), ReceiptError);
     });
 
-    it('believes the door\'s receipt over the relay\'s status', async () => {
+    it("believes the door's receipt over the relay's status", async () => {
       const execute = relay.execute.bind(relay);
       relay.execute = (doorId, jwe) => ({ ...execute(doorId, jwe), state: 'executed', status: 200 });
-      expect((await failure(door.unlock({ password: 'wrong horse' }), DoorRefusedError)).receiptCode).to.equal('bad_credential');
+      expect((await failure(door.unlock({ password: 'wrong horse' }), DoorRefusedError)).receiptCode).to.equal(
+        'bad_credential',
+      );
       relay.execute = (doorId, jwe) => ({ ...execute(doorId, jwe), state: 'refused', status: 400 });
       expect((await door.unlock({ password })).receipt.code).to.equal('ok');
     });
 
     it('passes refusals of the relay on, and asks nothing', async () => {
-      for (const code of ['door_offline', 'action_not_allowed', 'door_not_found', 'key_banned', 'stale_timestamp', 'rate_limited', 'store_unavailable', 'invalid_envelope', 'door_disabled'] as const) {
+      for (const code of [
+        'door_offline',
+        'action_not_allowed',
+        'door_not_found',
+        'key_banned',
+        'stale_timestamp',
+        'rate_limited',
+        'store_unavailable',
+        'invalid_envelope',
+        'door_disabled',
+      ] as const) {
         answerCommand(problem(code));
         expect((await failure(door.unlock({ password }), OpenLockError)).code).to.equal(code);
       }
@@ -172,13 +231,17 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
       expect(fake.executed).to.have.lengthOf(1);
     });
 
-    it('finds the door\'s refusal behind a lost answer as well', async () => {
+    it("finds the door's refusal behind a lost answer as well", async () => {
       answerCommand('lost', (jwe) => relay.execute('front-door', jwe));
-      expect((await failure(door.unlock({ password: 'wrong horse' }), DoorRefusedError)).receiptCode).to.equal('bad_credential');
+      expect((await failure(door.unlock({ password: 'wrong horse' }), DoorRefusedError)).receiptCode).to.equal(
+        'bad_credential',
+      );
     });
 
     it('waits for a late answer after a time-out of the relay', async () => {
-      answerCommand(problem('door_timeout', { state: 'indeterminate' }), (jwe) => setTimeout(() => relay.execute('front-door', jwe), 200));
+      answerCommand(problem('door_timeout', { state: 'indeterminate' }), (jwe) =>
+        setTimeout(() => relay.execute('front-door', jwe), 200),
+      );
       expect((await door.unlock({ password })).receipt.code).to.equal('ok');
       expect(submissions()).to.equal(1);
     });
@@ -190,7 +253,12 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
         relay.commands.set(idOf(jwe), { state: 'indeterminate' });
       });
       const error = await failure(door.unlock({ password }), TimeoutError);
-      expect(error).to.include({ code: 'door_timeout', state: 'indeterminate', certainlyNotSent: false, commandId: idOf(sealed) });
+      expect(error).to.include({
+        code: 'door_timeout',
+        state: 'indeterminate',
+        certainlyNotSent: false,
+        commandId: idOf(sealed),
+      });
       relay.execute('front-door', sealed);
       expect((await error.askAgain()).receipt.code).to.equal('ok');
       expect(submissions()).to.equal(1);
@@ -209,14 +277,24 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
     });
 
     it('asks what became of a command that was admitted before the store went away', async () => {
-      answerCommand(problem('store_unavailable', { commandId: 'A'.repeat(43) }), (jwe) => relay.execute('front-door', jwe));
+      answerCommand(problem('store_unavailable', { commandId: 'A'.repeat(43) }), (jwe) =>
+        relay.execute('front-door', jwe),
+      );
       expect((await door.unlock({ password })).receipt.code).to.equal('ok');
     });
 
     it('gives up waiting in time, without a word on the outcome', async () => {
       relay.override = ({ path }) => (path.includes('/commands') ? 'hang' : undefined);
       relay.overrideFrame = () => null;
-      const patient = new OpenLock({ url: relay.url, WebSocket, transport, tokens: relay.tokens, requestTimeoutMs: 300, commandTimeoutMs: 150, settleTimeoutMs: 0 });
+      const patient = new OpenLock({
+        url: relay.url,
+        WebSocket,
+        transport,
+        tokens: relay.tokens,
+        requestTimeoutMs: 300,
+        commandTimeoutMs: 150,
+        settleTimeoutMs: 0,
+      });
       const error = await failure(patient.door(fake.id, { kid: fake.kid }).unlock({ password }), TimeoutError);
       patient.close();
       expect(error.state).to.equal('unknown');
@@ -226,7 +304,8 @@ for (const transport of ['http', 'socket'] as const satisfies TransportName[]) {
     it('ends with a TimeoutError when it is aborted on its way: it cannot be called back', async () => {
       const controller = new AbortController();
       answerCommand('lost', () => controller.abort(new RangeError('enough')));
-      relay.override = ({ path }) => (path.includes('/commands') ? (controller.abort(new RangeError('enough')), 'hang') : undefined);
+      relay.override = ({ path }) =>
+        path.includes('/commands') ? (controller.abort(new RangeError('enough')), 'hang') : undefined;
       const error = await failure(door.unlock({ password, signal: controller.signal }), TimeoutError);
       expect(error.cause).to.be.instanceOf(RangeError);
     });
@@ -276,7 +355,10 @@ describe('a door trusted on first use', () => {
       await openLock.door(fake.id, { trustOnFirstUse: store }).lock({ password: fake.password });
       expect(store.get(fake.id)).to.equal(fake.kid);
       fake.key = testKey(2048, 1);
-      await failure(openLock.door(fake.id, { trustOnFirstUse: store }).lock({ password: fake.password }), KeyChangedError);
+      await failure(
+        openLock.door(fake.id, { trustOnFirstUse: store }).lock({ password: fake.password }),
+        KeyChangedError,
+      );
     } finally {
       await relay.stop();
     }

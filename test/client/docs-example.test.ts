@@ -26,7 +26,9 @@ const [program = '', page = ''] = [...docs.matchAll(/```js\n([\s\S]*?)```/g)].ma
 /** The program as it stands on the page, with the SDK and ws found where they are here. */
 function runnable(): string {
   const ws = pathToFileURL(join(dirname(require.resolve('ws')), 'wrapper.mjs')).href;
-  return program.replace("'openlock/client'", `'${new URL('src/client/index.ts', ROOT).href}'`).replace("'ws'", `'${ws}'`);
+  return program
+    .replace("'openlock/client'", `'${new URL('src/client/index.ts', ROOT).href}'`)
+    .replace("'ws'", `'${ws}'`);
 }
 
 describe('the example of docs/sites.md', function () {
@@ -43,7 +45,13 @@ describe('the example of docs/sites.md', function () {
     redis = await startTestRedis();
     relay = await startTestRelay(redis.url);
     const { enrolmentToken } = await doorAdmin(await redis.link('openlock-cli')).add('front-door');
-    door = new SimulatedDoor({ doorId: 'front-door', relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD });
+    door = new SimulatedDoor({
+      doorId: 'front-door',
+      relayUrl: relay.url,
+      ca: relay.ca,
+      enrolmentToken,
+      password: PASSWORD,
+    });
     await door.start();
     website = createServer((_request, response) => response.end(challenge));
     await new Promise<void>((resolve) => website.listen(0, '127.0.0.1', resolve));
@@ -58,14 +66,33 @@ describe('the example of docs/sites.md', function () {
   });
 
   /** Starts the program; its output so far is `output()`. */
-  function start(origin: string, listenSeconds: number): { readonly process: ChildProcess; output(): string; type(line: string): void; says(text: string): Promise<void>; ended(): Promise<void> } {
+  function start(
+    origin: string,
+    listenSeconds: number,
+  ): {
+    readonly process: ChildProcess;
+    output(): string;
+    type(line: string): void;
+    says(text: string): Promise<void>;
+    ended(): Promise<void>;
+  } {
     const running = spawn(process.execPath, ['--import', pathToFileURL(require.resolve('tsx')).href, 'unlock.mjs'], {
       cwd: folder,
-      env: { ...process.env, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'), RELAY: relay.url, EMAIL: 'docs@example.test', WEBSITE: origin, DOOR: 'front-door', KID: door.kid, LISTEN_SECONDS: String(listenSeconds) },
+      env: {
+        ...process.env,
+        NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'),
+        RELAY: relay.url,
+        EMAIL: 'docs@example.test',
+        WEBSITE: origin,
+        DOOR: 'front-door',
+        KID: door.kid,
+        LISTEN_SECONDS: String(listenSeconds),
+      },
     });
     child = running;
     let output = '';
-    for (const stream of [running.stdout, running.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
+    for (const stream of [running.stdout, running.stderr])
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString('utf8')));
     return {
       process: running,
       output: () => output,
@@ -93,13 +120,19 @@ describe('the example of docs/sites.md', function () {
     await second.says('Password of the door: ');
     second.type(PASSWORD);
     await second.ended();
-    expect(second.output()).to.include('Doors: front-door (user, online)').and.include('Open, says the door itself: ok, lock unlocked').and.match(/Z unlocked/);
+    expect(second.output())
+      .to.include('Doors: front-door (user, online)')
+      .and.include('Open, says the door itself: ok, lock unlocked')
+      .and.match(/Z unlocked/);
     expect(second.process.exitCode, second.output()).to.equal(0);
     expect(door.executions.map(({ act }) => act)).to.deep.equal(['unlock']);
   });
 
   it('and the one for browsers is JavaScript that uses only what the SDK exports', async () => {
-    const { diagnostics = [] } = ts.transpileModule(page, { reportDiagnostics: true, compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext } });
+    const { diagnostics = [] } = ts.transpileModule(page, {
+      reportDiagnostics: true,
+      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+    });
     expect(diagnostics.map(({ messageText }) => messageText)).to.deep.equal([]);
     const sdk = await import('../../src/client/index.js');
     for (const code of [program, page]) {

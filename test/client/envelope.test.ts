@@ -19,7 +19,10 @@ async function trusted(door: FakeDoor): Promise<TrustedKey> {
   return verifyServedKey(door.served());
 }
 
-async function seal(door: FakeDoor, change: Partial<CommandContent> = {}): Promise<Awaited<ReturnType<typeof sealCommand>>> {
+async function seal(
+  door: FakeDoor,
+  change: Partial<CommandContent> = {},
+): Promise<Awaited<ReturnType<typeof sealCommand>>> {
   const content: CommandContent = { doorId: door.id, act: 'unlock', password: door.password, ...change };
   return sealCommand(content, { key: await trusted(door), iat: IAT, random: systemRandom });
 }
@@ -27,7 +30,7 @@ async function seal(door: FakeDoor, change: Partial<CommandContent> = {}): Promi
 describe('sealing a command', () => {
   const door = new FakeDoor();
 
-  it('writes exactly the header of contract 6.1, in its order', async () => {
+  it('writes exactly the header of protocol 6.1, in its order', async () => {
     const { jwe, jti } = await seal(door);
     expect(door.open(jwe).headerText).to.equal(
       `{"alg":"RSA-OAEP-256","enc":"A256GCM","typ":"openlock-command+jwe","kid":"${door.kid}","door":"front-door","scope":"operate","iat":${IAT},"jti":"${jti}"}`,
@@ -35,11 +38,16 @@ describe('sealing a command', () => {
     expect(Buffer.from(jti, 'base64url')).to.have.lengthOf(16);
   });
 
-  it('writes exactly the plaintext of contract 6.2', async () => {
+  it('writes exactly the plaintext of protocol 6.2', async () => {
     const { jwe, replyKey } = await seal(door, { params: { holdMs: 0 } });
     const { body } = door.open(jwe);
     const { pad, ...rest } = body;
-    expect(rest).to.deep.equal({ act: 'unlock', credential: { type: 'password', password: door.password }, replyKey: Buffer.from(replyKey).toString('base64url'), params: { holdMs: 0 } });
+    expect(rest).to.deep.equal({
+      act: 'unlock',
+      credential: { type: 'password', password: door.password },
+      replyKey: Buffer.from(replyKey).toString('base64url'),
+      params: { holdMs: 0 },
+    });
     expect(pad).to.match(/^ *$/);
     expect(replyKey).to.have.lengthOf(32);
   });
@@ -49,7 +57,13 @@ describe('sealing a command', () => {
   });
 
   it('names the scope of each act', async () => {
-    const scopes = { unlock: 'operate', lock: 'operate', restart: 'configure', rotate_key: 'configure', status: 'query' } as const;
+    const scopes = {
+      unlock: 'operate',
+      lock: 'operate',
+      restart: 'configure',
+      rotate_key: 'configure',
+      status: 'query',
+    } as const;
     for (const [act, scope] of Object.entries(scopes)) {
       const { jwe } = await seal(door, { act: act as keyof typeof scopes });
       expect(door.open(jwe).header['scope'], act).to.equal(scope);
@@ -84,7 +98,8 @@ describe('sealing a command', () => {
   it('computes the command id as the relay does', async () => {
     const { jwe, commandId } = await seal(door);
     expect(commandId).to.equal(createHash('sha256').update(jwe).digest('base64url'));
-    for (const vector of fixture<{ jwe: string; commandId: string }[]>('command-ids.json')) expect(await commandIdOf(vector.jwe)).to.equal(vector.commandId);
+    for (const vector of fixture<{ jwe: string; commandId: string }[]>('command-ids.json'))
+      expect(await commandIdOf(vector.jwe)).to.equal(vector.commandId);
   });
 
   it('works for keys of 2048 to 4096 bits', async () => {
@@ -96,7 +111,8 @@ describe('sealing a command', () => {
   });
 
   it('fills an envelope up to 4096 characters and no further', async () => {
-    const certificate = (length: number): string => `-----BEGIN CERTIFICATE-----\n${'A'.repeat(length)}\n-----END CERTIFICATE-----\n`;
+    const certificate = (length: number): string =>
+      `-----BEGIN CERTIFICATE-----\n${'A'.repeat(length)}\n-----END CERTIFICATE-----\n`;
     const lengths = new Set<number>();
     for (let length = 1500; length < 2400; length += 60) {
       try {
@@ -133,7 +149,10 @@ describe('sealing a command', () => {
   });
 
   it('never puts a password into an error', async () => {
-    const error = await failure(seal(door, { password: 'hunter2-hunter2', params: { doorPassword: 'hunter2-hunter2' } }), OpenLockError);
+    const error = await failure(
+      seal(door, { password: 'hunter2-hunter2', params: { doorPassword: 'hunter2-hunter2' } }),
+      OpenLockError,
+    );
     expect(`${error.message} ${JSON.stringify(error)} ${String(error.stack)}`).to.not.include('hunter2');
   });
 });

@@ -13,7 +13,12 @@ describe('live events', () => {
 
   beforeEach(async () => {
     relay = await FakeRelay.start(new FakeDoor());
-    openLock = new OpenLock({ url: relay.url, WebSocket, tokens: relay.tokens, random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)), fraction: () => 0 } });
+    openLock = new OpenLock({
+      url: relay.url,
+      WebSocket,
+      tokens: relay.tokens,
+      random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)), fraction: () => 0 },
+    });
   });
   afterEach(async () => {
     openLock.close();
@@ -29,7 +34,14 @@ describe('live events', () => {
       if (event.type === 'connected') {
         relay.broadcast({ t: 'event', door: 'front-door', kind: 'unlocked', at: 1, data: { by: 'command' } });
         relay.broadcast({ t: 'presence', door: 'front-door', online: false, at: 2 });
-        relay.broadcast({ t: 'status', door: 'front-door', online: true, live: true, state: { lock: 'locked', mode: 'normal' }, at: 3 });
+        relay.broadcast({
+          t: 'status',
+          door: 'front-door',
+          online: true,
+          live: true,
+          state: { lock: 'locked', mode: 'normal' },
+          at: 3,
+        });
       }
       if (event.type === 'status') break;
     }
@@ -37,7 +49,14 @@ describe('live events', () => {
       { type: 'connected', resumed: false },
       { type: 'event', door: 'front-door', kind: 'unlocked', at: 1, data: { by: 'command' } },
       { type: 'presence', door: 'front-door', online: false, at: 2 },
-      { type: 'status', door: 'front-door', online: true, live: true, state: { lock: 'locked', mode: 'normal' }, at: 3 },
+      {
+        type: 'status',
+        door: 'front-door',
+        online: true,
+        live: true,
+        state: { lock: 'locked', mode: 'normal' },
+        at: 3,
+      },
     ]);
     await until(() => relay.sockets.size === 0);
   });
@@ -83,21 +102,31 @@ describe('live events', () => {
 
   it('of the other doors come even if one of many may not be seen', async () => {
     const hidden = 'door-130';
-    relay.overrideFrame = ({ t, ref, doors }) => (t === 'subscribe' && (doors as string[]).includes(hidden) ? { t: 'error', ref, code: 'door_not_found', detail: 'no' } : undefined);
+    relay.overrideFrame = ({ t, ref, doors }) =>
+      t === 'subscribe' && (doors as string[]).includes(hidden)
+        ? { t: 'error', ref, code: 'door_not_found', detail: 'no' }
+        : undefined;
     const doors = Array.from({ length: 250 }, (_value, at) => `door-${at}`);
     const stream = openLock.events(doors);
     const refused: string[] = [];
     stream.on('refused', ({ door, error }) => refused.push(`${door} ${error.code}`));
     await new Promise<void>((resolve) => stream.on('connected', () => resolve()));
     expect(refused).to.deep.equal([`${hidden} door_not_found`]);
-    const accepted = new Set(subscribed().filter((list) => !(list as string[]).includes(hidden)).flat());
+    const accepted = new Set(
+      subscribed()
+        .filter((list) => !(list as string[]).includes(hidden))
+        .flat(),
+    );
     expect(accepted.size).to.equal(249);
     for (const frame of relay.frames) expect(JSON.stringify(frame).length).to.be.below(16_384);
   });
 
   it('are subscribed to again after the time the relay asks to wait', async () => {
     let refusals = 2;
-    relay.overrideFrame = ({ t, ref }) => (t === 'subscribe' && (refusals -= 1) >= 0 ? { t: 'error', ref, code: 'rate_limited', detail: 'slow', retryAfterMs: 5 } : undefined);
+    relay.overrideFrame = ({ t, ref }) =>
+      t === 'subscribe' && (refusals -= 1) >= 0
+        ? { t: 'error', ref, code: 'rate_limited', detail: 'slow', retryAfterMs: 5 }
+        : undefined;
     const stream = openLock.events(['front-door']);
     await new Promise<void>((resolve) => stream.on('connected', () => resolve()));
     expect(subscribed()).to.have.lengthOf(3);
@@ -118,7 +147,11 @@ describe('live events', () => {
   it('end when the caller aborts, closes or signs out', async () => {
     const controller = new AbortController();
     const ends: StreamEvent[] = [];
-    const streams = [openLock.events(['front-door'], { signal: controller.signal }), openLock.events(['front-door']), openLock.events(['front-door'])];
+    const streams = [
+      openLock.events(['front-door'], { signal: controller.signal }),
+      openLock.events(['front-door']),
+      openLock.events(['front-door']),
+    ];
     for (const stream of streams) stream.on('ended', (event) => ends.push(event));
     controller.abort();
     streams[1]?.close();

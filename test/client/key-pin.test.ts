@@ -32,7 +32,10 @@ describe('a served key', () => {
   for (const { name, publicKeyPem } of vectors.invalid.filter((key) => key.name.startsWith('RSA'))) {
     it(`is refused: ${name}`, async () => {
       const { kid } = new FakeDoor('x-door', testKey());
-      expect(await failure(verifyServedKey(servedFrom(publicKeyPem, kid)), OpenLockError)).to.have.property('code', 'wrong_key');
+      expect(await failure(verifyServedKey(servedFrom(publicKeyPem, kid)), OpenLockError)).to.have.property(
+        'code',
+        'wrong_key',
+      );
     });
   }
 
@@ -45,9 +48,19 @@ describe('a served key', () => {
   it('is refused in another spelling of the same number', async () => {
     const served = new FakeDoor().served();
     const modulus = Buffer.from(served.jwk.n, 'base64url');
-    const spellings = [Buffer.concat([Buffer.from([0]), modulus]).toString('base64url'), `${served.jwk.n}=`, modulus.toString('base64')];
-    for (const n of spellings) expect(await failure(verifyServedKey({ ...served, jwk: { ...served.jwk, n } }), OpenLockError)).to.have.property('code', 'wrong_key');
-    expect(await failure(verifyServedKey({ ...served, jwk: { ...served.jwk, e: 'AAEAAQ' } }), OpenLockError)).to.have.property('code', 'wrong_key');
+    const spellings = [
+      Buffer.concat([Buffer.from([0]), modulus]).toString('base64url'),
+      `${served.jwk.n}=`,
+      modulus.toString('base64'),
+    ];
+    for (const n of spellings)
+      expect(await failure(verifyServedKey({ ...served, jwk: { ...served.jwk, n } }), OpenLockError)).to.have.property(
+        'code',
+        'wrong_key',
+      );
+    expect(
+      await failure(verifyServedKey({ ...served, jwk: { ...served.jwk, e: 'AAEAAQ' } }), OpenLockError),
+    ).to.have.property('code', 'wrong_key');
   });
 });
 
@@ -92,7 +105,10 @@ describe('a pinned key', () => {
 
   it('is not remembered when it is no good', async () => {
     const store = new MemoryPinStore();
-    await failure(pinnedKey({ trustOnFirstUse: store }, () => ({ ...door.served(), kid: 'A'.repeat(43) })).trusted(), OpenLockError);
+    await failure(
+      pinnedKey({ trustOnFirstUse: store }, () => ({ ...door.served(), kid: 'A'.repeat(43) })).trusted(),
+      OpenLockError,
+    );
     expect(store.get(door.id)).to.equal(undefined);
   });
 
@@ -112,7 +128,9 @@ describe('a pinned key', () => {
 
   it('is asked for again after a failure', async () => {
     let fails = true;
-    const pinned = new PinnedKey(door.id, { kid: door.kid }, () => (fails ? Promise.reject(new OpenLockError('door_offline', 'x')) : Promise.resolve(door.served())));
+    const pinned = new PinnedKey(door.id, { kid: door.kid }, () =>
+      fails ? Promise.reject(new OpenLockError('door_offline', 'x')) : Promise.resolve(door.served()),
+    );
     await failure(pinned.trusted(), OpenLockError);
     fails = false;
     expect((await pinned.trusted()).kid).to.equal(door.kid);
@@ -125,7 +143,10 @@ describe('a pinned key', () => {
 
   it('can be kept in localStorage', () => {
     const items = new Map<string, string>();
-    const store = new WebPinStore({ getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value) });
+    const store = new WebPinStore({
+      getItem: (key) => items.get(key) ?? null,
+      setItem: (key, value) => void items.set(key, value),
+    });
     expect(store.get('a-door')).to.equal(undefined);
     store.set('a-door', door.kid);
     expect(store.get('a-door')).to.equal(door.kid);

@@ -3,7 +3,15 @@ import type { AddressInfo } from 'node:net';
 
 import { expect } from 'chai';
 
-import { DoorRefusedError, KeyChangedError, MemoryPinStore, MemoryTokenStorage, OpenLock, OpenLockError, type StreamEvent } from '../../src/client/index.js';
+import {
+  DoorRefusedError,
+  KeyChangedError,
+  MemoryPinStore,
+  MemoryTokenStorage,
+  OpenLock,
+  OpenLockError,
+  type StreamEvent,
+} from '../../src/client/index.js';
 import { relayFetch } from '../../src/cli/support/relay-client.js';
 import type { DoorAdmin } from '../../src/doors/door-admin.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
@@ -65,7 +73,9 @@ describe('the SDK and the real relay', function () {
     try {
       const login = await sdk.login({ email: 'sdk@example.test', website: origin });
       const code = await mailedCode(relay, origin);
-      expect((await failure(sdk.token({ loginId: login.loginId, code }), OpenLockError)).code).to.equal('website_unverified');
+      expect((await failure(sdk.token({ loginId: login.loginId, code }), OpenLockError)).code).to.equal(
+        'website_unverified',
+      );
       challenge = login.website.challenge.token;
       expect(await sdk.token({ loginId: login.loginId, code })).to.include({ origin, email: 'sdk@example.test' });
       const first = storage.load()?.accessToken;
@@ -107,7 +117,13 @@ describe('the SDK and the real relay', function () {
     expect(store.get('swapped')).to.equal(first.kid);
     await first.stop();
     const { enrolmentToken } = await admin.reset('swapped');
-    const second = new SimulatedDoor({ doorId: 'swapped', relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD });
+    const second = new SimulatedDoor({
+      doorId: 'swapped',
+      relayUrl: relay.url,
+      ca: relay.ca,
+      enrolmentToken,
+      password: PASSWORD,
+    });
     doors.push(second);
     await second.start();
     await failure(openLock.door('swapped', { trustOnFirstUse: store }).lock({ password: PASSWORD }), KeyChangedError);
@@ -119,7 +135,10 @@ describe('the SDK and the real relay', function () {
     const mine = openLock.door('refusals', { kid: door.kid });
     await admin.grant('refusals', site.siteId, { role: 'viewer' });
     expect((await failure(mine.unlock({ password: PASSWORD }), OpenLockError)).code).to.equal('action_not_allowed');
-    expect((await failure(openLock.door('no-such-door', { kid: door.kid }).unlock({ password: PASSWORD }), OpenLockError)).code).to.equal('door_not_found');
+    expect(
+      (await failure(openLock.door('no-such-door', { kid: door.kid }).unlock({ password: PASSWORD }), OpenLockError))
+        .code,
+    ).to.equal('door_not_found');
     await admin.grant('refusals', site.siteId, { role: 'user' });
     await mine.lock({ password: PASSWORD });
     await door.stop();

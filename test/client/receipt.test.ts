@@ -8,7 +8,12 @@ interface Vectors {
   readonly replyKeyHex: string;
   readonly jti: string;
   readonly doorId: string;
-  readonly cases: readonly { readonly name: string; readonly ok: boolean; readonly receipt: string; readonly plaintext?: string }[];
+  readonly cases: readonly {
+    readonly name: string;
+    readonly ok: boolean;
+    readonly receipt: string;
+    readonly plaintext?: string;
+  }[];
 }
 
 describe('reading a receipt', () => {
@@ -37,9 +42,15 @@ describe('reading a receipt', () => {
 
   it('does not throw on any text', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.base64String(), { maxLength: 6 }).map((parts) => parts.join('.'))), async (text) => {
-        expect((await readReceipt(text, expected)).ok).to.equal(false);
-      }),
+      fc.asyncProperty(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.array(fc.base64String(), { maxLength: 6 }).map((parts) => parts.join('.')),
+        ),
+        async (text) => {
+          expect((await readReceipt(text, expected)).ok).to.equal(false);
+        },
+      ),
     );
     expect((await readReceipt('x'.repeat(5000), expected)).ok).to.equal(false);
   });

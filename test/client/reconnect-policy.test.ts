@@ -43,7 +43,7 @@ describe('when the socket is tried again', () => {
     expect(under.decide({ ...lost, openMs: 10_000 })).to.include({ delayMs: 1_000 });
   });
 
-  it('does what contract 5.6 says of each close code', () => {
+  it('does what protocol 5.6 says of each close code', () => {
     const expected: Record<number, object> = {
       1000: { act: 'retry', delayMs: 1_000, renewToken: false },
       1001: { act: 'retry', delayMs: 1_000, renewToken: false },
@@ -56,7 +56,8 @@ describe('when the socket is tried again', () => {
       4005: { act: 'retry', delayMs: 1_000, renewToken: false },
       4006: { act: 'retry', delayMs: 1_000, renewToken: false },
     };
-    for (const [code, step] of Object.entries(expected)) expect(policy(1).decide({ ...lost, code: Number(code) }), code).to.deep.equal(step);
+    for (const [code, step] of Object.entries(expected))
+      expect(policy(1).decide({ ...lost, code: Number(code) }), code).to.deep.equal(step);
     for (const code of [4000, 4001]) expect(policy().decide({ ...lost, code }).act, String(code)).to.equal('stop');
   });
 
@@ -70,7 +71,10 @@ describe('when the socket is tried again', () => {
 
   it('waits as long as it is told, and an hour when the site is blocked', () => {
     const after = (code: ProblemCode, retryAfterMs?: number): unknown => {
-      const next = policy(1).decide({ ...lost, problem: new OpenLockError(code, 'x', { ...(retryAfterMs !== undefined && { retryAfterMs }) }) });
+      const next = policy(1).decide({
+        ...lost,
+        problem: new OpenLockError(code, 'x', { ...(retryAfterMs !== undefined && { retryAfterMs }) }),
+      });
       return next.act === 'retry' ? next.delayMs : undefined;
     };
     expect(after('site_blocked')).to.equal(3_600_000);

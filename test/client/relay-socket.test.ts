@@ -28,11 +28,23 @@ class Bench {
       fetch: () => {
         this.refreshed += 1;
         const { status, body } = this.refresh();
-        return Promise.resolve({ status, headers: { get: () => null }, text: () => Promise.resolve(JSON.stringify(body)) });
+        return Promise.resolve({
+          status,
+          headers: { get: () => null },
+          text: () => Promise.resolve(JSON.stringify(body)),
+        });
       },
     });
     const session = new Session({ http, storage: this.storage, clock: this.clock, requestTimeoutMs: 5_000 });
-    this.socket = new RelaySocket({ url: 'wss://relay.example/v1/socket', WebSocket: this.sockets.WebSocket, clock: this.clock, random: this.random, session, requestTimeoutMs: 5_000, probe: () => this.probe() });
+    this.socket = new RelaySocket({
+      url: 'wss://relay.example/v1/socket',
+      WebSocket: this.sockets.WebSocket,
+      clock: this.clock,
+      random: this.random,
+      session,
+      requestTimeoutMs: 5_000,
+      probe: () => this.probe(),
+    });
     this.socket.listen({
       opened: () => this.log.push('opened'),
       closed: (end, retryInMs) => this.log.push(`closed ${end.problem?.code ?? end.code}, again in ${retryInMs}`),
@@ -43,7 +55,14 @@ class Bench {
 
   #tokens(): object {
     const site = { id: 's', origin: 'https://shop.example', email: 'a@b.example' };
-    return { accessToken: `access-${this.refreshed}`, tokenType: 'Bearer', expiresInSeconds: 900, refreshToken: `refresh-${this.refreshed}`, refreshExpiresInSeconds: 1, site };
+    return {
+      accessToken: `access-${this.refreshed}`,
+      tokenType: 'Bearer',
+      expiresInSeconds: 900,
+      refreshToken: `refresh-${this.refreshed}`,
+      refreshExpiresInSeconds: 1,
+      site,
+    };
   }
 
   get last(): FakeWebSocket {
@@ -62,7 +81,7 @@ class Bench {
 }
 
 describe('the client socket', () => {
-  it('offers the two subprotocols of contract 7.7 and nothing secret in the URL', async () => {
+  it('offers the two subprotocols of protocol 7.7 and nothing secret in the URL', async () => {
     const bench = new Bench();
     const socket = await bench.opened();
     expect(socket.url).to.equal('wss://relay.example/v1/socket');
@@ -146,7 +165,11 @@ describe('the client socket', () => {
   });
 
   it('renews its token in place before it ends', async () => {
-    const bench = new Bench({ accessToken: 'access-0', refreshToken: 'refresh-0', renewAt: 1_800_000_000_000 + 100_000 });
+    const bench = new Bench({
+      accessToken: 'access-0',
+      refreshToken: 'refresh-0',
+      renewAt: 1_800_000_000_000 + 100_000,
+    });
     const socket = await bench.opened();
     for (let at = 0; at < 4; at += 1) {
       await bench.clock.advance(25_000);
@@ -192,7 +215,10 @@ describe('the client socket', () => {
     const bench = new Bench();
     const socket = await bench.opened();
     const first = bench.socket.request({ t: 'subscribe', doors: ['a-door'] }, { timeoutMs: 1_000 });
-    const second = failure(bench.socket.request({ t: 'subscribe', doors: ['b-door'] }, { timeoutMs: 1_000 }), OpenLockError);
+    const second = failure(
+      bench.socket.request({ t: 'subscribe', doors: ['b-door'] }, { timeoutMs: 1_000 }),
+      OpenLockError,
+    );
     await settle();
     const [a, b] = socket.sent.map(({ ref }) => ref);
     socket.receive({ t: 'error', ref: b, code: 'door_not_found', detail: 'no', retryAfterMs: 5 });
@@ -205,10 +231,16 @@ describe('the client socket', () => {
 
   it('lets requests wait for the connection, and says whether they went out when it fails', async () => {
     const bench = new Bench();
-    const waiting = failure(bench.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 100 }), UnreachableError);
+    const waiting = failure(
+      bench.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 100 }),
+      UnreachableError,
+    );
     await bench.clock.advance(100);
     expect((await waiting).sent).to.equal(false);
-    const sent = failure(bench.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 100_000 }), UnreachableError);
+    const sent = failure(
+      bench.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 100_000 }),
+      UnreachableError,
+    );
     bench.last.open();
     await settle();
     bench.last.end(1006);
@@ -224,7 +256,18 @@ describe('the client socket', () => {
   it('passes over frames it does not know and texts that are none', async () => {
     const bench = new Bench();
     const socket = await bench.opened();
-    for (const text of ['', '{', 'null', '[]', '{"t":"weather"}', '{"t":"ok"}', '{"t":"presence","door":"a b","online":true,"at":1}', '{"t":"ok","ref":"1","ref":"1"}', '{"t":"ok","ref":"999"}']) socket.receive(text);
+    for (const text of [
+      '',
+      '{',
+      'null',
+      '[]',
+      '{"t":"weather"}',
+      '{"t":"ok"}',
+      '{"t":"presence","door":"a b","online":true,"at":1}',
+      '{"t":"ok","ref":"1","ref":"1"}',
+      '{"t":"ok","ref":"999"}',
+    ])
+      socket.receive(text);
     socket.receive({ t: 'presence', door: 'front-door', online: true, at: 1 });
     expect(bench.log).to.deep.equal(['opened', 'frame ok', 'frame presence']);
     bench.socket.stop();
@@ -240,7 +283,10 @@ describe('the client socket', () => {
     connecting.socket.stop();
     const open = new Bench();
     await open.opened();
-    const pending = failure(open.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 60_000 }), UnreachableError);
+    const pending = failure(
+      open.socket.request({ t: 'status', door: 'a-door' }, { timeoutMs: 60_000 }),
+      UnreachableError,
+    );
     await settle();
     open.socket.stop();
     const waiting = new Bench();

@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 
-import { MemoryTokenStorage, OpenLock, OpenLockError, UnreachableError, WebTokenStorage, type TokenSet } from '../../src/client/index.js';
+import {
+  MemoryTokenStorage,
+  OpenLock,
+  OpenLockError,
+  UnreachableError,
+  WebTokenStorage,
+  type TokenSet,
+} from '../../src/client/index.js';
 import { failure } from './support/errors.js';
 import { FakeClock, settle } from './support/fake-clock.js';
 import { FakeDoor } from './support/fake-door.js';
@@ -22,18 +29,24 @@ describe('the session', () => {
     const login = await openLock.login({ email: 'owner@shop.example', website: 'https://shop.example' });
     expect(login).to.deep.include({ loginId: 'login-1', expiresInSeconds: 600 });
     expect(login.website.challenge).to.deep.equal({ path: '/.well-known/openlock-challenge.txt', token: 't' });
-    expect(await openLock.token({ loginId: login.loginId, code: '12345678' })).to.deep.include({ id: 'site-1', origin: 'https://shop.example' });
+    expect(await openLock.token({ loginId: login.loginId, code: '12345678' })).to.deep.include({
+      id: 'site-1',
+      origin: 'https://shop.example',
+    });
     expect(await openLock.doors()).to.have.lengthOf(1);
     expect(relay.requests.at(-1)?.authorization).to.equal('Bearer access-1');
     expect(storage.load()?.refreshToken).to.equal('refresh-1');
     expect((await openLock.site())?.id).to.equal('site-1');
   });
 
-  it('sends exactly the members of the contract', async () => {
+  it('sends exactly the members of the protocol', async () => {
     const openLock = new OpenLock({ url: relay.url });
     await openLock.login({ email: 'a@b.example', website: 'https://b.example' });
     await openLock.token({ loginId: 'l', code: '00000000' });
-    expect(relay.requests.map(({ body }) => body)).to.deep.equal([{ email: 'a@b.example', website: 'https://b.example' }, { loginId: 'l', code: '00000000' }]);
+    expect(relay.requests.map(({ body }) => body)).to.deep.equal([
+      { email: 'a@b.example', website: 'https://b.example' },
+      { loginId: 'l', code: '00000000' },
+    ]);
   });
 
   it('says so when nobody is signed in', async () => {
@@ -72,7 +85,9 @@ describe('the session', () => {
     relay.override = ({ path }) => (path === '/v1/auth/refresh' && (lost -= 1) >= 0 ? 'cut' : undefined);
     const openLock = new OpenLock({ url: relay.url, tokens: { accessToken: 'access-0', refreshToken: 'refresh-1' } });
     await openLock.doors();
-    const tried = relay.requests.filter(({ path }) => path === '/v1/auth/refresh').map(({ body }) => body['refreshToken']);
+    const tried = relay.requests
+      .filter(({ path }) => path === '/v1/auth/refresh')
+      .map(({ body }) => body['refreshToken']);
     expect(tried).to.deep.equal(['refresh-1', 'refresh-1', 'refresh-1']);
   });
 
@@ -80,7 +95,12 @@ describe('the session', () => {
     const clock = new FakeClock();
     const storage = new MemoryTokenStorage({ accessToken: 'access-0', refreshToken: 'refresh-1', renewAt: 0 });
     const tried: number[] = [];
-    const openLock = new OpenLock({ url: relay.url, storage, clock, fetch: () => (tried.push(clock.now()), Promise.reject(new TypeError('offline'))) });
+    const openLock = new OpenLock({
+      url: relay.url,
+      storage,
+      clock,
+      fetch: () => (tried.push(clock.now()), Promise.reject(new TypeError('offline'))),
+    });
     const failed = failure(openLock.doors(), UnreachableError);
     await clock.advance(20_000);
     expect(await failed).to.have.property('code', 'internal');
@@ -158,7 +178,7 @@ describe('the session', () => {
     expect(clock.pending).to.equal(0);
   });
 
-  it('gives up when the caller does, with the caller\'s reason', async () => {
+  it("gives up when the caller does, with the caller's reason", async () => {
     relay.override = () => 'hang';
     const openLock = new OpenLock({ url: relay.url, tokens: relay.tokens });
     const controller = new AbortController();
@@ -168,13 +188,17 @@ describe('the session', () => {
     await failure(openLock.doors({ signal: AbortSignal.abort(new RangeError('before')) }), RangeError);
   });
 
-  it('reads a proxy\'s error page, a wrong shape and JSON with duplicates as no usable answer', async () => {
+  it("reads a proxy's error page, a wrong shape and JSON with duplicates as no usable answer", async () => {
     const openLock = new OpenLock({ url: relay.url, tokens: relay.tokens });
     relay.override = () => ({ status: 502, body: '<html>' });
     expect((await failure(openLock.doors(), UnreachableError)).message).to.include('502');
     relay.override = () => ({ status: 200, body: { doors: 'many' } });
     await failure(openLock.doors(), UnreachableError);
-    const duplicates = new OpenLock({ url: relay.url, tokens: relay.tokens, fetch: () => Promise.resolve(new Response('{"doors":[],"doors":[]}')) });
+    const duplicates = new OpenLock({
+      url: relay.url,
+      tokens: relay.tokens,
+      fetch: () => Promise.resolve(new Response('{"doors":[],"doors":[]}')),
+    });
     await failure(duplicates.doors(), UnreachableError);
   });
 
@@ -188,10 +212,21 @@ describe('the session', () => {
 
 describe('tokens in web storage', () => {
   const items = new Map<string, string>();
-  const storage = new WebTokenStorage({ getItem: (key) => items.get(key) ?? null, setItem: (key, value) => void items.set(key, value), removeItem: (key) => void items.delete(key) });
+  const storage = new WebTokenStorage({
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => void items.set(key, value),
+    removeItem: (key) => void items.delete(key),
+  });
 
   it('come back as they were, until they are cleared', () => {
-    const tokens: TokenSet = { accessToken: 'a', accessExpiresAt: 1, renewAt: 0, refreshToken: 'r', refreshExpiresAt: 2, site: { id: 's', origin: 'o', email: 'e' } };
+    const tokens: TokenSet = {
+      accessToken: 'a',
+      accessExpiresAt: 1,
+      renewAt: 0,
+      refreshToken: 'r',
+      refreshExpiresAt: 2,
+      site: { id: 's', origin: 'o', email: 'e' },
+    };
     storage.save(tokens);
     expect(storage.load()).to.deep.equal(tokens);
     storage.clear();

@@ -10,7 +10,10 @@ interface Proofs {
   readonly kid: string;
   readonly publicKeyPem: string;
   readonly cases: readonly { readonly name: string; readonly proof: string; readonly ok: boolean }[];
-  readonly rotation: { readonly newKid: string; readonly cases: readonly { readonly name: string; readonly proof: string; readonly ok: boolean }[] };
+  readonly rotation: {
+    readonly newKid: string;
+    readonly cases: readonly { readonly name: string; readonly proof: string; readonly ok: boolean }[];
+  };
 }
 
 interface Keys {

@@ -6,7 +6,7 @@ import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
 import { call } from '../support/site.js';
 
-describe('registration of doors (contract 4)', () => {
+describe('registration of doors (protocol 4)', () => {
   let redis: TestRedis;
   let relay: TestRelay;
   let admin: DoorAdmin;
@@ -37,11 +37,16 @@ describe('registration of doors (contract 4)', () => {
     return doorId;
   }
 
-  it('binds the key with the enrolment token and answers as the contract says', async () => {
+  it('binds the key with the enrolment token and answers as the protocol says', async () => {
     const { doorId, enrolmentToken } = await newDoor();
     const { status, body } = await register(relay, doorId, key, { enrolmentToken });
     expect(status).to.equal(200);
-    expect(body).to.include({ expiresInSeconds: 86_400, socketPath: '/v1/devices/socket', keepAliveSeconds: 10, kid: key.kid });
+    expect(body).to.include({
+      expiresInSeconds: 86_400,
+      socketPath: '/v1/devices/socket',
+      keepAliveSeconds: 10,
+      kid: key.kid,
+    });
     expect(body['sessionToken']).to.match(/^[A-Za-z0-9_-]{43}$/);
     expect(body['time']).to.be.closeTo(Date.now(), 2000);
   });
@@ -78,10 +83,15 @@ describe('registration of doors (contract 4)', () => {
   it('refuses another key, unless the old one signs the change', async () => {
     const doorId = await boundDoor();
     expect((await register(relay, doorId, otherKey)).body['code']).to.equal('wrong_key');
-    expect((await register(relay, doorId, otherKey, { oldKey: otherKey })).body['code'], 'signed by the new key').to.equal('wrong_key');
+    expect(
+      (await register(relay, doorId, otherKey, { oldKey: otherKey })).body['code'],
+      'signed by the new key',
+    ).to.equal('wrong_key');
     const rotated = await register(relay, doorId, otherKey, { oldKey: key });
     expect([rotated.status, rotated.body['kid']]).to.deep.equal([200, otherKey.kid]);
-    expect((await register(relay, doorId, key)).body['code'], 'the old key is no longer the door').to.equal('wrong_key');
+    expect((await register(relay, doorId, key)).body['code'], 'the old key is no longer the door').to.equal(
+      'wrong_key',
+    );
   });
 
   const badProofs: [string, (doorId: string) => Parameters<typeof register>[3]][] = [
@@ -95,7 +105,10 @@ describe('registration of doors (contract 4)', () => {
     ['with a crit header', () => ({ header: { crit: ['b64'], b64: false } })],
     ['with an embedded key', () => ({ header: { jwk: {} } })],
     ['without firmware', () => ({ claims: { firmware: undefined } })],
-    ['signed by another key', (doorId) => ({ body: { proof: signJws(otherKey, 'openlock-proof+jws', { door: doorId }, { kid: key.kid }) } })],
+    [
+      'signed by another key',
+      (doorId) => ({ body: { proof: signJws(otherKey, 'openlock-proof+jws', { door: doorId }, { kid: key.kid }) } }),
+    ],
     ['that is no JWS', () => ({ body: { proof: 'a.b.c' } })],
   ];
   for (const [name, over] of badProofs) {
@@ -132,9 +145,12 @@ describe('registration of doors (contract 4)', () => {
 
   it('answers unknown doors at the challenge alike, and stores nothing for them', async () => {
     const link = await redis.link('openlock-count');
-    const keyCount = async (): Promise<number> => Number(/keys=(\d+)/.exec(await link.client.info('keyspace'))?.[1] ?? 0);
+    const keyCount = async (): Promise<number> =>
+      Number(/keys=(\d+)/.exec(await link.client.info('keyspace'))?.[1] ?? 0);
     const before = await keyCount();
-    const { status, body } = await call(relay, 'POST', '/v1/devices/challenge', { body: { doorId: 'nobody-knows-it' } });
+    const { status, body } = await call(relay, 'POST', '/v1/devices/challenge', {
+      body: { doorId: 'nobody-knows-it' },
+    });
     expect(status).to.equal(200);
     expect(body).to.include({ expiresInSeconds: 60 });
     expect(await keyCount()).to.be.at.most(before);
@@ -167,9 +183,13 @@ describe('registration of doors (contract 4)', () => {
     expect((await register(relay, doorId, otherKey, { enrolmentToken })).status).to.equal(200);
   });
 
-  it('accepts unknown members from a newer door (contract 2.1)', async () => {
+  it('accepts unknown members from a newer door (protocol 2.1)', async () => {
     const { doorId, enrolmentToken } = await newDoor();
-    const answer = await register(relay, doorId, key, { enrolmentToken, claims: { later: 1, firmware: { ...FIRMWARE, later: 1 } }, body: { later: 1 } });
+    const answer = await register(relay, doorId, key, {
+      enrolmentToken,
+      claims: { later: 1, firmware: { ...FIRMWARE, later: 1 } },
+      body: { later: 1 },
+    });
     expect(answer.status).to.equal(200);
   });
 });

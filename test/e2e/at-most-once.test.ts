@@ -32,7 +32,7 @@ interface Sent {
 }
 
 /**
- * Contract 6.7: many concurrent commands, every third of them sent through both relays at once, sockets that die all the
+ * Protocol 6.7: many concurrent commands, every third of them sent through both relays at once, sockets that die all the
  * time, and a relay killed with SIGKILL in the middle. Counted where it matters: at the doors.
  */
 describe('at most once', function () {
@@ -61,14 +61,20 @@ describe('at most once', function () {
     shared = {
       OPENLOCK_REDIS_URL: redis.url,
       OPENLOCK_SECRETS_DIR: secretsDir,
-      OPENLOCK_PUBLIC_URL: [balancer.url, ...[first, second, third].map((port) => `https://localhost:${port}`)].join(' '),
+      OPENLOCK_PUBLIC_URL: [balancer.url, ...[first, second, third].map((port) => `https://localhost:${port}`)].join(
+        ' ',
+      ),
       OPENLOCK_COMMAND_TIMEOUT_MS: String(TIMEOUT_MS),
       OPENLOCK_TLS_CERT: join(secretsDir, 'relay.pem'),
       OPENLOCK_TLS_KEY: join(secretsDir, 'relay.key'),
     };
-    const start = (port: number | undefined, node: string): Promise<RelayProcess> => startRelayProcess({ ...shared, OPENLOCK_PORT: String(port), OPENLOCK_NODE_ID: node }, ca);
+    const start = (port: number | undefined, node: string): Promise<RelayProcess> =>
+      startRelayProcess({ ...shared, OPENLOCK_PORT: String(port), OPENLOCK_NODE_ID: node }, ca);
     // Three: two at work, and one that takes the place of the killed one.
-    relays.push(...(await Promise.all([start(first, 'relay-a'), start(second, 'relay-b')])), await start(third, 'relay-c'));
+    relays.push(
+      ...(await Promise.all([start(first, 'relay-a'), start(second, 'relay-b')])),
+      await start(third, 'relay-c'),
+    );
     apis.push(...relays.map((process) => new Api(process)));
     balancer.upstreams = relays.slice(0, 2).map(({ port }) => port);
     site = await loginTestSite(relay(0));
@@ -99,12 +105,25 @@ describe('at most once', function () {
     const admin = doorAdmin(await redis.link('openlock-cli'));
     const { ca } = relay(0);
     // A fiftieth of the jitter: the rules stay, the test is quicker.
-    const random = { bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))), fraction: () => Math.random() / 50 };
+    const random = {
+      bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))),
+      fraction: () => Math.random() / 50,
+    };
     for (let index = 0; index < DOORS; index += 1) {
       const doorId = `door-${index}`;
       const { enrolmentToken } = await admin.add(doorId, {});
       await admin.grant(doorId, site.siteId, { role: 'user' });
-      doors.push(new SimulatedDoor({ doorId, relayUrl: balancer.url, ca, enrolmentToken, password: PASSWORD, keyPair: identity, random }));
+      doors.push(
+        new SimulatedDoor({
+          doorId,
+          relayUrl: balancer.url,
+          ca,
+          enrolmentToken,
+          password: PASSWORD,
+          keyPair: identity,
+          random,
+        }),
+      );
     }
     await Promise.all(doors.map((door) => door.start()));
   }
@@ -118,7 +137,9 @@ describe('at most once', function () {
         live[Math.floor(Math.random() * live.length)]?.killSocket();
       }
     })();
-    const senders = doors.flatMap((door) => Array.from({ length: SENDERS_PER_DOOR }, () => send(door, COMMANDS_PER_DOOR / SENDERS_PER_DOOR)));
+    const senders = doors.flatMap((door) =>
+      Array.from({ length: SENDERS_PER_DOOR }, () => send(door, COMMANDS_PER_DOOR / SENDERS_PER_DOOR)),
+    );
     const total = DOORS * COMMANDS_PER_DOOR;
     while (sent.length < total / 2) await new Promise((resolve) => setTimeout(resolve, 10));
     await relay(0).kill();
@@ -144,7 +165,13 @@ describe('at most once', function () {
     const tally = new Map<string, number>();
     const records: (readonly [HttpAnswer, HttpAnswer])[] = [];
     for (let at = 0; at < sent.length; at += 20) {
-      records.push(...(await Promise.all(sent.slice(at, at + 20).map(({ door, sealed }) => Promise.all([recordOf(1, door, sealed), recordOf(2, door, sealed)])))));
+      records.push(
+        ...(await Promise.all(
+          sent
+            .slice(at, at + 20)
+            .map(({ door, sealed }) => Promise.all([recordOf(1, door, sealed), recordOf(2, door, sealed)])),
+        )),
+      );
     }
     for (const [index, { door, sealed, told }] of sent.entries()) {
       const [one, two] = records[index] ?? [];
@@ -169,8 +196,17 @@ describe('at most once', function () {
     await Promise.all(
       doors.map(async (door) => {
         while (!door.live) await door.once('live');
-        const lock = seal({ publicPem: identity.publicPem, kid: identity.kid, door: door.doorId, password: PASSWORD, act: 'lock' });
-        expect(await socket.ask({ t: 'command', door: door.doorId, jwe: lock.jwe })).to.include({ t: 'result', state: 'executed' });
+        const lock = seal({
+          publicPem: identity.publicPem,
+          kid: identity.kid,
+          door: door.doorId,
+          password: PASSWORD,
+          act: 'lock',
+        });
+        expect(await socket.ask({ t: 'command', door: door.doorId, jwe: lock.jwe })).to.include({
+          t: 'result',
+          state: 'executed',
+        });
       }),
     );
     socket.close();
@@ -178,7 +214,13 @@ describe('at most once', function () {
 
   async function send(door: SimulatedDoor, count: number): Promise<void> {
     for (let index = 0; index < count; index += 1) {
-      const sealed = seal({ publicPem: identity.publicPem, kid: identity.kid, door: door.doorId, password: PASSWORD, act: index % 2 === 0 ? 'unlock' : 'lock' });
+      const sealed = seal({
+        publicPem: identity.publicPem,
+        kid: identity.kid,
+        door: door.doorId,
+        password: PASSWORD,
+        act: index % 2 === 0 ? 'unlock' : 'lock',
+      });
       const entry: Sent = { door, sealed, told: [] };
       sent.push(entry);
       if (index % 3 === 0) await Promise.all([deliver(entry), deliver(entry)]);
@@ -191,8 +233,13 @@ describe('at most once', function () {
     for (let attempt = 0; attempt < 20; attempt += 1) {
       const through = balancer.upstreams[Math.floor(Math.random() * balancer.upstreams.length)];
       const target = relays.findIndex(({ port }) => port === through);
-      const answer = await api(target).call('POST', `/v1/doors/${door.doorId}/commands`, site.accessToken, { jwe: sealed.jwe }).catch(() => undefined);
-      const said = answer === undefined ? 'connection lost' : String(answer.status === 200 ? answer.body['state'] : answer.body['code']);
+      const answer = await api(target)
+        .call('POST', `/v1/doors/${door.doorId}/commands`, site.accessToken, { jwe: sealed.jwe })
+        .catch(() => undefined);
+      const said =
+        answer === undefined
+          ? 'connection lost'
+          : String(answer.status === 200 ? answer.body['state'] : answer.body['code']);
       told.push(said);
       if (answer !== undefined && !['rate_limited', 'door_offline', 'store_unavailable'].includes(said)) return;
       await new Promise((resolve) => setTimeout(resolve, 50));

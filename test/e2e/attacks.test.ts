@@ -3,7 +3,7 @@ import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
 
-import { systemClock } from '../../src/ambient.js';
+import { systemClock } from '../../src/clock.js';
 import type { DoorAdmin } from '../../src/doors/door-admin.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
 import type { DoorIdentity } from '../../src/simulator/identity.js';
@@ -39,11 +39,18 @@ describe('attacks', () => {
     stranger = await loginTestSite(relay, 'stranger@example.test');
     const { enrolmentToken } = await admin.add(DOOR, {});
     await admin.grant(DOOR, site.siteId, { role: 'user' });
-    door = new SimulatedDoor({ doorId: DOOR, relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD, keyPair: identity });
+    door = new SimulatedDoor({
+      doorId: DOOR,
+      relayUrl: relay.url,
+      ca: relay.ca,
+      enrolmentToken,
+      password: PASSWORD,
+      keyPair: identity,
+    });
     await door.start();
   });
 
-  /** Failed authentication counts against the address (contract 8.2); these tests fail on purpose, more often than twenty times. */
+  /** Failed authentication counts against the address (protocol 8.2); these tests fail on purpose, more often than twenty times. */
   afterEach(async () => {
     const link = await openAdmin(redis);
     const failures = await link.client.keys('ol:failures*');
@@ -59,10 +66,22 @@ describe('attacks', () => {
     await redis?.stop();
   });
 
-  const command = (more: Partial<SealRequest> = {}): Sealed => seal({ publicPem: identity.publicPem, kid: identity.kid, door: DOOR, password: PASSWORD, act: 'unlock', ...more });
-  const post = (jwe: unknown, options: { token?: string; headers?: Record<string, string>; door?: string } = {}): Promise<HttpAnswer> =>
-    call(relay, 'POST', `/v1/doors/${options.door ?? DOOR}/commands`, { token: options.token ?? site.accessToken, body: { jwe }, ...(options.headers !== undefined && { headers: options.headers }) });
-  const statusOf = (opening: Promise<ClientSocket>): Promise<unknown> => opening.then((socket) => (socket.close(), 101), (error: { status?: number }) => error.status);
+  const command = (more: Partial<SealRequest> = {}): Sealed =>
+    seal({ publicPem: identity.publicPem, kid: identity.kid, door: DOOR, password: PASSWORD, act: 'unlock', ...more });
+  const post = (
+    jwe: unknown,
+    options: { token?: string; headers?: Record<string, string>; door?: string } = {},
+  ): Promise<HttpAnswer> =>
+    call(relay, 'POST', `/v1/doors/${options.door ?? DOOR}/commands`, {
+      token: options.token ?? site.accessToken,
+      body: { jwe },
+      ...(options.headers !== undefined && { headers: options.headers }),
+    });
+  const statusOf = (opening: Promise<ClientSocket>): Promise<unknown> =>
+    opening.then(
+      (socket) => (socket.close(), 101),
+      (error: { status?: number }) => error.status,
+    );
 
   describe('forged tokens', () => {
     const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -89,10 +108,13 @@ describe('attacks', () => {
       'another key under our key id': () => sign(claims, {}, other),
       'an unknown key id': () => sign(claims, { kid: 'nobody' }),
       'alg none': () => `${part({ alg: 'none', typ: 'at+jwt', kid: key.kid })}.${part(claims)}.`,
-      'alg none with the old signature': () => `${part({ alg: 'none', typ: 'at+jwt', kid: key.kid })}.${part(claims)}.${site.accessToken.split('.')[2] ?? ''}`,
+      'alg none with the old signature': () =>
+        `${part({ alg: 'none', typ: 'at+jwt', kid: key.kid })}.${part(claims)}.${site.accessToken.split('.')[2] ?? ''}`,
       'HS256 with the public key as the secret': () => hmac(key.publicKey.export({ type: 'spki', format: 'pem' })),
-      'HS256 with the public key in DER as the secret': () => hmac(key.publicKey.export({ type: 'spki', format: 'der' })),
-      'a key of its own in the header': () => sign(claims, { jwk: other.export({ format: 'jwk' }), kid: undefined }, other),
+      'HS256 with the public key in DER as the secret': () =>
+        hmac(key.publicKey.export({ type: 'spki', format: 'der' })),
+      'a key of its own in the header': () =>
+        sign(claims, { jwk: other.export({ format: 'jwk' }), kid: undefined }, other),
       'another type': () => sign(claims, { typ: 'JWT' }),
       'another audience': () => sign({ ...claims, aud: 'somebody' }),
       'another issuer': () => sign({ ...claims, iss: 'https://elsewhere.example' }),
@@ -136,7 +158,10 @@ describe('attacks', () => {
 
   describe("another site's door", () => {
     /** Everything but the request id, which differs in every answer. */
-    const plain = ({ status, body }: HttpAnswer): object => ({ status, ...Object.fromEntries(Object.entries(body).filter(([name]) => name !== 'requestId')) });
+    const plain = ({ status, body }: HttpAnswer): object => ({
+      status,
+      ...Object.fromEntries(Object.entries(body).filter(([name]) => name !== 'requestId')),
+    });
 
     it('answers exactly like one that does not exist, on every route', async () => {
       const { accessToken: token } = stranger;
@@ -157,7 +182,11 @@ describe('attacks', () => {
 
     it('and on the client socket', async () => {
       const socket = await ClientSocket.open(relay, stranger.accessToken);
-      for (const frame of [{ t: 'status', door: DOOR }, { t: 'subscribe', doors: [DOOR] }, { t: 'command', door: DOOR, jwe: command().jwe }]) {
+      for (const frame of [
+        { t: 'status', door: DOOR },
+        { t: 'subscribe', doors: [DOOR] },
+        { t: 'command', door: DOOR, jwe: command().jwe },
+      ]) {
         expect(await socket.ask(frame)).to.include({ t: 'error', code: 'door_not_found' });
       }
       socket.close();
@@ -166,14 +195,23 @@ describe('attacks', () => {
     it('tells nothing of a command of the other site, not even its state', async () => {
       const { enrolmentToken } = await admin.add('shared-door', {});
       for (const { siteId } of [site, stranger]) await admin.grant('shared-door', siteId, { role: 'user' });
-      const shared = new SimulatedDoor({ doorId: 'shared-door', relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD, keyPair: identity });
+      const shared = new SimulatedDoor({
+        doorId: 'shared-door',
+        relayUrl: relay.url,
+        ca: relay.ca,
+        enrolmentToken,
+        password: PASSWORD,
+        keyPair: identity,
+      });
       await shared.start();
       const sealed = command({ door: 'shared-door' });
       expect((await post(sealed.jwe, { door: 'shared-door' })).status).to.equal(200);
       const stolen = await post(sealed.jwe, { door: 'shared-door', token: stranger.accessToken });
       expect(stolen.status).to.equal(409);
       expect(stolen.body).to.include({ code: 'replayed' }).and.to.not.have.property('state');
-      const record = await call(relay, 'GET', `/v1/doors/shared-door/commands/${sealed.id}`, { token: stranger.accessToken });
+      const record = await call(relay, 'GET', `/v1/doors/shared-door/commands/${sealed.id}`, {
+        token: stranger.accessToken,
+      });
       expect(record.body['code']).to.equal('command_not_found');
       await shared.stop();
     });
@@ -216,7 +254,10 @@ describe('attacks', () => {
       const sealed = command({ iat: Date.now() - 30_000 });
       const [header = '', ...rest] = sealed.jwe.split('.');
       const fresher = JSON.parse(Buffer.from(header, 'base64url').toString()) as object;
-      const touched = [Buffer.from(JSON.stringify({ ...fresher, iat: Date.now() })).toString('base64url'), ...rest].join('.');
+      const touched = [
+        Buffer.from(JSON.stringify({ ...fresher, iat: Date.now() })).toString('base64url'),
+        ...rest,
+      ].join('.');
       const answer = await post(touched);
       expect(answer.status).to.equal(422);
       expect(answer.body).to.include({ code: 'door_refused', status: 400 }).and.to.not.have.property('receipt');
@@ -225,7 +266,9 @@ describe('attacks', () => {
     it('one for another door, another scope than the role, or another key is refused by the relay', async () => {
       expect((await post(command({ door: 'back-door' }).jwe)).body['code']).to.equal('invalid_envelope');
       expect((await post(command({ scope: 'configure' }).jwe)).body['code']).to.equal('action_not_allowed');
-      expect((await post(command({ kid: Buffer.alloc(32, 1).toString('base64url') }).jwe)).body['code']).to.equal('wrong_key');
+      expect((await post(command({ kid: Buffer.alloc(32, 1).toString('base64url') }).jwe)).body['code']).to.equal(
+        'wrong_key',
+      );
     });
   });
 
@@ -249,7 +292,10 @@ describe('attacks', () => {
     });
 
     it('device routes refuse any origin', async () => {
-      for (const [path, body] of [['/v1/devices/challenge', { doorId: DOOR }], ['/v1/devices/register', {}]] as const) {
+      for (const [path, body] of [
+        ['/v1/devices/challenge', { doorId: DOOR }],
+        ['/v1/devices/register', {}],
+      ] as const) {
         const answer = await call(relay, 'POST', path, { body, headers: { origin: site.origin } });
         expect(answer.status).to.equal(403);
         expect(answer.body['code']).to.equal('forbidden_origin');
@@ -273,7 +319,9 @@ describe('attacks', () => {
     liar.send({ t: 'keepalive' });
     await liar.frame('keepalive'); // its lie has been read by now
     slow.send({ t: 'result', id: sealed.id, status: 400 });
-    expect((await answer).body).to.include({ code: 'door_refused', state: 'refused' }).and.to.not.have.property('receipt');
+    expect((await answer).body)
+      .to.include({ code: 'door_refused', state: 'refused' })
+      .and.to.not.have.property('receipt');
     slow.close();
     liar.close();
   });

@@ -98,6 +98,13 @@ describe('a door that opens', () => {
     const link = await redis.link('openlock-audit');
     const rows = await link.client.xrange(`ol:{door:${DOOR}}:audit`, '-', '+');
     const kinds = rows.map(([, fields]) => (JSON.parse(fields[1] ?? '{}') as { kind: string }).kind);
-    expect(kinds).to.include.members(['door_added', 'registered', 'socket_opened', 'granted', 'command_submitted', 'command_settled']);
+    expect(kinds).to.include.members([
+      'door_added',
+      'registered',
+      'socket_opened',
+      'granted',
+      'command_submitted',
+      'command_settled',
+    ]);
   });
 });

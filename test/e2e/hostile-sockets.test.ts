@@ -40,7 +40,14 @@ describe('hostile sockets', function () {
     site = await loginTestSite(asRelay());
     const { enrolmentToken } = await admin.add(DOOR, {});
     await admin.grant(DOOR, site.siteId, { role: 'user' });
-    door = new SimulatedDoor({ doorId: DOOR, relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD, keyPair: identity });
+    door = new SimulatedDoor({
+      doorId: DOOR,
+      relayUrl: relay.url,
+      ca: relay.ca,
+      enrolmentToken,
+      password: PASSWORD,
+      keyPair: identity,
+    });
     await door.start();
     door.on('offline', () => (disconnects += 1));
     enrolments = [(await admin.add('raw-door', {})).enrolmentToken];
@@ -50,8 +57,17 @@ describe('hostile sockets', function () {
   afterEach(async () => {
     expect(relay.child.exitCode).to.equal(null);
     expect(disconnects).to.equal(0);
-    const lock = seal({ publicPem: identity.publicPem, kid: identity.kid, door: DOOR, password: PASSWORD, act: 'lock' });
-    const answer = await call(asRelay(), 'POST', `/v1/doors/${DOOR}/commands`, { token: site.accessToken, body: { jwe: lock.jwe } });
+    const lock = seal({
+      publicPem: identity.publicPem,
+      kid: identity.kid,
+      door: DOOR,
+      password: PASSWORD,
+      act: 'lock',
+    });
+    const answer = await call(asRelay(), 'POST', `/v1/doors/${DOOR}/commands`, {
+      token: site.accessToken,
+      body: { jwe: lock.jwe },
+    });
     expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
   });
 
@@ -114,9 +130,24 @@ describe('hostile sockets', function () {
     const socket = connectTls({ host: 'localhost', port: relay.port, ca: relay.ca });
     await once(socket, 'secureConnect');
     socket.on('error', () => undefined);
-    const head = ['GET /v1/socket HTTP/1.1', 'Host: localhost', 'Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Version: 13'];
+    const head = [
+      'GET /v1/socket HTTP/1.1',
+      'Host: localhost',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      'Sec-WebSocket-Version: 13',
+    ];
     const key = Buffer.alloc(16).toString('base64');
-    socket.write([...head, `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Protocol: openlock.client.v1', `Authorization: Bearer ${site.accessToken}`, '', ''].join('\r\n'));
+    socket.write(
+      [
+        ...head,
+        `Sec-WebSocket-Key: ${key}`,
+        'Sec-WebSocket-Protocol: openlock.client.v1',
+        `Authorization: Bearer ${site.accessToken}`,
+        '',
+        '',
+      ].join('\r\n'),
+    );
     await once(socket, 'readable');
     expect((socket.read() as Buffer).toString('latin1')).to.match(/^HTTP\/1\.1 101 /);
     return socket;
@@ -142,10 +173,32 @@ describe('hostile sockets', function () {
 
     it('of a client are refused one by one with a documented code; the socket goes on', async () => {
       const socket = await ClientSocket.open(relay, site.accessToken);
-      const member = fc.oneof(json, oneOf<unknown>(DOOR, 'no-such-door', '', 'x'.repeat(5000), ['a'], [DOOR], -0, { toString: 1 }));
+      const member = fc.oneof(
+        json,
+        oneOf<unknown>(DOOR, 'no-such-door', '', 'x'.repeat(5000), ['a'], [DOOR], -0, { toString: 1 }),
+      );
       const frames = fc.oneof(
-        fc.record({ t: fc.oneof(oneOf('command', 'status', 'subscribe', 'unsubscribe', 'token', '__proto__'), text), door: member, doors: member, jwe: member, accessToken: member }, { requiredKeys: [] }).map((frame) => ({ ...frame })),
-        fc.record({ t: oneOf('command'), door: oneOf(DOOR), jwe: fc.oneof(text, fc.base64String(), fc.array(fc.base64String(), { minLength: 5, maxLength: 5 }).map((parts) => parts.join('.'))) }),
+        fc
+          .record(
+            {
+              t: fc.oneof(oneOf('command', 'status', 'subscribe', 'unsubscribe', 'token', '__proto__'), text),
+              door: member,
+              doors: member,
+              jwe: member,
+              accessToken: member,
+            },
+            { requiredKeys: [] },
+          )
+          .map((frame) => ({ ...frame })),
+        fc.record({
+          t: oneOf('command'),
+          door: oneOf(DOOR),
+          jwe: fc.oneof(
+            text,
+            fc.base64String(),
+            fc.array(fc.base64String(), { minLength: 5, maxLength: 5 }).map((parts) => parts.join('.')),
+          ),
+        }),
       );
       const codes = new Set<string>();
       await fc.assert(
@@ -168,7 +221,11 @@ describe('hostile sockets', function () {
       ['deep nesting', `{"t":"status","ref":"a","door":${'['.repeat(5000)}${']'.repeat(5000)}}`, []],
       ['nothing at all', '', []],
       ['a binary frame', Buffer.from('{"t":"status"}'), [4004]],
-      ['a frame over 16 KiB', JSON.stringify({ t: 'status', ref: 'a', door: 'x'.repeat(LIMITS.clientFrameBytes) }), [1009]],
+      [
+        'a frame over 16 KiB',
+        JSON.stringify({ t: 'status', ref: 'a', door: 'x'.repeat(LIMITS.clientFrameBytes) }),
+        [1009],
+      ],
     ];
     for (const [name, frame, closes] of RAW) {
       it(`${name}: ${closes.length === 0 ? 'an error frame' : `closed with ${closes.join(' or ')}`}`, async () => {
@@ -203,7 +260,12 @@ describe('hostile sockets', function () {
           JSON.stringify(hello), // a second one
           JSON.stringify({ t: 'result', id: 'short', status: 200 }),
           JSON.stringify({ t: 'result', id: 'A'.repeat(43), status: 500 }),
-          JSON.stringify({ t: 'result', id: 'A'.repeat(43), status: 200, receipt: 'r'.repeat(LIMITS.receiptChars + 1) }),
+          JSON.stringify({
+            t: 'result',
+            id: 'A'.repeat(43),
+            status: 200,
+            receipt: 'r'.repeat(LIMITS.receiptChars + 1),
+          }),
           JSON.stringify({ t: 'result', id: 'A'.repeat(43), status: 400, refusal: 5 }),
           JSON.stringify({ t: 'status', state: { lock: 'ajar', mode: 'normal' } }),
           JSON.stringify({ t: 'event', seq: 1, kind: 'Not a kind', at: 1 }),
@@ -225,7 +287,7 @@ describe('hostile sockets', function () {
       expect(await tooLong.closed).to.equal(1009);
     });
 
-    it('what a newer door may say is set aside: the socket goes on (contract 2.1)', async () => {
+    it('what a newer door may say is set aside: the socket goes on (protocol 2.1)', async () => {
       const raw = await RawDoor.live(relay, await RawDoor.session(relay, 'raw-door', identity, enrolments[0]));
       raw.send({ t: 'weather', sunny: true });
       raw.send({ t: 'event', seq: 1, kind: 'party', at: Date.now(), guests: 3 });

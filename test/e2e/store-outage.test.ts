@@ -32,7 +32,14 @@ describe('the store away', function () {
     site = await loginTestSite(relay);
     const { enrolmentToken } = await admin.add(DOOR, {});
     await admin.grant(DOOR, site.siteId, { role: 'user' });
-    door = new SimulatedDoor({ doorId: DOOR, relayUrl: relay.url, ca: relay.ca, enrolmentToken, password: PASSWORD, keyPair: identity });
+    door = new SimulatedDoor({
+      doorId: DOOR,
+      relayUrl: relay.url,
+      ca: relay.ca,
+      enrolmentToken,
+      password: PASSWORD,
+      keyPair: identity,
+    });
     await door.start();
     door.on('offline', () => (disconnects += 1));
     client = await ClientSocket.open(relay, site.accessToken);
@@ -46,8 +53,10 @@ describe('the store away', function () {
     await redis?.stop();
   });
 
-  const command = (): Sealed => seal({ publicPem: identity.publicPem, kid: identity.kid, door: DOOR, password: PASSWORD, act: 'unlock' });
-  const post = (sealed: Sealed): Promise<HttpAnswer> => call(relay, 'POST', `/v1/doors/${DOOR}/commands`, { token: site.accessToken, body: { jwe: sealed.jwe } });
+  const command = (): Sealed =>
+    seal({ publicPem: identity.publicPem, kid: identity.kid, door: DOOR, password: PASSWORD, act: 'unlock' });
+  const post = (sealed: Sealed): Promise<HttpAnswer> =>
+    call(relay, 'POST', `/v1/doors/${DOOR}/commands`, { token: site.accessToken, body: { jwe: sealed.jwe } });
 
   async function expectRefused(): Promise<void> {
     const executed = door.executed;
@@ -74,7 +83,10 @@ describe('the store away', function () {
   async function expectRecovered(): Promise<void> {
     await until(async () => (await call(relay, 'GET', '/readyz')).status === 200);
     await until(async () => (await post(command())).status === 200);
-    expect(await client.ask({ t: 'command', door: DOOR, jwe: command().jwe })).to.include({ t: 'result', state: 'executed' });
+    expect(await client.ask({ t: 'command', door: DOOR, jwe: command().jwe })).to.include({
+      t: 'result',
+      state: 'executed',
+    });
     expect(disconnects).to.equal(0);
   }
 
@@ -109,7 +121,12 @@ describe('the store away', function () {
     redis.process.kill('SIGCONT');
     const answer = await answering;
     expect([200, 504]).to.include(answer.status);
-    await until(async () => (await call(relay, 'GET', `/v1/doors/${DOOR}/commands/${sealed.id}`, { token: site.accessToken })).body['state'] === 'executed');
+    await until(
+      async () =>
+        (await call(relay, 'GET', `/v1/doors/${DOOR}/commands/${sealed.id}`, { token: site.accessToken })).body[
+          'state'
+        ] === 'executed',
+    );
     expect(door.executions.filter(({ commandId }) => commandId === sealed.id)).to.have.length(1);
   });
 

@@ -89,7 +89,8 @@ describe('two relays on one Redis', () => {
 
   const command = (door: string, act: string, more: Partial<SealRequest> = {}): Sealed =>
     seal({ publicPem: identity.publicPem, kid: identity.kid, door, password: PASSWORD, act, ...more });
-  const post = (relay: TestRelay, door: string, jwe: string) => call(relay, 'POST', `/v1/doors/${door}/commands`, { token: site.accessToken, body: { jwe } });
+  const post = (relay: TestRelay, door: string, jwe: string) =>
+    call(relay, 'POST', `/v1/doors/${door}/commands`, { token: site.accessToken, body: { jwe } });
 
   it('carries a command through B to a door on A, over HTTP and over the client socket', async () => {
     const door = await addDoor(a);
@@ -152,7 +153,8 @@ describe('two relays on one Redis', () => {
     const fresh = await connect(b, old.doorId);
     expect(await ended).to.include({ stage: 'live', closeCode: 4001 });
     expect(fresh.epoch).to.be.above(firstEpoch);
-    for (const relay of [a, b]) expect((await post(relay, fresh.doorId, command(fresh.doorId, 'lock').jwe)).status).to.equal(200);
+    for (const relay of [a, b])
+      expect((await post(relay, fresh.doorId, command(fresh.doorId, 'lock').jwe)).status).to.equal(200);
     expect(fresh.executed).to.equal(2);
     expect(old.executed).to.equal(0);
     const { body } = await call(a, 'GET', `/v1/doors/${fresh.doorId}`, { token: site.accessToken });
@@ -210,7 +212,9 @@ describe('two relays on one Redis', () => {
     await admin.disable(door.doorId);
     expect(await ended).to.include({ closeCode: 4003 });
     expect((await ended).retryInMs).to.be.at.least(3_600_000);
-    await until(async () => (await post(b, door.doorId, command(door.doorId, 'lock').jwe)).body['code'] === 'door_disabled');
+    await until(
+      async () => (await post(b, door.doorId, command(door.doorId, 'lock').jwe)).body['code'] === 'door_disabled',
+    );
   });
 
   it('lets a door rotate its key on A, and wants the new one on B at once', async () => {

@@ -11,20 +11,26 @@ const AUTH: readonly [string, object][] = [
 ];
 const proof = (text: string) => ({ doorId: DOOR, publicKey: 'pem', proof: text });
 
-describe('limits and blocks by address (contract 8)', () => {
+describe('limits and blocks by address (protocol 8)', () => {
   let api: TestApi;
   beforeEach(async () => {
     api = await startTestApi();
   });
   afterEach(() => api.stop());
-  const post = (path: string, body: unknown, token?: string) => api.call(path, { method: 'POST', body, ...(token !== undefined && { token }) });
+  const post = (path: string, body: unknown, token?: string) =>
+    api.call(path, { method: 'POST', body, ...(token !== undefined && { token }) });
 
   it('refuses what is above the limit before anything else', async () => {
     const tight = await startTestApi({ ratePerSecond: 2 });
     await tight.call('/healthz');
     await tight.call('/v1/doors', { token: 'good' });
     const { status, json, headers } = await tight.call('/v1/doors', { token: 'forged' });
-    expect([status, json['code'], json['retryAfterMs'], headers['retry-after']]).to.deep.equal([429, 'rate_limited', 500, '1']);
+    expect([status, json['code'], json['retryAfterMs'], headers['retry-after']]).to.deep.equal([
+      429,
+      'rate_limited',
+      500,
+      '1',
+    ]);
     expect(tight.failures.recorded).to.deep.equal([]);
     expect(tight.metrics.seen).to.deep.include({ limit: 'address' });
     expect(tight.trail.refusals[0]).to.include({ kind: 'limit_hit', address: HERE });
@@ -32,7 +38,9 @@ describe('limits and blocks by address (contract 8)', () => {
   });
 
   it('counts 10 s on end above the limit as one failure', async () => {
-    const flooded = await startTestApi({ addressLimiter: { take: () => ({ allowed: false, retryAfterMs: 10, sustained: true }) } });
+    const flooded = await startTestApi({
+      addressLimiter: { take: () => ({ allowed: false, retryAfterMs: 10, sustained: true }) },
+    });
     await flooded.call('/healthz');
     expect(flooded.failures.recorded).to.deep.equal([HERE]);
     await flooded.stop();
@@ -48,7 +56,12 @@ describe('limits and blocks by address (contract 8)', () => {
     await post('/v1/devices/register', proof('good'));
     await api.call('/v1/doors', { token: 'expired' });
     expect(api.failures.recorded).to.have.length(4);
-    expect(api.metrics.seen.filter((labels) => 'kind' in labels).map(({ kind }) => kind)).to.deep.equal(['token', 'refresh', 'register', 'access_token']);
+    expect(api.metrics.seen.filter((labels) => 'kind' in labels).map(({ kind }) => kind)).to.deep.equal([
+      'token',
+      'refresh',
+      'register',
+      'access_token',
+    ]);
   });
 
   it('refuses a blocked address on the auth routes, whatever it sends, and says for how long', async () => {

@@ -3,13 +3,16 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 
 import { AddressLimiter } from '../../src/http/address-limiter.js';
-import { FakeClock } from './support/fakes.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 const random = { bytes: (length: number) => randomBytes(length) };
 
 function limiter(ratePerSecond: number, slots?: number) {
   const clock = new FakeClock();
-  return { clock, limiter: new AddressLimiter({ ratePerSecond, clock, random, ...(slots !== undefined && { slots }) }) };
+  return {
+    clock,
+    limiter: new AddressLimiter({ ratePerSecond, clock, random, ...(slots !== undefined && { slots }) }),
+  };
 }
 
 describe('AddressLimiter', () => {
@@ -23,7 +26,7 @@ describe('AddressLimiter', () => {
   it('refills at the rate', () => {
     const { limiter: gate, clock } = limiter(50);
     for (let count = 0; count < 60; count += 1) gate.take('192.0.2.1');
-    clock.ms += 100;
+    clock.time += 100;
     expect(Array.from({ length: 10 }, () => gate.take('192.0.2.1').allowed).filter(Boolean)).to.have.length(5);
   });
 
@@ -38,9 +41,9 @@ describe('AddressLimiter', () => {
   it('tells once for each 10 s on end above the limit', () => {
     const { limiter: gate, clock } = limiter(50);
     const told: number[] = [];
-    const start = clock.ms;
+    const start = clock.time;
     for (let ms = 0; ms <= 25_000; ms += 10) {
-      clock.ms = start + ms;
+      clock.time = start + ms;
       if (gate.take('192.0.2.1').sustained) told.push(ms);
     }
     expect(told).to.have.length(2);
@@ -53,7 +56,7 @@ describe('AddressLimiter', () => {
     let told = 0;
     for (let burst = 0; burst < 10; burst += 1) {
       for (let count = 0; count < 200; count += 1) if (gate.take('192.0.2.1').sustained) told += 1;
-      clock.ms += 2_000;
+      clock.time += 2_000;
     }
     expect(told).to.equal(0);
   });
@@ -64,7 +67,8 @@ describe('AddressLimiter', () => {
     // 200 strangers: far fewer than the slots, so that at most a few share the set of four.
     for (let count = 0; count < 200; count += 1) gate.take(`198.51.100.${count}`);
     expect(gate.take('192.0.2.1').allowed).to.equal(false);
-    for (let count = 0; count < 100_000; count += 1) expect(gate.take(`10.${count >> 16}.${(count >> 8) & 255}.${count & 255}`).allowed).to.equal(true);
+    for (let count = 0; count < 100_000; count += 1)
+      expect(gate.take(`10.${count >> 16}.${(count >> 8) & 255}.${count & 255}`).allowed).to.equal(true);
   });
 
   it('takes only a power of two for its slots', () => {

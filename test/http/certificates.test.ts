@@ -10,14 +10,15 @@ import { connect } from 'node:tls';
 
 import { expect } from 'chai';
 
-import type { Clock } from '../../src/ambient.js';
+import type { Clock } from '../../src/clock.js';
+import { FakeClock } from '../support/fake-clock.js';
 import { ConfigError } from '../../src/config.js';
 import { loadTls, type TlsConfig, type TlsMaterial } from '../../src/http/certificates.js';
 
 const DAY_MS = 86_400_000;
 
 function clockAt(now: number): Clock {
-  return { now: () => now, monotonic: () => now };
+  return new FakeClock(now);
 }
 
 describe('the relay’s certificate', () => {
@@ -43,7 +44,13 @@ describe('the relay’s certificate', () => {
     rmSync(madeDir, { recursive: true, force: true });
   });
 
-  const config = (more: Partial<TlsConfig> = {}): TlsConfig => ({ dataDir, publicUrls: [], tlsCert: undefined, tlsKey: undefined, ...more });
+  const config = (more: Partial<TlsConfig> = {}): TlsConfig => ({
+    dataDir,
+    publicUrls: [],
+    tlsCert: undefined,
+    tlsKey: undefined,
+    ...more,
+  });
   const path = (name: string): string => join(dataDir, 'tls', name);
   const file = (name: string): string => readFileSync(path(name), 'utf8');
 
@@ -51,7 +58,12 @@ describe('the relay’s certificate', () => {
   async function handshake(tls: TlsMaterial, host: string): Promise<boolean> {
     const server = createServer({ cert: tls.cert, key: tls.key }).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const socket = connect({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', servername: host === '127.0.0.1' ? '' : host, ca: file('ca.pem') });
+    const socket = connect({
+      port: (server.address() as AddressInfo).port,
+      host: '127.0.0.1',
+      servername: host === '127.0.0.1' ? '' : host,
+      ca: file('ca.pem'),
+    });
     try {
       await once(socket, 'secureConnect');
       return socket.authorized;
@@ -62,10 +74,21 @@ describe('the relay’s certificate', () => {
   }
 
   it('is from a local CA, and good for localhost and every public name', async () => {
-    const tls = await loadTls(config({ publicUrls: ['https://relay.example', 'https://xn--tr-eka.example:8443', 'https://192.0.2.7', 'https://[2001:db8::7]:8443'] }));
+    const tls = await loadTls(
+      config({
+        publicUrls: [
+          'https://relay.example',
+          'https://xn--tr-eka.example:8443',
+          'https://192.0.2.7',
+          'https://[2001:db8::7]:8443',
+        ],
+      }),
+    );
     const certificate = new X509Certificate(tls.cert);
-    for (const name of ['localhost', 'relay.example', 'xn--tr-eka.example']) expect(certificate.checkHost(name), name).to.equal(name);
-    for (const address of ['127.0.0.1', '::1', '192.0.2.7', '2001:db8::7']) expect(certificate.checkIP(address), address).not.to.equal(undefined);
+    for (const name of ['localhost', 'relay.example', 'xn--tr-eka.example'])
+      expect(certificate.checkHost(name), name).to.equal(name);
+    for (const address of ['127.0.0.1', '::1', '192.0.2.7', '2001:db8::7'])
+      expect(certificate.checkIP(address), address).not.to.equal(undefined);
     expect(certificate.checkHost('elsewhere.example')).to.equal(undefined);
     expect(certificate.ca).to.equal(false);
     expect(tls.caPath).to.equal(path('ca.pem'));
@@ -80,14 +103,34 @@ describe('the relay’s certificate', () => {
       this.skip();
     }
     await loadTls(config());
-    const output = execFileSync('openssl', ['verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname', 'localhost', '-CAfile', path('ca.pem'), path('server.pem')], { encoding: 'utf8' });
+    const output = execFileSync(
+      'openssl',
+      [
+        'verify',
+        '-x509_strict',
+        '-purpose',
+        'sslserver',
+        '-verify_hostname',
+        'localhost',
+        '-CAfile',
+        path('ca.pem'),
+        path('server.pem'),
+      ],
+      { encoding: 'utf8' },
+    );
     expect(output).to.include('OK');
   });
 
   it('keeps its keys to its owner and leaves no other file behind', async () => {
     await loadTls(config());
-    expect(readdirSync(join(dataDir, 'tls')).sort()).to.deep.equal(['ca-key.pem', 'ca.pem', 'server-key.pem', 'server.pem']);
-    for (const name of ['ca-key.pem', 'server-key.pem']) expect(statSync(path(name)).mode & 0o777, name).to.equal(0o600);
+    expect(readdirSync(join(dataDir, 'tls')).sort()).to.deep.equal([
+      'ca-key.pem',
+      'ca.pem',
+      'server-key.pem',
+      'server.pem',
+    ]);
+    for (const name of ['ca-key.pem', 'server-key.pem'])
+      expect(statSync(path(name)).mode & 0o777, name).to.equal(0o600);
   });
 
   it('stays the same from start to start', async () => {
@@ -127,7 +170,9 @@ describe('the relay’s certificate', () => {
     const all = await Promise.all(Array.from({ length: 3 }, () => loadTls(config())));
     expect(new Set(all.map(({ key }) => key)).size).to.equal(1);
     for (const tls of all) expect(await handshake(tls, 'localhost')).to.equal(true);
-    expect(new X509Certificate(file('server.pem')).verify(new X509Certificate(file('ca.pem')).publicKey)).to.equal(true);
+    expect(new X509Certificate(file('server.pem')).verify(new X509Certificate(file('ca.pem')).publicKey)).to.equal(
+      true,
+    );
   });
 
   it('is made anew when the file is damaged; a damaged key is not replaced silently', async () => {
@@ -146,7 +191,9 @@ describe('the relay’s certificate', () => {
       return join(dataDir, name);
     };
     const problemsOf = async (tlsCert: string, tlsKey: string, now = Date.now()): Promise<string> => {
-      const error: unknown = await loadTls(config({ tlsCert, tlsKey }), clockAt(now)).catch((reason: unknown) => reason);
+      const error: unknown = await loadTls(config({ tlsCert, tlsKey }), clockAt(now)).catch(
+        (reason: unknown) => reason,
+      );
       expect(error).to.be.instanceOf(ConfigError);
       return (error as ConfigError).message;
     };
@@ -155,7 +202,11 @@ describe('the relay’s certificate', () => {
       const own = await loadTls(config());
       const tlsCert = given('cert.pem', `${own.cert}${file('ca.pem')}`);
       const tlsKey = given('key.pem', own.key);
-      expect(await loadTls(config({ tlsCert, tlsKey }))).to.deep.equal({ cert: readFileSync(tlsCert, 'utf8'), key: own.key, caPath: undefined });
+      expect(await loadTls(config({ tlsCert, tlsKey }))).to.deep.equal({
+        cert: readFileSync(tlsCert, 'utf8'),
+        key: own.key,
+        caPath: undefined,
+      });
     });
 
     it('is refused, naming the variable, when a file is missing, is something else, or does not fit', async () => {
@@ -164,7 +215,10 @@ describe('the relay’s certificate', () => {
       const key = given('key.pem', own.key);
       const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
       const otherKey = given('other.pem', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
-      const locked = given('locked.pem', privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString());
+      const locked = given(
+        'locked.pem',
+        privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' }).toString(),
+      );
       const none = join(dataDir, 'none.pem');
       expect(await problemsOf(none, none)).to.match(/^OPENLOCK_TLS_CERT: .*ENOENT.*\nOPENLOCK_TLS_KEY: .*ENOENT/);
       expect(await problemsOf(key, key)).to.match(/^OPENLOCK_TLS_CERT: .*no certificate/);

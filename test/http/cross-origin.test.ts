@@ -10,7 +10,7 @@ const COMMANDS = `/v1/doors/${DOOR}/commands`;
 const allowHeaders = (reply: Reply) => Object.keys(reply.headers).filter((name) => name.startsWith('access-control-'));
 const allowed = (reply: Reply) => reply.headers['access-control-allow-origin'];
 
-describe('browsers of other origins (contract 3.6)', () => {
+describe('browsers of other origins (protocol 3.6)', () => {
   let api: TestApi;
   beforeEach(async () => {
     api = await startTestApi();
@@ -22,10 +22,21 @@ describe('browsers of other origins (contract 3.6)', () => {
   const token = (origin: string, loginId = 'login-1', code = '12345678') =>
     api.call('/v1/auth/token', { method: 'POST', body: { loginId, code }, headers: { origin } });
   const preflight = (path: string, origin: string, method = 'POST') =>
-    api.call(path, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': method, 'access-control-request-headers': 'authorization,content-type' } });
+    api.call(path, {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': method,
+        'access-control-request-headers': 'authorization,content-type',
+      },
+    });
 
   function expectReadable(reply: Reply, origin: string): void {
-    expect(reply.headers).to.include({ 'access-control-allow-origin': origin, vary: 'Origin', 'access-control-expose-headers': 'Retry-After,X-Request-Id' });
+    expect(reply.headers).to.include({
+      'access-control-allow-origin': origin,
+      vary: 'Origin',
+      'access-control-expose-headers': 'Retry-After,X-Request-Id',
+    });
     expect(reply.headers).to.not.have.property('access-control-allow-credentials');
   }
 
@@ -39,7 +50,17 @@ describe('browsers of other origins (contract 3.6)', () => {
     const known = await api.call('/v1/doors', { token: 'good', headers: { origin: OTHER_ORIGIN } });
     expect([known.status, known.json['code']]).to.deep.equal([403, 'forbidden_origin']);
     expectReadable(known, OTHER_ORIGIN);
-    for (const origin of [STRANGER, 'null', '', 'http://site.example', `${ORIGIN}/`, 'HTTPS://SITE.EXAMPLE', `${ORIGIN}, ${ORIGIN}`, `${ORIGIN}:443`, 'https://site.example.']) {
+    for (const origin of [
+      STRANGER,
+      'null',
+      '',
+      'http://site.example',
+      `${ORIGIN}/`,
+      'HTTPS://SITE.EXAMPLE',
+      `${ORIGIN}, ${ORIGIN}`,
+      `${ORIGIN}:443`,
+      'https://site.example.',
+    ]) {
       const reply = await api.call('/v1/doors', { token: 'good', headers: { origin } });
       expect([reply.json['code'], allowHeaders(reply)], origin).to.deep.equal(['forbidden_origin', []]);
     }
@@ -75,24 +96,41 @@ describe('browsers of other origins (contract 3.6)', () => {
     const good = await preflight(COMMANDS, ORIGIN);
     expect(good.status).to.equal(204);
     expect(good.headers).to.include({
-      'access-control-allow-origin': ORIGIN, 'access-control-allow-methods': 'POST', 'access-control-allow-headers': 'Authorization,Content-Type', 'access-control-max-age': '600',
+      'access-control-allow-origin': ORIGIN,
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'Authorization,Content-Type',
+      'access-control-max-age': '600',
     });
     for (const origin of [STRANGER, 'null', '*']) {
       const reply = await preflight(COMMANDS, origin);
-      expect([reply.status, reply.text, allowHeaders(reply), reply.headers.vary], origin).to.deep.equal([204, '', [], 'Origin']);
+      expect([reply.status, reply.text, allowHeaders(reply), reply.headers.vary], origin).to.deep.equal([
+        204,
+        '',
+        [],
+        'Origin',
+      ]);
     }
   });
 
   it('answers preflights of login and token for any https origin, and for http ones only where private sites are allowed', async () => {
     for (const path of ['/v1/auth/login', '/v1/auth/token']) {
       expect(allowed(await preflight(path, STRANGER))).to.equal(STRANGER);
-      for (const origin of ['http://stranger.example', 'null', 'https://a/b', 'chrome-extension://abc', 'https://UPPER.example']) {
+      for (const origin of [
+        'http://stranger.example',
+        'null',
+        'https://a/b',
+        'chrome-extension://abc',
+        'https://UPPER.example',
+      ]) {
         expect(allowHeaders(await preflight(path, origin)), origin).to.deep.equal([]);
       }
     }
     expect(allowHeaders(await preflight('/v1/auth/refresh', STRANGER))).to.deep.equal([]);
     const lax = await startTestApi({ allowPrivateSites: true });
-    const reply = await lax.call('/v1/auth/login', { method: 'OPTIONS', headers: { origin: 'http://localhost:3000', 'access-control-request-method': 'POST' } });
+    const reply = await lax.call('/v1/auth/login', {
+      method: 'OPTIONS',
+      headers: { origin: 'http://localhost:3000', 'access-control-request-method': 'POST' },
+    });
     expect(allowed(reply)).to.equal('http://localhost:3000');
     await lax.stop();
   });
@@ -110,7 +148,11 @@ describe('browsers of other origins (contract 3.6)', () => {
   });
 
   it('lets a website that is not known yet read what is wrong with its login', async () => {
-    const reply = await api.call('/v1/auth/login', { method: 'POST', body: { email: 'nobody', website: STRANGER }, headers: { origin: STRANGER } });
+    const reply = await api.call('/v1/auth/login', {
+      method: 'POST',
+      body: { email: 'nobody', website: STRANGER },
+      headers: { origin: STRANGER },
+    });
     expect(reply.json['code']).to.equal('invalid_request');
     expectReadable(reply, STRANGER);
   });
@@ -134,10 +176,16 @@ describe('browsers of other origins (contract 3.6)', () => {
   });
 
   it('refuses any Origin on device routes, and their preflights', async () => {
-    const reply = await api.call('/v1/devices/challenge', { method: 'POST', body: { doorId: DOOR }, headers: { origin: ORIGIN } });
+    const reply = await api.call('/v1/devices/challenge', {
+      method: 'POST',
+      body: { doorId: DOOR },
+      headers: { origin: ORIGIN },
+    });
     expect([reply.status, reply.json['code'], allowHeaders(reply)]).to.deep.equal([403, 'forbidden_origin', []]);
     for (const origin of ['null', '']) {
-      expect((await api.call('/v1/devices/register', { method: 'POST', body: {}, headers: { origin } })).json['code']).to.equal('forbidden_origin');
+      expect(
+        (await api.call('/v1/devices/register', { method: 'POST', body: {}, headers: { origin } })).json['code'],
+      ).to.equal('forbidden_origin');
       expect((await api.call('/v1/devices/socket', { headers: { origin } })).json['code']).to.equal('forbidden_origin');
     }
     const refused = await preflight('/v1/devices/challenge', ORIGIN);

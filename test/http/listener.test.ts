@@ -47,7 +47,12 @@ describe('the listener', () => {
   });
 
   async function start(options: Partial<ListenerOptions>): Promise<{ listener: Listener; port: number }> {
-    const listener = createListener({ tls: undefined, random: new FakeRandom(), handler: (_request, response) => response.end('ok'), ...options });
+    const listener = createListener({
+      tls: undefined,
+      random: new FakeRandom(),
+      handler: (_request, response) => response.end('ok'),
+      ...options,
+    });
     running.push(listener);
     return { listener, port: await listener.start(0, '127.0.0.1') };
   }
@@ -55,7 +60,13 @@ describe('the listener', () => {
   it('speaks TLS 1.2 and later, and plain http where told to', async () => {
     const secure = await start({ tls });
     expect(await get(secure.port, tls.cert)).to.equal(200);
-    const old = tlsConnect({ port: secure.port, host: '127.0.0.1', rejectUnauthorized: false, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' });
+    const old = tlsConnect({
+      port: secure.port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1',
+      maxVersion: 'TLSv1.1',
+    });
     const [error] = (await once(old, 'error')) as [Error];
     expect(error).to.be.instanceOf(Error);
     const plain = await start({});
@@ -64,8 +75,15 @@ describe('the listener', () => {
 
   it('says that a port is taken', async () => {
     const { port } = await start({});
-    const second = createListener({ tls: undefined, random: new FakeRandom(), handler: (_request, response) => response.end() });
-    const error = await second.start(port, '127.0.0.1').then(() => undefined, (reason: unknown) => reason);
+    const second = createListener({
+      tls: undefined,
+      random: new FakeRandom(),
+      handler: (_request, response) => response.end(),
+    });
+    const error = await second.start(port, '127.0.0.1').then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     expect(error).to.include({ code: 'EADDRINUSE' });
     await second.stop();
   });
@@ -83,7 +101,9 @@ describe('the listener', () => {
     for (const [name, bytes] of Object.entries(bad)) {
       const { status, code, text } = await sendRaw(port, bytes);
       expect([status, code], name).to.deep.equal([400, 'invalid_request']);
-      expect(text, name).to.match(/\r\nX-Request-Id: \S+\r\n/).and.match(/application\/problem\+json/);
+      expect(text, name)
+        .to.match(/\r\nX-Request-Id: \S+\r\n/)
+        .and.match(/application\/problem\+json/);
     }
   });
 
@@ -91,13 +111,17 @@ describe('the listener', () => {
     const { port } = await start({ handler: createStartingHandler(new FakeRandom()) });
     const { status, code, text } = await sendRaw(port, 'GET /v1/doors HTTP/1.1\r\nHost: x\r\n\r\n');
     expect([status, code]).to.deep.equal([503, 'store_unavailable']);
-    expect(text).to.match(/\r\nX-Request-Id: \S+\r\n/).and.match(/\r\nRetry-After: 1\r\n/);
+    expect(text)
+      .to.match(/\r\nX-Request-Id: \S+\r\n/)
+      .and.match(/\r\nRetry-After: 1\r\n/);
   });
 
   it('ignores an expectation it does not know, and continues where asked', async () => {
     const { port } = await start({});
     expect((await sendRaw(port, 'GET / HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n')).status).to.equal(200);
-    expect((await sendRaw(port, 'POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n')).text).to.match(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200/);
+    expect(
+      (await sendRaw(port, 'POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n')).text,
+    ).to.match(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200/);
   });
 
   it('ends headers and bodies that trickle', async () => {
@@ -110,7 +134,10 @@ describe('the listener', () => {
 
   it('lets running requests end when it stops, and closes kept-alive connections', async () => {
     let finish: (() => void) | undefined;
-    const { listener, port } = await start({ tls, handler: (_request, response) => void (finish = () => response.end('ok')) });
+    const { listener, port } = await start({
+      tls,
+      handler: (_request, response) => void (finish = () => response.end('ok')),
+    });
     const agent = new Agent({ keepAlive: true });
     const answered = get(port, tls.cert, agent);
     while (finish === undefined) await new Promise((resolve) => setImmediate(resolve));
@@ -124,7 +151,11 @@ describe('the listener', () => {
   it('cuts what does not end in time, whatever kind of socket it is', async () => {
     const { listener, port } = await start({ handler: () => undefined });
     listener.server.on('upgrade', () => undefined);
-    const hanging = ['GET / HTTP/1.1\r\nHost: x\r\n\r\n', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n', ''].map((bytes) => {
+    const hanging = [
+      'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      '',
+    ].map((bytes) => {
       const socket = connect(port, '127.0.0.1');
       socket.on('error', () => undefined);
       socket.write(bytes);
@@ -139,7 +170,9 @@ describe('the listener', () => {
     this.timeout(60_000);
     const { port } = await start({ tls, timeouts: { handshakeMs: 5_000, checkMs: 100 } });
     // A process of its own: one alone may not have that many open files.
-    const strangers = spawn(process.execPath, ['-e', STRANGERS, String(port), '10000'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const strangers = spawn(process.execPath, ['-e', STRANGERS, String(port), '10000'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const said = createInterface({ input: strangers.stdout })[Symbol.asyncIterator]();
     expect(await said.next()).to.include({ value: 'connected 10000' });
     expect(await get(port, tls.cert)).to.equal(200);

@@ -4,7 +4,7 @@ import { createMetricsListener, type MetricsListener } from '../../src/http/metr
 import { FakeLog } from './support/fakes.js';
 import { sendRaw } from './support/raw.js';
 
-describe('the metrics listener (contract 2.4)', () => {
+describe('the metrics listener (protocol 2.4)', () => {
   const log = new FakeLog();
   let metrics = (): Promise<string> => Promise.resolve('up 1\n');
   let listener: MetricsListener;

@@ -9,7 +9,7 @@ import { sendRaw } from './support/raw.js';
 
 const COMMANDS = `/v1/doors/${DOOR}/commands`;
 
-describe('request bodies (contract 2.1)', () => {
+describe('request bodies (protocol 2.1)', () => {
   let api: TestApi;
   beforeEach(async () => {
     api = await startTestApi();
@@ -22,8 +22,17 @@ describe('request bodies (contract 2.1)', () => {
     for (const type of ['application/json', 'Application/JSON; charset=UTF-8', 'application/json;charset="utf-8"']) {
       expect((await send('{"jwe":"x"}', { 'content-type': type })).status, type).to.equal(200);
     }
-    for (const type of ['text/plain', 'application/json; charset=latin1', 'application/jsonx', 'application/problem+json', 'application/x-www-form-urlencoded', '']) {
-      expect((await send('{"jwe":"x"}', { 'content-type': type })).json['code'], type).to.equal('unsupported_media_type');
+    for (const type of [
+      'text/plain',
+      'application/json; charset=latin1',
+      'application/jsonx',
+      'application/problem+json',
+      'application/x-www-form-urlencoded',
+      '',
+    ]) {
+      expect((await send('{"jwe":"x"}', { 'content-type': type })).json['code'], type).to.equal(
+        'unsupported_media_type',
+      );
     }
     expect((await send('{"jwe":"x"}', { 'content-encoding': 'gzip' })).json['code']).to.equal('unsupported_media_type');
   });
@@ -40,10 +49,16 @@ describe('request bodies (contract 2.1)', () => {
 
   it('refuses what is not strict JSON', async () => {
     const bad: Record<string, string | Uint8Array> = {
-      empty: '', text: 'jwe', 'a trailing comma': '{"jwe":"x",}', 'two values': '{"jwe":"x"}{}', 'a BOM': '\uFEFF{"jwe":"x"}',
-      'duplicate members': '{"jwe":"x","jwe":"x"}', 'duplicates in disguise': '{"jwe":"x","\\u006awe":"y"}',
+      empty: '',
+      text: 'jwe',
+      'a trailing comma': '{"jwe":"x",}',
+      'two values': '{"jwe":"x"}{}',
+      'a BOM': '\uFEFF{"jwe":"x"}',
+      'duplicate members': '{"jwe":"x","jwe":"x"}',
+      'duplicates in disguise': '{"jwe":"x","\\u006awe":"y"}',
       'broken UTF-8': Uint8Array.from([...Buffer.from('{"jwe":"'), 0xc3, 0x28, ...Buffer.from('"}')]),
-      'deep nesting': `{"jwe":${'['.repeat(9)}${']'.repeat(9)}}`, 'very deep nesting': '['.repeat(16_000),
+      'deep nesting': `{"jwe":${'['.repeat(9)}${']'.repeat(9)}}`,
+      'very deep nesting': '['.repeat(16_000),
     };
     for (const [name, body] of Object.entries(bad)) {
       const { status, json } = await send(body);
@@ -55,11 +70,20 @@ describe('request bodies (contract 2.1)', () => {
     const secret = 'a-secret-value';
     expect((await send({ jwe: 1 })).json['detail']).to.equal('/jwe: Invalid input: expected string, received number');
     expect((await send({})).json['detail']).to.match(/^\/jwe: /);
-    expect((await send([secret])).json['detail']).to.match(/^The body: /).and.not.contain(secret);
+    expect((await send([secret])).json['detail'])
+      .to.match(/^The body: /)
+      .and.not.contain(secret);
     expect((await send({ jwe: 'x', extra: secret })).json['detail']).to.equal('/extra: unknown member');
-    expect((await send(`{"jwe":"x","${'\\u0007n'.repeat(100)}":1}`)).json['detail']).to.match(/^\/(\?n){20}\.\.\.: unknown member$/);
-    const login = await api.call('/v1/auth/login', { method: 'POST', body: { email: secret, website: 'https://x.example' } });
-    expect(login.json['detail']).to.match(/^\/email: /).and.not.contain(secret);
+    expect((await send(`{"jwe":"x","${'\\u0007n'.repeat(100)}":1}`)).json['detail']).to.match(
+      /^\/(\?n){20}\.\.\.: unknown member$/,
+    );
+    const login = await api.call('/v1/auth/login', {
+      method: 'POST',
+      body: { email: secret, website: 'https://x.example' },
+    });
+    expect(login.json['detail'])
+      .to.match(/^\/email: /)
+      .and.not.contain(secret);
   });
 
   it('refuses unknown members on site routes, `__proto__` among them, and ignores them on device routes', async () => {
@@ -67,7 +91,10 @@ describe('request bodies (contract 2.1)', () => {
       expect((await send(`{"jwe":"x",${extra}}`)).json['code'], extra).to.equal('invalid_request');
     }
     for (const extra of ['"extra":1', '"__proto__":{"doorId":"zzz"}']) {
-      const { status } = await api.call('/v1/devices/challenge', { method: 'POST', body: `{"doorId":"${DOOR}",${extra}}` });
+      const { status } = await api.call('/v1/devices/challenge', {
+        method: 'POST',
+        body: `{"doorId":"${DOOR}",${extra}}`,
+      });
       expect(status, extra).to.equal(200);
     }
   });
@@ -79,7 +106,8 @@ describe('request bodies (contract 2.1)', () => {
     expect((await revoke({ extra: 1 })).json['code']).to.equal('invalid_request');
   });
 
-  const head = (length: string) => `POST ${COMMANDS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n${length}\r\n\r\n`;
+  const head = (length: string) =>
+    `POST ${COMMANDS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n${length}\r\n\r\n`;
 
   it('gives up on a body that does not arrive, and ends the connection', async () => {
     const impatient = await startTestApi({ bodyTimeoutMs: 50 });
@@ -115,9 +143,12 @@ describe('request bodies (contract 2.1)', () => {
 
   it('lets a command run its course when its sender goes away, and counts a wrong code all the same', async () => {
     let settle: (() => void) | undefined;
-    api.sites.token = () => new Promise((_resolve, reject) => (settle = () => reject(new OpenLockError('unauthenticated', 'Wrong code.'))));
+    api.sites.token = () =>
+      new Promise((_resolve, reject) => (settle = () => reject(new OpenLockError('unauthenticated', 'Wrong code.'))));
     const socket = connect(api.port, '127.0.0.1');
-    socket.write('POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n{"loginId":"login-1","code":"00000000"}');
+    socket.write(
+      'POST /v1/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 39\r\n\r\n{"loginId":"login-1","code":"00000000"}',
+    );
     while (settle === undefined) await new Promise((resolve) => setImmediate(resolve));
     socket.destroy();
     settle();

@@ -13,17 +13,26 @@ const VALID = {
   challengeRequestSchema: { doorId },
   registerRequestSchema: { doorId, publicKey: 'p', proof: 'x.y.z' },
 } as const;
-const SITE_ROUTES = ['loginRequestSchema', 'tokenRequestSchema', 'refreshRequestSchema', 'commandRequestSchema'] as const;
+const SITE_ROUTES = [
+  'loginRequestSchema',
+  'tokenRequestSchema',
+  'refreshRequestSchema',
+  'commandRequestSchema',
+] as const;
 const DEVICE_ROUTES = ['challengeRequestSchema', 'registerRequestSchema'] as const;
 
 describe('bodies of the HTTP API', () => {
-  it('of site routes refuse unknown members, those of device routes ignore them (contract 2.1)', () => {
+  it('of site routes refuse unknown members, those of device routes ignore them (protocol 2.1)', () => {
     for (const name of SITE_ROUTES) {
       expect(api[name].safeParse(VALID[name]).success, name).to.equal(true);
       expect(api[name].safeParse({ ...VALID[name], extra: 1 }).success, name).to.equal(false);
-      expect(api[name].safeParse(JSON.parse(`{"__proto__":1,${JSON.stringify(VALID[name]).slice(1)}`)).success, name).to.equal(false);
+      expect(
+        api[name].safeParse(JSON.parse(`{"__proto__":1,${JSON.stringify(VALID[name]).slice(1)}`)).success,
+        name,
+      ).to.equal(false);
     }
-    for (const name of DEVICE_ROUTES) expect(api[name].parse({ ...VALID[name], extra: 1 }), name).to.deep.equal(VALID[name]);
+    for (const name of DEVICE_ROUTES)
+      expect(api[name].parse({ ...VALID[name], extra: 1 }), name).to.deep.equal(VALID[name]);
   });
 
   it('need each of their members', () => {
@@ -51,7 +60,11 @@ describe('bodies of the HTTP API', () => {
   });
 
   it('read the claims of every good proof and rotation', () => {
-    const vectors = fixture<{ payloadText: string; headerText: string; rotation: { payloadText: string; headerText: string } }>('proofs.json');
+    const vectors = fixture<{
+      payloadText: string;
+      headerText: string;
+      rotation: { payloadText: string; headerText: string };
+    }>('proofs.json');
     expect(api.proofHeaderSchema.safeParse(JSON.parse(vectors.headerText)).success).to.equal(true);
     expect(api.proofClaimsSchema.safeParse(JSON.parse(vectors.payloadText)).success).to.equal(true);
     expect(api.rotationHeaderSchema.safeParse(JSON.parse(vectors.rotation.headerText)).success).to.equal(true);

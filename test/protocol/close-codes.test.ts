@@ -4,7 +4,7 @@ import { CLOSE, closeByCode } from '../../src/protocol/close-codes.js';
 import { LIMITS } from '../../src/protocol/limits.js';
 
 describe('close codes', () => {
-  it('are those of contract 5.6', () => {
+  it('are those of protocol 5.6', () => {
     const codes = Object.values(CLOSE).map(({ code }) => code);
     expect(codes).to.deep.equal([1001, 1009, 1011, 4000, 4001, 4002, 4003, 4004, 4005, 4006]);
   });
@@ -23,14 +23,25 @@ describe('close codes', () => {
 });
 
 describe('limits', () => {
-  it('take a dead relay\'s doors offline within 15 s and a silent door after three keep-alives (contract 5.5)', () => {
+  it("take a dead relay's doors offline within 15 s and a silent door after three keep-alives (protocol 5.5)", () => {
     expect(LIMITS.nodeLeaseMs).to.be.below(15_000);
     expect(LIMITS.keepAliveSeconds * LIMITS.keepAlivesMissed).to.equal(30);
   });
 
   it('let the longest command and the longest result through every frame and body', () => {
-    const command = JSON.stringify({ t: 'command', ref: 'r'.repeat(64), door: 'd'.repeat(64), jwe: 'j'.repeat(LIMITS.jweChars) });
-    const result = JSON.stringify({ t: 'result', id: 'i'.repeat(43), status: 400, refusal: 'credential', receipt: 'r'.repeat(LIMITS.receiptChars) });
+    const command = JSON.stringify({
+      t: 'command',
+      ref: 'r'.repeat(64),
+      door: 'd'.repeat(64),
+      jwe: 'j'.repeat(LIMITS.jweChars),
+    });
+    const result = JSON.stringify({
+      t: 'result',
+      id: 'i'.repeat(43),
+      status: 400,
+      refusal: 'credential',
+      receipt: 'r'.repeat(LIMITS.receiptChars),
+    });
     expect(command.length).to.be.below(LIMITS.clientFrameBytes);
     expect(JSON.stringify({ jwe: 'j'.repeat(LIMITS.jweChars) }).length).to.be.below(LIMITS.bodyBytes);
     expect(result.length).to.be.below(LIMITS.doorFrameBytes);

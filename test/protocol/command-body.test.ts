@@ -10,7 +10,11 @@ import { fixture } from './fixtures.js';
 interface Vectors {
   readonly doorKeyPem: string;
   readonly password: string;
-  readonly cases: readonly { readonly name: string; readonly jwe: string; readonly expect: { readonly code?: string } }[];
+  readonly cases: readonly {
+    readonly name: string;
+    readonly jwe: string;
+    readonly expect: { readonly code?: string };
+  }[];
 }
 
 describe('the plaintext of a command', () => {
@@ -18,10 +22,15 @@ describe('the plaintext of a command', () => {
 
   function open(jwe: string): unknown {
     const [header = '', key = '', iv = '', ciphertext = '', tag = ''] = jwe.split('.');
-    const contentKey = privateDecrypt({ key: createPrivateKey(doorKeyPem), oaepHash: 'sha256' }, Buffer.from(key, 'base64url'));
+    const contentKey = privateDecrypt(
+      { key: createPrivateKey(doorKeyPem), oaepHash: 'sha256' },
+      Buffer.from(key, 'base64url'),
+    );
     const decipher = createDecipheriv('aes-256-gcm', contentKey, Buffer.from(iv, 'base64url'));
     decipher.setAAD(Buffer.from(header)).setAuthTag(Buffer.from(tag, 'base64url'));
-    return parseStrictJson(Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString('utf8'));
+    return parseStrictJson(
+      Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString('utf8'),
+    );
   }
 
   /** What the schemas alone can say; keys, time and rings are the door's. */
@@ -44,7 +53,8 @@ describe('the plaintext of a command', () => {
   }
 
   it('knows no act by the name of an object member', () => {
-    for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty', '']) expect(isAct(name)).to.equal(false);
+    for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty', ''])
+      expect(isAct(name)).to.equal(false);
     expect(isAct(undefined)).to.equal(false);
   });
 

@@ -36,7 +36,10 @@ describe('the form of a command envelope', () => {
     expect(executed.length).to.be.greaterThan(10);
     for (const { name, jwe } of executed) {
       const parsed = parseCommandEnvelope(jwe);
-      expect(parsed.ok && { door: parsed.header.door, kid: parsed.header.kid }, name).to.deep.equal({ door: doorId, kid });
+      expect(parsed.ok && { door: parsed.header.door, kid: parsed.header.kid }, name).to.deep.equal({
+        door: doorId,
+        kid,
+      });
     }
   });
 
@@ -44,10 +47,14 @@ describe('the form of a command envelope', () => {
     const jwe = good(vectors);
     const headerEnd = jwe.indexOf('.');
     fc.assert(
-      fc.property(fc.integer({ min: headerEnd, max: jwe.length - 1 }), fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }), (at, char) => {
-        const parsed = parseCommandEnvelope(jwe.slice(0, at) + char + jwe.slice(at + 1));
-        if (!/^[A-Za-z0-9_.-]$/.test(char)) expect(parsed.ok).to.equal(false);
-      }),
+      fc.property(
+        fc.integer({ min: headerEnd, max: jwe.length - 1 }),
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 1 }),
+        (at, char) => {
+          const parsed = parseCommandEnvelope(jwe.slice(0, at) + char + jwe.slice(at + 1));
+          if (!/^[A-Za-z0-9_.-]$/.test(char)) expect(parsed.ok).to.equal(false);
+        },
+      ),
     );
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
@@ -59,7 +66,11 @@ describe('the form of a command envelope', () => {
   it('takes a header only if it is byte for byte what JSON.stringify writes of its eight members', () => {
     const [headerText = '', ...rest] = good(vectors).split('.');
     const header = Buffer.from(headerText, 'base64url');
-    const edit = fc.record({ at: fc.nat(header.length - 1), remove: fc.nat(3), insert: fc.uint8Array({ maxLength: 3 }) });
+    const edit = fc.record({
+      at: fc.nat(header.length - 1),
+      remove: fc.nat(3),
+      insert: fc.uint8Array({ maxLength: 3 }),
+    });
     fc.assert(
       fc.property(edit, ({ at, remove, insert }) => {
         const edited = Buffer.concat([header.subarray(0, at), insert, header.subarray(at + remove)]);

@@ -16,7 +16,10 @@ describe('the vector files', () => {
 
   for (const [name, content] of files) {
     it(`${name} is what the generator makes, byte for byte`, () => {
-      expect(readFileSync(new URL(name, folder), 'utf8') === content, `run: npx tsx test/fixtures/protocol/generate.ts`).to.equal(true);
+      expect(
+        readFileSync(new URL(name, folder), 'utf8') === content,
+        `run: npx tsx test/fixtures/protocol/generate.ts`,
+      ).to.equal(true);
     });
   }
 });

@@ -9,7 +9,12 @@ import { fixture } from './fixtures.js';
 type Texts = { readonly valid: readonly string[]; readonly invalid: readonly string[] };
 type Direction = 'doorToRelay' | 'relayToDoor' | 'clientToRelay' | 'relayToClient';
 
-const SCHEMAS = { doorToRelay: doorFrameSchema, relayToDoor: relayFrameSchema, clientToRelay: clientFrameSchema, relayToClient: relayToClientFrameSchema };
+const SCHEMAS = {
+  doorToRelay: doorFrameSchema,
+  relayToDoor: relayFrameSchema,
+  clientToRelay: clientFrameSchema,
+  relayToClient: relayToClientFrameSchema,
+};
 
 function takes(direction: Direction, text: string): boolean {
   try {

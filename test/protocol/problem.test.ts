@@ -4,7 +4,7 @@ import { expect } from 'chai';
 
 import { isProblemCode, OpenLockError, PROBLEMS, toProblemBody, type ProblemCode } from '../../src/protocol/problem.js';
 
-/** Contract 9, status by status. */
+/** Protocol 9, status by status. */
 const CONTRACT: Readonly<Record<number, string>> = {
   400: 'invalid_request invalid_envelope',
   401: 'unauthenticated token_expired token_revoked',
@@ -23,9 +23,11 @@ const CONTRACT: Readonly<Record<number, string>> = {
 };
 
 describe('problems', () => {
-  const expected = Object.entries(CONTRACT).flatMap(([status, codes]) => codes.split(' ').map((code) => ({ code, status: Number(status) })));
+  const expected = Object.entries(CONTRACT).flatMap(([status, codes]) =>
+    codes.split(' ').map((code) => ({ code, status: Number(status) })),
+  );
 
-  it('are exactly the codes of contract 9, each with its status', () => {
+  it('are exactly the codes of protocol 9, each with its status', () => {
     const table = Object.entries(PROBLEMS).map(([code, { status }]) => ({ code, status: status }));
     expect(table).to.have.deep.members(expected);
   });
@@ -37,16 +39,33 @@ describe('problems', () => {
 
   it('know their codes from other texts', () => {
     expect(isProblemCode('replayed')).to.equal(true);
-    for (const other of ['Replayed', '', 'constructor', '__proto__', 5, undefined, null]) expect(isProblemCode(other)).to.equal(false);
+    for (const other of ['Replayed', '', 'constructor', '__proto__', 5, undefined, null])
+      expect(isProblemCode(other)).to.equal(false);
   });
 
   it('become a problem body with only the members that are set', () => {
-    const body = toProblemBody(new OpenLockError('rate_limited', 'slow down', { retryAfterMs: 250, cause: new Error('secret') }), 'r1');
-    expect(body).to.deep.equal({ type: 'urn:openlock:problem:rate_limited', title: PROBLEMS.rate_limited.title, status: 429, code: 'rate_limited', detail: 'slow down', requestId: 'r1', retryAfterMs: 250 });
+    const body = toProblemBody(
+      new OpenLockError('rate_limited', 'slow down', { retryAfterMs: 250, cause: new Error('secret') }),
+      'r1',
+    );
+    expect(body).to.deep.equal({
+      type: 'urn:openlock:problem:rate_limited',
+      title: PROBLEMS.rate_limited.title,
+      status: 429,
+      code: 'rate_limited',
+      detail: 'slow down',
+      requestId: 'r1',
+      retryAfterMs: 250,
+    });
   });
 
-  it('carry the door\'s own status when the door refused (contract 7.3)', () => {
-    const error = new OpenLockError('door_refused', 'no', { commandId: 'c', state: 'refused', doorStatus: 400, receipt: 'r' });
+  it("carry the door's own status when the door refused (protocol 7.3)", () => {
+    const error = new OpenLockError('door_refused', 'no', {
+      commandId: 'c',
+      state: 'refused',
+      doorStatus: 400,
+      receipt: 'r',
+    });
     expect(error.status).to.equal(422);
     expect(toProblemBody(error, 'r1')).to.include({ status: 400, commandId: 'c', state: 'refused', receipt: 'r' });
   });

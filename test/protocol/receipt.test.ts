@@ -11,7 +11,7 @@ interface Vectors {
 describe('a receipt', () => {
   const { headerText, cases } = fixture<Vectors>('receipts.json');
 
-  it('has exactly the header of contract 6.4', () => {
+  it('has exactly the header of protocol 6.4', () => {
     expect(JSON.stringify(RECEIPT_HEADER)).to.equal(headerText);
   });
 
@@ -21,15 +21,28 @@ describe('a receipt', () => {
     });
   }
 
-  it('takes the codes of contract 6.4 and no other', () => {
+  it('takes the codes of protocol 6.4 and no other', () => {
     const receipt = { jti: 'A'.repeat(22), door: 'front', status: 400, code: 'failed', at: 1 };
-    for (const code of RECEIPT_CODES) expect(receiptSchema.safeParse({ ...receipt, code }).success, code).to.equal(true);
-    for (const code of ['OK', '', 'constructor', 5, null]) expect(receiptSchema.safeParse({ ...receipt, code }).success, String(code)).to.equal(false);
+    for (const code of RECEIPT_CODES)
+      expect(receiptSchema.safeParse({ ...receipt, code }).success, code).to.equal(true);
+    for (const code of ['OK', '', 'constructor', 5, null])
+      expect(receiptSchema.safeParse({ ...receipt, code }).success, String(code)).to.equal(false);
   });
 
   it('refuses a member of the wrong type', () => {
     const receipt = { jti: 'A'.repeat(22), door: 'front', status: 200, code: 'ok', at: 1 };
-    const wrong = [{ jti: 'A' }, { jti: `${'A'.repeat(21)}B` }, { door: '' }, { status: 201 }, { status: '200' }, { at: '1' }, { state: {} }, { newKid: 'x' }, { pad: 1 }];
-    for (const change of wrong) expect(receiptSchema.safeParse({ ...receipt, ...change }).success, JSON.stringify(change)).to.equal(false);
+    const wrong = [
+      { jti: 'A' },
+      { jti: `${'A'.repeat(21)}B` },
+      { door: '' },
+      { status: 201 },
+      { status: '200' },
+      { at: '1' },
+      { state: {} },
+      { newKid: 'x' },
+      { pad: 1 },
+    ];
+    for (const change of wrong)
+      expect(receiptSchema.safeParse({ ...receipt, ...change }).success, JSON.stringify(change)).to.equal(false);
   });
 });

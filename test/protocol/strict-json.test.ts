@@ -27,7 +27,12 @@ const wellFormedKeys = fc.string({ unit: 'grapheme', maxLength: 8 });
 const tree = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 6 },
-    fc.oneof(fc.constantFrom(null, true, false), fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }), wellFormedKeys),
+    fc.oneof(
+      fc.constantFrom(null, true, false),
+      fc.integer(),
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      wellFormedKeys,
+    ),
     fc.array(tie('value'), { maxLength: 4 }),
     fc.dictionary(wellFormedKeys, tie('value'), { maxKeys: 4 }),
   ),
@@ -74,8 +79,11 @@ describe('strict JSON', () => {
   });
 
   it('takes a flat object exactly when its names are different once decoded', () => {
-    const escape = (name: string): string => [...name].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
-    const names = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'ab', '__proto__', 'ä', '"', '\\'), fc.boolean()), { maxLength: 5 });
+    const escape = (name: string): string =>
+      [...name].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
+    const names = fc.array(fc.tuple(fc.constantFrom('a', 'b', 'ab', '__proto__', 'ä', '"', '\\'), fc.boolean()), {
+      maxLength: 5,
+    });
     fc.assert(
       fc.property(names, (entries) => {
         const text = `{${entries.map(([name, escaped]) => `${escaped ? `"${escape(name)}"` : JSON.stringify(name)}:1`).join(',')}}`;

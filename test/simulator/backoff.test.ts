@@ -4,10 +4,12 @@ import { Backoff } from '../../src/simulator/backoff.js';
 
 const fixed = (value: number) => ({ bytes: (length: number) => Buffer.alloc(length), fraction: () => value });
 
-describe('Backoff (contract 5.6)', () => {
+describe('Backoff (protocol 5.6)', () => {
   it('doubles its range from 0.5 s to 60 s', () => {
     const backoff = new Backoff(fixed(1));
-    expect(Array.from({ length: 10 }, () => backoff.next())).to.deep.equal([500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(Array.from({ length: 10 }, () => backoff.next())).to.deep.equal([
+      500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000,
+    ]);
   });
 
   it('is spread over the whole range, down to nothing', () => {

@@ -5,8 +5,9 @@ import { FakeTime } from './support/fake-time.js';
 
 const FRESH = { bad: 0, lockOuts: 0, locked: false };
 
-describe('CredentialGuard (contract 6.6)', () => {
-  const bad = (guard: CredentialGuard, times: number): string[] => Array.from({ length: times }, () => guard.check('wrong', 'right'));
+describe('CredentialGuard (protocol 6.6)', () => {
+  const bad = (guard: CredentialGuard, times: number): string[] =>
+    Array.from({ length: times }, () => guard.check('wrong', 'right'));
 
   it('locks out at the fifth bad credential, and then even a good one is not told apart', () => {
     const guard = new CredentialGuard(new FakeTime(), FRESH);

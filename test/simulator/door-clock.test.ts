@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { DoorClock, MAX_RELAY_SHIFT_MS } from '../../src/simulator/door-clock.js';
 import { FakeTime } from './support/fake-time.js';
 
-describe('DoorClock (contract 6.6)', () => {
+describe('DoorClock (protocol 6.6)', () => {
   it('shows the mark until something sets it', () => {
     expect(new DoorClock(new FakeTime(), 500).now()).to.equal(500);
   });

@@ -14,9 +14,12 @@ import { makeCertificate, type TestCertificate } from './support/test-ca.js';
 const PASSWORD = 'correct horse';
 
 /** No jitter: every wait is the shortest its rule allows. */
-const eager = { bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))), fraction: () => 0 };
+const eager = {
+  bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))),
+  fraction: () => 0,
+};
 
-describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
+describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
   let certificate: TestCertificate;
   let identity: DoorIdentity;
   let relay: StandInRelay;
@@ -37,12 +40,23 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
   });
 
   function make(options: Partial<SimulatedDoorOptions> = {}): SimulatedDoor {
-    const door = new SimulatedDoor({ doorId: 'front', relayUrl: relay.origin, ca: relay.ca, password: PASSWORD, enrolmentToken: 'enrol-me', keyPair: identity, random: eager, ...options });
+    const door = new SimulatedDoor({
+      doorId: 'front',
+      relayUrl: relay.origin,
+      ca: relay.ca,
+      password: PASSWORD,
+      enrolmentToken: 'enrol-me',
+      keyPair: identity,
+      random: eager,
+      ...options,
+    });
     doors.push(door);
     return door;
   }
 
-  async function connect(options: Partial<SimulatedDoorOptions> = {}): Promise<{ door: SimulatedDoor; peer: StandInDoor }> {
+  async function connect(
+    options: Partial<SimulatedDoorOptions> = {},
+  ): Promise<{ door: SimulatedDoor; peer: StandInDoor }> {
     const door = make(options);
     await door.start();
     return { door, peer: await relay.arrival() };
@@ -56,7 +70,12 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
     it('proves its key for the origin it called, says hello, and is live after the welcome', async () => {
       const { door, peer } = await connect();
       expect(relay.registrations).to.have.length(1);
-      expect(relay.registrations[0]).to.include({ doorId: 'front', kid: identity.kid, aud: relay.origin, enrolmentToken: 'enrol-me' });
+      expect(relay.registrations[0]).to.include({
+        doorId: 'front',
+        kid: identity.kid,
+        aud: relay.origin,
+        enrolmentToken: 'enrol-me',
+      });
       expect(peer.hello).to.deep.include({ t: 'hello', epoch: 0, boot: door.boot });
       expect(door).to.include({ live: true, epoch: 1, kid: identity.kid });
     });
@@ -70,16 +89,24 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
 
     it('does not talk to a relay whose certificate it cannot check', async () => {
       const stranger = makeCertificate();
-      const failed = await make({ ca: stranger.ca, failFast: true }).start().catch((error: unknown) => error);
+      const failed = await make({ ca: stranger.ca, failFast: true })
+        .start()
+        .catch((error: unknown) => error);
       expect(failed).to.be.instanceOf(DoorStartError);
       expect(relay.registrations).to.have.length(0);
     });
 
     it('gives up at a definite refusal when asked to', async () => {
       relay.registerScript.push({ status: 401, body: { code: 'unauthenticated', detail: 'no such token' } });
-      const failed = await make({ failFast: true }).start().catch((error: unknown) => error);
+      const failed = await make({ failFast: true })
+        .start()
+        .catch((error: unknown) => error);
       expect(failed).to.be.instanceOf(DoorStartError);
-      expect((failed as DoorStartError).trouble).to.include({ stage: 'register', status: 401, code: 'unauthenticated' });
+      expect((failed as DoorStartError).trouble).to.include({
+        stage: 'register',
+        status: 401,
+        code: 'unauthenticated',
+      });
     });
 
     it('tries again by itself otherwise, not sooner than it was told', async () => {
@@ -103,7 +130,7 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
     });
   });
 
-  describe('what it does after a socket has ended (contract 5.6)', () => {
+  describe('what it does after a socket has ended (protocol 5.6)', () => {
     it('connects again with the same session after 1001', async () => {
       const { door, peer } = await connect();
       const seen = trouble(door);
@@ -194,7 +221,9 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
       const { door, peer } = await connect();
       peer.send({ t: 'weather', sunny: true });
       peer.send({ t: 'status', id: 'still-there' });
-      await peer.frame((frame): frame is DoorFrame & { t: 'status' } => frame.t === 'status' && frame.id === 'still-there');
+      await peer.frame(
+        (frame): frame is DoorFrame & { t: 'status' } => frame.t === 'status' && frame.id === 'still-there',
+      );
       const seen = trouble(door);
       peer.socket.send('{"t":"status","id":"a","id":"b"}');
       expect(await peer.closed).to.equal(4004);
@@ -262,8 +291,12 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
       const after = await relay.arrival();
       expect(relay.registrations.at(-1)).to.include({ kid: next.kid, rotatedTo: next.kid });
       expect(door.kid).to.equal(next.kid);
-      expect(await after.command(command({ act: 'lock' }))).to.deep.include({ status: 400 }).and.to.not.have.property('receipt');
-      expect((await after.command(command({ act: 'lock', publicPem: next.publicPem, kid: next.kid }))).status).to.equal(200);
+      expect(await after.command(command({ act: 'lock' })))
+        .to.deep.include({ status: 400 })
+        .and.to.not.have.property('receipt');
+      expect((await after.command(command({ act: 'lock', publicPem: next.publicPem, kid: next.kid }))).status).to.equal(
+        200,
+      );
     });
 
     it('falls back to the old key when the relay does not take the new one', async () => {
@@ -284,7 +317,7 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
     });
   });
 
-  describe('settings on probation (contract 6.3)', () => {
+  describe('settings on probation (protocol 6.3)', () => {
     it('keeps a new server that welcomed it, and says so', async () => {
       const second = await new StandInRelay(certificate).start();
       try {
@@ -304,7 +337,9 @@ describe('SimulatedDoor against a stand-in relay (contract 4, 5)', () => {
     it('goes back after three minutes without a welcome, and says so', async () => {
       const time = new FakeTime(Date.now());
       const { door, peer } = await connect({ time, canJoin: ({ wifiSsid }) => wifiSsid !== 'nowhere' });
-      const cutOff = new Promise<void>((resolve) => door.on('trouble', ({ stage }) => stage === 'network' && resolve()));
+      const cutOff = new Promise<void>((resolve) =>
+        door.on('trouble', ({ stage }) => stage === 'network' && resolve()),
+      );
       await peer.command(command({ act: 'configure', params: { wifiSsid: 'nowhere' } }));
       await cutOff;
       time.advance(180_000);

@@ -12,7 +12,10 @@ import { seal } from './support/seal.js';
 import { StandInRelay } from './support/stand-in-relay.js';
 import { makeCertificate, type TestCertificate } from './support/test-ca.js';
 
-const eager = { bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))), fraction: () => 0 };
+const eager = {
+  bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))),
+  fraction: () => 0,
+};
 
 describe('RampGate', () => {
   it('lets so many requests through in a second, in order', async () => {
@@ -94,7 +97,13 @@ describe('DoorFleet', () => {
       const fleet = new DoorFleet({ ...options(1), answer });
       await fleet.start();
       const peer = await relay.arrival();
-      const unlock = seal({ publicPem: identity.publicPem, kid: identity.kid, door: peer.doorId, password: 'correct horse', act: 'unlock' });
+      const unlock = seal({
+        publicPem: identity.publicPem,
+        kid: identity.kid,
+        door: peer.doorId,
+        password: 'correct horse',
+        act: 'unlock',
+      });
       expect((await peer.command(unlock)).status).to.equal(200);
       expect(fleet.statistics()).to.include({ commands: 1, executed: answer === 'faithful' ? 1 : 0 });
       await fleet.stop();
@@ -109,8 +118,18 @@ describe('DoorFleet', () => {
     const good = makeRelease({ key, version: '0.2.0' });
     const older = makeRelease({ key, version: '0.0.9' });
     for (const release of [good, good, older]) new ScriptedUpdate(await relay.arrival(), 'u1', release).offer();
-    for (let back = 0; back < 2; back += 1) await new ScriptedUpdate(await relay.arrival(), 'u1', good).phase('confirmed');
-    expect(fleet.statistics().updates).to.deep.equal({ offers: 3, bytes: 2 * good.image.length, strays: 0, rebooting: 2, confirmed: 2, rolledBack: 0, refused: 1, failed: 0 });
+    for (let back = 0; back < 2; back += 1)
+      await new ScriptedUpdate(await relay.arrival(), 'u1', good).phase('confirmed');
+    expect(fleet.statistics().updates).to.deep.equal({
+      offers: 3,
+      bytes: 2 * good.image.length,
+      strays: 0,
+      rebooting: 2,
+      confirmed: 2,
+      rolledBack: 0,
+      refused: 1,
+      failed: 0,
+    });
     await fleet.stop();
   });
 

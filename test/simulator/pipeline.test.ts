@@ -12,7 +12,7 @@ import { seal, type Sealed, type SealRequest } from './support/seal.js';
 const PASSWORD = 'correct horse';
 const BARE = { status: 400 };
 
-describe('the command pipeline (contract 6.6)', () => {
+describe('the command pipeline (protocol 6.6)', () => {
   let identity: DoorIdentity;
   let time: FakeTime;
   let door: BenchDoor;
@@ -27,7 +27,15 @@ describe('the command pipeline (contract 6.6)', () => {
   });
 
   const make = (request: Partial<SealRequest> = {}): Sealed =>
-    seal({ publicPem: identity.publicPem, kid: identity.kid, door: 'front', password: PASSWORD, act: 'unlock', iat: time.now(), ...request });
+    seal({
+      publicPem: identity.publicPem,
+      kid: identity.kid,
+      door: 'front',
+      password: PASSWORD,
+      act: 'unlock',
+      iat: time.now(),
+      ...request,
+    });
   const run = (jwe: string, deadline = time.now() + 5000): Promise<CommandEnd> => runCommand(jwe, deadline, door);
   const tell = async (request: Partial<SealRequest> = {}, deadline?: number): Promise<Receipt> => {
     const sealed = make(request);
@@ -83,9 +91,16 @@ describe('the command pipeline (contract 6.6)', () => {
   });
 
   describe('one bare 400 for everything that fails before the plaintext is authenticated', () => {
-    const flip = (text: string, at: number): string => `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`;
+    const flip = (text: string, at: number): string =>
+      `${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`;
 
-    for (const [name, part] of [['header', 0], ['encrypted key', 1], ['initialization vector', 2], ['ciphertext', 3], ['tag', 4]] as const) {
+    for (const [name, part] of [
+      ['header', 0],
+      ['encrypted key', 1],
+      ['initialization vector', 2],
+      ['ciphertext', 3],
+      ['tag', 4],
+    ] as const) {
       it(`a changed ${name}`, async () => {
         const parts = make().jwe.split('.');
         parts[part] = flip(parts[part] ?? '', 3);
@@ -136,7 +151,9 @@ describe('the command pipeline (contract 6.6)', () => {
 
   describe('refusals that are told to the sender, without the state', () => {
     it('malformed', async () => {
-      expect(await tell({ body: { extra: 1 } })).to.deep.include({ code: 'malformed' }).and.to.not.have.property('state');
+      expect(await tell({ body: { extra: 1 } }))
+        .to.deep.include({ code: 'malformed' })
+        .and.to.not.have.property('state');
       expect((await tell({ body: { credential: { type: 'pin', password: PASSWORD } } })).code).to.equal('malformed');
     });
 
@@ -162,13 +179,17 @@ describe('the command pipeline (contract 6.6)', () => {
       const sealed = make();
       await run(sealed.jwe);
       expect(sealed.open((await run(sealed.jwe)).receipt).code).to.equal('replayed');
-      expect(await tell({ jti: sealed.jti })).to.deep.include({ code: 'replayed' }).and.to.not.have.property('state');
+      expect(await tell({ jti: sealed.jti }))
+        .to.deep.include({ code: 'replayed' })
+        .and.to.not.have.property('state');
       expect(door.events.filter((kind) => kind === 'replay_refused')).to.have.length(2);
     });
 
     it('wrong_scope', async () => {
       expect((await tell({ act: 'unlock', scope: 'query' })).code).to.equal('wrong_scope');
-      expect((await tell({ act: 'configure', scope: 'operate', params: { autoRelockMs: 1 } })).code).to.equal('wrong_scope');
+      expect((await tell({ act: 'configure', scope: 'operate', params: { autoRelockMs: 1 } })).code).to.equal(
+        'wrong_scope',
+      );
     });
 
     it('bad_credential, marked for the relay, without touching mark or ring', async () => {
@@ -182,7 +203,8 @@ describe('the command pipeline (contract 6.6)', () => {
     });
 
     it('locked_out after five, not marked as a bad credential, whatever the password', async () => {
-      for (let guess = 1; guess <= 5; guess += 1) expect((await tell({ password: `guess ${guess}` })).code).to.equal('bad_credential');
+      for (let guess = 1; guess <= 5; guess += 1)
+        expect((await tell({ password: `guess ${guess}` })).code).to.equal('bad_credential');
       const end = await run(make().jwe);
       expect(end).to.include({ code: 'locked_out' }).and.to.not.have.property('refusal');
       expect(door.events).to.include('lockout');
@@ -193,11 +215,14 @@ describe('the command pipeline (contract 6.6)', () => {
 
   describe('refusals to a sender who knows the password, with the state', () => {
     it('unsupported', async () => {
-      expect(await tell({ act: 'explode', scope: 'operate' })).to.include({ code: 'unsupported' }).and.to.have.property('state');
+      expect(await tell({ act: 'explode', scope: 'operate' }))
+        .to.include({ code: 'unsupported' })
+        .and.to.have.property('state');
     });
 
     it('invalid_params, without touching mark or ring', async () => {
-      for (const params of [{ holdMs: -1 }, { holdMs: 3_600_001 }, { holdMs: '5' }, { hold: 1 }]) expect((await tell({ params })).code).to.equal('invalid_params');
+      for (const params of [{ holdMs: -1 }, { holdMs: 3_600_001 }, { holdMs: '5' }, { hold: 1 }])
+        expect((await tell({ params })).code).to.equal('invalid_params');
       expect((await tell({ act: 'configure', params: {} })).code).to.equal('invalid_params');
       expect((await tell({ act: 'lock', params: { now: true } })).code).to.equal('invalid_params');
       expect(door.mark).to.equal(0);

@@ -4,7 +4,7 @@ import { DoorClock } from '../../src/simulator/door-clock.js';
 import { ReplayGuard } from '../../src/simulator/replay-guard.js';
 import { FakeTime } from './support/fake-time.js';
 
-describe('ReplayGuard (contract 6.6)', () => {
+describe('ReplayGuard (protocol 6.6)', () => {
   let time: FakeTime;
   let clock: DoorClock;
 

@@ -12,7 +12,12 @@ interface Vectors {
   readonly password: string;
   readonly sequences: readonly {
     readonly name: string;
-    readonly steps: readonly { readonly jwe?: string; readonly nowMs: number; readonly reboot?: true; readonly expect?: { readonly codes: readonly string[] } }[];
+    readonly steps: readonly {
+      readonly jwe?: string;
+      readonly nowMs: number;
+      readonly reboot?: true;
+      readonly expect?: { readonly codes: readonly string[] };
+    }[];
   }[];
 }
 

@@ -20,7 +20,15 @@ describe('DirectoryStore', () => {
     mark,
     epoch: 0,
     guard: { bad: 0, lockOuts: 0, locked: false },
-    settings: { doorId: 'front', serverAddress: 'https://relay.example', doorPassword: 'secret-1', failSafe: 'keep', failSafeAfterMs: 0, autoRelockMs: 0, releaseKeys: [] },
+    settings: {
+      doorId: 'front',
+      serverAddress: 'https://relay.example',
+      doorPassword: 'secret-1',
+      failSafe: 'keep',
+      failSafeAfterMs: 0,
+      autoRelockMs: 0,
+      releaseKeys: [],
+    },
   });
 
   it('has nothing at first, and then what was saved last', async () => {

@@ -34,7 +34,10 @@ if (existsSync(FIXTURE)) {
 
     for (const vector of vectors.cases) {
       it(vector.name, async () => {
-        const door = new BenchDoor(identity, new FakeTime(vector.nowMs), { doorId: vectors.doorId, password: vectors.password });
+        const door = new BenchDoor(identity, new FakeTime(vector.nowMs), {
+          doorId: vectors.doorId,
+          password: vectors.password,
+        });
         const end = await runCommand(vector.jwe, vector.nowMs + 5000, door);
         if ('bare400' in vector.expect) expect(end).to.deep.equal({ status: 400 });
         else expect(end.code).to.equal(vector.expect.code);

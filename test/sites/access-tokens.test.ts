@@ -10,11 +10,12 @@ import jwt from 'jsonwebtoken';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { AccessTokens } from '../../src/sites/access-tokens.js';
 import { SigningKeys } from '../../src/sites/signing-keys.js';
-import { FakeClock, ISSUER, random, scratch } from './support/harness.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { ISSUER, random, scratch } from './support/harness.js';
 
 const FIELDS = { siteId: 'site_1', sessionId: 'sess_1', origin: 'https://shop.example' };
 
-describe('access tokens (contract 3.5)', () => {
+describe('access tokens (protocol 3.5)', () => {
   const place = scratch();
   const clock = new FakeClock();
   let keys: SigningKeys;
@@ -39,11 +40,21 @@ describe('access tokens (contract 3.5)', () => {
     }
   }
 
-  const part = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+  const part = (value: unknown): string =>
+    Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
   const goodHeader = (): object => ({ alg: 'ES256', typ: 'at+jwt', kid: keys.newest.kid });
   const goodClaims = (): Record<string, unknown> => {
     const iat = Math.floor(clock.time / 1000);
-    return { iss: ISSUER, aud: 'openlock', sub: 'site_1', sid: 'sess_1', origin: 'https://shop.example', iat, exp: iat + 900, jti: 'jti' };
+    return {
+      iss: ISSUER,
+      aud: 'openlock',
+      sub: 'site_1',
+      sid: 'sess_1',
+      origin: 'https://shop.example',
+      iat,
+      exp: iat + 900,
+      jti: 'jti',
+    };
   };
 
   /** Signed by our own key: only what is inside can be wrong. */
@@ -52,14 +63,27 @@ describe('access tokens (contract 3.5)', () => {
     return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
   }
 
-  it('carries what the contract names, and no more', () => {
+  it('carries what the protocol names, and no more', () => {
     const token = tokens.issue(FIELDS);
     const { header, payload } = jwt.decode(token, { complete: true }) ?? {};
     expect(header).to.deep.equal({ alg: 'ES256', typ: 'at+jwt', kid: keys.newest.kid });
     const seconds = Math.floor(clock.time / 1000);
-    expect(payload).to.deep.include({ iss: ISSUER, aud: 'openlock', sub: 'site_1', sid: 'sess_1', origin: 'https://shop.example', iat: seconds, exp: seconds + 900 });
+    expect(payload).to.deep.include({
+      iss: ISSUER,
+      aud: 'openlock',
+      sub: 'site_1',
+      sid: 'sess_1',
+      origin: 'https://shop.example',
+      iat: seconds,
+      exp: seconds + 900,
+    });
     expect(Object.keys(payload as object)).to.have.members(['iss', 'aud', 'sub', 'sid', 'origin', 'iat', 'exp', 'jti']);
-    expect(tokens.verify(token)).to.deep.equal({ siteId: 'site_1', sessionId: 'sess_1', origin: 'https://shop.example', expiresAt: (seconds + 900) * 1000 });
+    expect(tokens.verify(token)).to.deep.equal({
+      siteId: 'site_1',
+      sessionId: 'sess_1',
+      origin: 'https://shop.example',
+      expiresAt: (seconds + 900) * 1000,
+    });
   });
 
   it('never repeats a jti', () => {
@@ -79,7 +103,12 @@ describe('access tokens (contract 3.5)', () => {
     expect(codeOf(token)).to.equal('ok');
     clock.time += 1000;
     expect(codeOf(token)).to.equal('token_expired');
-    expect(codeOf(token, fleetOf(() => [ISSUER]))).to.equal('token_expired');
+    expect(
+      codeOf(
+        token,
+        fleetOf(() => [ISSUER]),
+      ),
+    ).to.equal('token_expired');
   });
 
   it('takes a token made in these tests by its own key, so that the refusals below are for what they say', () => {
@@ -103,7 +132,8 @@ describe('access tokens (contract 3.5)', () => {
     'without an id': { jti: undefined },
   };
   for (const [name, change] of Object.entries(badClaims)) {
-    it(`refuses a token ${name}`, () => expect(codeOf(signed(goodHeader(), { ...goodClaims(), ...change }))).to.equal('unauthenticated'));
+    it(`refuses a token ${name}`, () =>
+      expect(codeOf(signed(goodHeader(), { ...goodClaims(), ...change }))).to.equal('unauthenticated'));
   }
 
   const badHeaders: Readonly<Record<string, object>> = {
@@ -118,7 +148,8 @@ describe('access tokens (contract 3.5)', () => {
     'that says none': { alg: 'none' },
   };
   for (const [name, change] of Object.entries(badHeaders)) {
-    it(`refuses a token ${name}`, () => expect(codeOf(signed({ ...goodHeader(), ...change }, goodClaims()))).to.equal('unauthenticated'));
+    it(`refuses a token ${name}`, () =>
+      expect(codeOf(signed({ ...goodHeader(), ...change }, goodClaims()))).to.equal('unauthenticated'));
   }
 
   it('refuses a token signed by another key under the same kid, and one that brings its own key', () => {
@@ -126,13 +157,22 @@ describe('access tokens (contract 3.5)', () => {
     expect(codeOf(signed(goodHeader(), goodClaims(), privateKey))).to.equal('unauthenticated');
     const jwk = publicKey.export({ format: 'jwk' });
     expect(codeOf(signed({ ...goodHeader(), jwk }, goodClaims(), privateKey))).to.equal('unauthenticated');
-    expect(codeOf(signed({ ...goodHeader(), jku: 'https://evil.example/jwks.json', x5u: 'https://evil.example' }, goodClaims(), privateKey))).to.equal('unauthenticated');
+    expect(
+      codeOf(
+        signed(
+          { ...goodHeader(), jku: 'https://evil.example/jwks.json', x5u: 'https://evil.example' },
+          goodClaims(),
+          privateKey,
+        ),
+      ),
+    ).to.equal('unauthenticated');
   });
 
   it('refuses alg none, with and without what looks like a signature', () => {
     for (const alg of ['none', 'None', 'NONE', '']) {
       const input = `${part({ ...goodHeader(), alg })}.${part(goodClaims())}`;
-      for (const token of [`${input}.`, input, `${input}.AAAA`, `${input}.${'A'.repeat(86)}`]) expect(codeOf(token), token).to.equal('unauthenticated');
+      for (const token of [`${input}.`, input, `${input}.AAAA`, `${input}.${'A'.repeat(86)}`])
+        expect(codeOf(token), token).to.equal('unauthenticated');
     }
   });
 
@@ -146,7 +186,9 @@ describe('access tokens (contract 3.5)', () => {
     ];
     for (const form of forms) {
       const input = `${part({ ...goodHeader(), alg: 'HS256' })}.${part(goodClaims())}`;
-      expect(codeOf(`${input}.${createHmac('sha256', form).update(input).digest('base64url')}`)).to.equal('unauthenticated');
+      expect(codeOf(`${input}.${createHmac('sha256', form).update(input).digest('base64url')}`)).to.equal(
+        'unauthenticated',
+      );
     }
   });
 
@@ -179,7 +221,18 @@ describe('access tokens (contract 3.5)', () => {
   });
 
   it('refuses any text at all, without another error', () => {
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.array(fc.base64String()).map((parts) => parts.join('.')), fc.array(fc.json().map(part)).map((parts) => parts.join('.'))), (text) => codeOf(text) === 'unauthenticated'), { numRuns: 500 });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.string({ unit: 'binary' }),
+          fc.array(fc.base64String()).map((parts) => parts.join('.')),
+          fc.array(fc.json().map(part)).map((parts) => parts.join('.')),
+        ),
+        (text) => codeOf(text) === 'unauthenticated',
+      ),
+      { numRuns: 500 },
+    );
     expect(codeOf('A'.repeat(1_000_000))).to.equal('unauthenticated');
     expect(codeOf(`${part('['.repeat(2000))}.e30.AAAA`)).to.equal('unauthenticated');
   });
@@ -187,7 +240,13 @@ describe('access tokens (contract 3.5)', () => {
   it('gives no verified token to another fleet with the same key ids', async () => {
     const other = scratch();
     const otherKeys = await SigningKeys.load(other.dir, clock);
-    const stranger = new AccessTokens({ keys: otherKeys, clock, random, issuers: () => [ISSUER], lifetimeSeconds: 900 });
+    const stranger = new AccessTokens({
+      keys: otherKeys,
+      clock,
+      random,
+      issuers: () => [ISSUER],
+      lifetimeSeconds: 900,
+    });
     expect(codeOf(stranger.issue(FIELDS))).to.equal('unauthenticated');
     other.remove();
   });
@@ -202,7 +261,9 @@ describe('signing keys', () => {
 
   it('are agreed upon by relays that start at once', async () => {
     const place = scratch();
-    const started = await Promise.all(Array.from({ length: 20 }, () => SigningKeys.load(`${place.dir}/secrets`, clock)));
+    const started = await Promise.all(
+      Array.from({ length: 20 }, () => SigningKeys.load(`${place.dir}/secrets`, clock)),
+    );
     expect(new Set(started.map((keys) => keys.newest.kid))).to.have.lengthOf(1);
     expect(started[0]?.jwks().keys).to.have.length(1);
     place.remove();
@@ -219,7 +280,12 @@ describe('signing keys', () => {
         parentPort.postMessage(keys.newest.kid);
       })();`;
     const workerData = { dir: place.dir, module: new URL('../../src/sites/signing-keys.ts', import.meta.url).pathname };
-    const kids = await Promise.all(Array.from({ length: 3 }, async () => ((await once(new Worker(program, { eval: true, workerData }), 'message')) as string[])[0]));
+    const kids = await Promise.all(
+      Array.from(
+        { length: 3 },
+        async () => ((await once(new Worker(program, { eval: true, workerData }), 'message')) as string[])[0],
+      ),
+    );
     expect(new Set(kids)).to.have.lengthOf(1);
     place.remove();
   });
@@ -231,8 +297,11 @@ describe('signing keys', () => {
     const elsewhere = issue(there);
     await here.rotate();
     const after = issue(here);
-    expect(jwt.decode(after.token, { complete: true })?.header.kid).not.to.equal(jwt.decode(before.token, { complete: true })?.header.kid);
-    for (const token of [before.token, after.token]) expect(elsewhere.tokens.verify(token)).to.include({ siteId: 'site_1' });
+    expect(jwt.decode(after.token, { complete: true })?.header.kid).not.to.equal(
+      jwt.decode(before.token, { complete: true })?.header.kid,
+    );
+    for (const token of [before.token, after.token])
+      expect(elsewhere.tokens.verify(token)).to.include({ siteId: 'site_1' });
     expect(there.newest.kid).to.equal(here.newest.kid);
     expect(there.jwks()).to.deep.equal(here.jwks());
     expect(here.jwks().keys.map((key) => (key as { kid: string }).kid)[0]).to.equal(here.newest.kid);
@@ -270,7 +339,9 @@ describe('signing keys', () => {
     expect(tokens.verify(token)).to.include({ siteId: 'site_1' });
     rmSync(`${place.dir}/access-token-000001.pem`);
     tokens.issue(FIELDS);
-    expect(() => tokens.verify(token)).to.throw(OpenLockError).with.property('code', 'unauthenticated');
+    expect(() => tokens.verify(token))
+      .to.throw(OpenLockError)
+      .with.property('code', 'unauthenticated');
     place.remove();
   });
 
@@ -286,7 +357,8 @@ describe('signing keys', () => {
   it('publish public halves only', async () => {
     const place = scratch();
     const keys = await SigningKeys.load(place.dir, clock);
-    for (const key of keys.jwks().keys) expect(Object.keys(key)).to.have.members(['kty', 'crv', 'x', 'y', 'kid', 'use', 'alg']);
+    for (const key of keys.jwks().keys)
+      expect(Object.keys(key)).to.have.members(['kty', 'crv', 'x', 'y', 'kid', 'use', 'alg']);
     place.remove();
   });
 });

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 
-import type { SiteIdentity } from '../../src/ambient.js';
+import type { SiteIdentity } from '../../src/principal.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { siteKeys } from '../../src/store/keys.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { context, Harness, outcomeOf } from './support/harness.js';
 
-describe('admission of a site (contract 8.1)', () => {
+describe('admission of a site (protocol 8.1)', () => {
   let harness: Harness;
   let identity: SiteIdentity;
 
@@ -20,7 +20,9 @@ describe('admission of a site (contract 8.1)', () => {
     await start();
     const relays = [harness.sites, await harness.relay()];
     const startedAt = performance.now();
-    const outcomes = await Promise.all(Array.from({ length: 100 }, (_, index) => outcomeOf((relays[index % 2] ?? harness.sites).admit(identity))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, (_, index) => outcomeOf((relays[index % 2] ?? harness.sites).admit(identity))),
+    );
     const admitted = outcomes.filter((outcome) => outcome === 'ok').length;
     const refilled = Math.ceil((performance.now() - startedAt) / 100);
     expect(admitted).to.be.within(20, 20 + refilled);
@@ -83,8 +85,13 @@ describe('admission of a site (contract 8.1)', () => {
 
   it('writes nothing to the append-only file, so that no request waits for the disk', async () => {
     await start({ redisArguments: ['--appendonly', 'yes', '--appendfsync', 'always'], siteRate: 1000 });
-    const admin = await RedisLink.open({ url: harness.redis.adminUrl, clientName: 'test-admin', commandTimeoutMs: 2000 });
-    const size = async (): Promise<number> => Number(/aof_current_size:(\d+)/.exec(await admin.run((client) => client.info('persistence')))?.[1]);
+    const admin = await RedisLink.open({
+      url: harness.redis.adminUrl,
+      clientName: 'test-admin',
+      commandTimeoutMs: 2000,
+    });
+    const size = async (): Promise<number> =>
+      Number(/aof_current_size:(\d+)/.exec(await admin.run((client) => client.info('persistence')))?.[1]);
     try {
       await harness.sites.admit(identity);
       const before = await size();

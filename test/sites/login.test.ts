@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { context, Harness, otherCode, outcomeOf } from './support/harness.js';
 
-describe('logging in (contract 3.1, 3.2)', () => {
+describe('logging in (protocol 3.1, 3.2)', () => {
   let harness: Harness;
 
   beforeEach(async () => {
@@ -11,7 +11,10 @@ describe('logging in (contract 3.1, 3.2)', () => {
   afterEach(() => harness.stop());
 
   it('mails a code, proves the website and opens a session', async () => {
-    const login = await harness.sites.login({ email: 'Owner@Shop.example', website: `${harness.website.origin}/` }, context());
+    const login = await harness.sites.login(
+      { email: 'Owner@Shop.example', website: `${harness.website.origin}/` },
+      context(),
+    );
     expect(login.loginId).to.match(/^login_[A-Za-z0-9_-]{22}$/);
     expect(login.expiresInSeconds).to.equal(900);
     expect(login.website.origin).to.equal(harness.website.origin);
@@ -22,7 +25,11 @@ describe('logging in (contract 3.1, 3.2)', () => {
     expect(answer.site).to.include({ origin: harness.website.origin, email: 'owner@shop.example' });
     expect(answer.site.id).to.match(/^site_[A-Za-z0-9_-]{22}$/);
     const identity = harness.sites.authenticate(answer.accessToken);
-    expect(identity).to.include({ siteId: answer.site.id, origin: harness.website.origin, expiresAt: harness.clock.time + 900_000 });
+    expect(identity).to.include({
+      siteId: answer.site.id,
+      origin: harness.website.origin,
+      expiresAt: harness.clock.time + 900_000,
+    });
     await harness.sites.admit(identity);
     expect((await harness.auditOf(answer.site.id)).map(({ kind }) => kind)).to.deep.equal(['token_issued']);
   });
@@ -41,16 +48,28 @@ describe('logging in (contract 3.1, 3.2)', () => {
     const first = await harness.session('second@shop.example');
     const again = await harness.sites.refresh(first.refreshToken, context());
     const stored = await harness.dump();
-    for (const secret of [code, first.refreshToken, again.refreshToken, first.accessToken, again.accessToken]) expect(stored).not.to.contain(secret);
+    for (const secret of [code, first.refreshToken, again.refreshToken, first.accessToken, again.accessToken])
+      expect(stored).not.to.contain(secret);
     const halves = first.refreshToken.split('.');
     expect(stored).not.to.contain(halves[4]);
   });
 
   it('answers alike whether or not the account exists', async () => {
     await harness.session('known@shop.example');
-    const known = await harness.sites.login({ email: 'known@shop.example', website: harness.website.origin }, context());
-    const unknown = await harness.sites.login({ email: 'unknown@shop.example', website: harness.website.origin }, context());
-    const shape = ({ loginId, website, ...rest }: typeof known): object => ({ ...rest, origin: website.origin, path: website.challenge.path, sizes: [loginId.length, website.challenge.token.length] });
+    const known = await harness.sites.login(
+      { email: 'known@shop.example', website: harness.website.origin },
+      context(),
+    );
+    const unknown = await harness.sites.login(
+      { email: 'unknown@shop.example', website: harness.website.origin },
+      context(),
+    );
+    const shape = ({ loginId, website, ...rest }: typeof known): object => ({
+      ...rest,
+      origin: website.origin,
+      path: website.challenge.path,
+      sizes: [loginId.length, website.challenge.token.length],
+    });
     expect(shape(known)).to.deep.equal(shape(unknown));
   });
 
@@ -62,27 +81,50 @@ describe('logging in (contract 3.1, 3.2)', () => {
     const mails = await harness.mails();
     expect(mails.filter((mail) => /^To: a@/m.test(mail))).to.have.length(3);
     expect(mails.filter((mail) => /^To: b@/m.test(mail))).to.have.length(1);
-    expect(answers.map((answer) => Object.keys(answer).join())).to.deep.equal(Array(5).fill('loginId,expiresInSeconds,website'));
+    expect(answers.map((answer) => Object.keys(answer).join())).to.deep.equal(
+      Array(5).fill('loginId,expiresInSeconds,website'),
+    );
     // The unmailed one is as alive as the others for whoever guesses.
     expect(await harness.sites.originOfLogin(answers[3]?.loginId ?? '')).to.equal(harness.website.origin);
   });
 
   it('lets a login flood of one address through to the mailbox three times only', async () => {
-    await Promise.all(Array.from({ length: 60 }, () => harness.sites.login({ email: 'victim@shop.example', website: harness.website.origin }, context())));
+    await Promise.all(
+      Array.from({ length: 60 }, () =>
+        harness.sites.login({ email: 'victim@shop.example', website: harness.website.origin }, context()),
+      ),
+    );
     expect(await harness.mails()).to.have.length(3);
   });
 
   it('binds the challenge to e-mail and origin, the same at every login', async () => {
-    const challengeOf = async (email: string, website: string): Promise<string> => (await harness.sites.login({ email, website }, context())).website.challenge.token;
+    const challengeOf = async (email: string, website: string): Promise<string> =>
+      (await harness.sites.login({ email, website }, context())).website.challenge.token;
     const first = await challengeOf('a@shop.example', 'https://shop.example');
     expect(await challengeOf('A@SHOP.example', 'https://SHOP.example:443/')).to.equal(first);
     expect(await challengeOf('b@shop.example', 'https://shop.example')).not.to.equal(first);
-    expect(await challengeOf('b@shop.example', 'http://shop.example')).not.to.equal(await challengeOf('b@shop.example', 'https://shop.example'));
+    expect(await challengeOf('b@shop.example', 'http://shop.example')).not.to.equal(
+      await challengeOf('b@shop.example', 'https://shop.example'),
+    );
   });
 
-  for (const website of ['', 'shop.example', 'ftp://shop.example', 'https://user@shop.example', 'https://shop.example/a', 'https://shop.example?x', 'https://shop.example#x', 'https://', 'https://a b', 'https://x\\y', 'https:/shop.example']) {
+  for (const website of [
+    '',
+    'shop.example',
+    'ftp://shop.example',
+    'https://user@shop.example',
+    'https://shop.example/a',
+    'https://shop.example?x',
+    'https://shop.example#x',
+    'https://',
+    'https://a b',
+    'https://x\\y',
+    'https:/shop.example',
+  ]) {
     it(`refuses the website ${JSON.stringify(website)}`, async () => {
-      expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, context()))).to.equal('invalid_request');
+      expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, context()))).to.equal(
+        'invalid_request',
+      );
       expect(await harness.mails()).to.have.length(0);
     });
   }
@@ -90,45 +132,66 @@ describe('logging in (contract 3.1, 3.2)', () => {
   it('ends a login after five wrong codes', async () => {
     const { login, code } = await harness.login();
     harness.website.token = login.website.challenge.token;
-    for (let step = 1; step <= 4; step += 1) expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code: otherCode(code, step) }, context()))).to.equal('unauthenticated');
+    for (let step = 1; step <= 4; step += 1)
+      expect(
+        await outcomeOf(harness.sites.token({ loginId: login.loginId, code: otherCode(code, step) }, context())),
+      ).to.equal('unauthenticated');
     expect(await harness.sites.originOfLogin(login.loginId)).to.be.a('string');
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code: otherCode(code, 5) }, context()))).to.equal('unauthenticated');
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('unauthenticated');
+    expect(
+      await outcomeOf(harness.sites.token({ loginId: login.loginId, code: otherCode(code, 5) }, context())),
+    ).to.equal('unauthenticated');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal(
+      'unauthenticated',
+    );
     expect(harness.website.fetches).to.equal(0);
   });
 
   it('counts parallel guesses one by one: five are compared, however many come at once', async () => {
     const { login, code } = await harness.login();
-    const attempts = await Promise.all(Array.from({ length: 100 }, (_, step) => harness.store.tryCode(login.loginId, `guess ${step}`, 5)));
+    const attempts = await Promise.all(
+      Array.from({ length: 100 }, (_, step) => harness.store.tryCode(login.loginId, `guess ${step}`, 5)),
+    );
     expect(attempts.filter(({ outcome }) => outcome === 'wrong')).to.have.length(5);
     expect(attempts.filter(({ outcome }) => outcome === 'gone')).to.have.length(95);
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('unauthenticated');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal(
+      'unauthenticated',
+    );
   });
 
   it('accepts a code once, also when it comes many times at once', async () => {
     const { login, code } = await harness.login();
     harness.website.token = login.website.challenge.token;
-    const outcomes = await Promise.all(Array.from({ length: 5 }, () => outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))));
+    const outcomes = await Promise.all(
+      Array.from({ length: 5 }, () => outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))),
+    );
     expect(outcomes.filter((outcome) => outcome === 'ok')).to.have.length(1);
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('unauthenticated');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal(
+      'unauthenticated',
+    );
   });
 
   it('does not take the code of one login for another, nor an invented login', async () => {
     const one = await harness.login('one@shop.example');
     const two = await harness.login('two@shop.example');
     harness.website.token = two.login.website.challenge.token;
-    if (one.code !== two.code) expect(await outcomeOf(harness.sites.token({ loginId: two.login.loginId, code: one.code }, context()))).to.equal('unauthenticated');
+    if (one.code !== two.code)
+      expect(await outcomeOf(harness.sites.token({ loginId: two.login.loginId, code: one.code }, context()))).to.equal(
+        'unauthenticated',
+      );
     for (const loginId of ['x', 'login_AAAAAAAAAAAAAAAAAAAAAA', '}:{site:operator}', two.login.loginId + '\n']) {
       expect(await outcomeOf(harness.sites.token({ loginId, code: two.code }, context()))).to.equal('unauthenticated');
     }
-    expect(await outcomeOf(harness.sites.token({ loginId: two.login.loginId, code: two.code }, context()))).to.equal('ok');
+    expect(await outcomeOf(harness.sites.token({ loginId: two.login.loginId, code: two.code }, context()))).to.equal(
+      'ok',
+    );
   });
 
   it('ends a login when its time is up', async () => {
     const short = await harness.relay({ limits: { loginSeconds: 0.05 } });
     const { login, code } = await harness.login('owner@shop.example', short);
     harness.website.token = login.website.challenge.token;
-    while ((await short.originOfLogin(login.loginId)) !== undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    while ((await short.originOfLogin(login.loginId)) !== undefined)
+      await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await outcomeOf(short.token({ loginId: login.loginId, code }, context()))).to.equal('unauthenticated');
   });
 
@@ -145,13 +208,17 @@ describe('logging in (contract 3.1, 3.2)', () => {
 
   it('never fetches more than five times, however many ask at once', async () => {
     const { login, code } = await harness.login();
-    await Promise.all(Array.from({ length: 30 }, () => outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))));
+    await Promise.all(
+      Array.from({ length: 30 }, () => outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))),
+    );
     expect(harness.website.fetches).to.equal(5);
   });
 
   it('lets the login go on when the website is repaired', async () => {
     const { login, code } = await harness.login();
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('website_unverified');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal(
+      'website_unverified',
+    );
     harness.website.token = login.website.challenge.token;
     expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('ok');
   });
@@ -172,27 +239,40 @@ describe('logging in (contract 3.1, 3.2)', () => {
     const first = await harness.session('one@shop.example');
     const second = await harness.session('two@shop.example');
     expect(second.site.id).not.to.equal(first.site.id);
-    expect((await harness.sites.find(harness.website.origin)).map(({ siteId }) => siteId)).to.have.members([first.site.id, second.site.id]);
+    expect((await harness.sites.find(harness.website.origin)).map(({ siteId }) => siteId)).to.have.members([
+      first.site.id,
+      second.site.id,
+    ]);
   });
 
   it('makes one site of two first logins at once', async () => {
     const [one, two] = [await harness.login(), await harness.login()];
     harness.website.token = one.login.website.challenge.token;
-    const answers = await Promise.all([one, two].map(({ login, code }) => harness.sites.token({ loginId: login.loginId, code }, context())));
+    const answers = await Promise.all(
+      [one, two].map(({ login, code }) => harness.sites.token({ loginId: login.loginId, code }, context())),
+    );
     expect(answers[0]?.site.id).to.equal(answers[1]?.site.id);
     expect(await harness.sites.list()).to.have.length(1);
   });
 
-  it('refuses a page of another website (contract 3.6)', async () => {
+  it('refuses a page of another website (protocol 3.6)', async () => {
     const website = harness.website.origin;
     const foreign = context({ origin: 'https://evil.example' });
     const nobody = context({ origin: 'null' });
-    expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, foreign))).to.equal('forbidden_origin');
-    expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, nobody))).to.equal('forbidden_origin');
+    expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, foreign))).to.equal(
+      'forbidden_origin',
+    );
+    expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website }, nobody))).to.equal(
+      'forbidden_origin',
+    );
     const { login, code } = await harness.login();
     harness.website.token = login.website.challenge.token;
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, foreign))).to.equal('forbidden_origin');
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context({ origin: website })))).to.equal('ok');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, foreign))).to.equal(
+      'forbidden_origin',
+    );
+    expect(
+      await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context({ origin: website }))),
+    ).to.equal('ok');
   });
 
   it('says which origin a running login is for', async () => {
@@ -205,7 +285,11 @@ describe('logging in (contract 3.1, 3.2)', () => {
   it('refuses while the store is away', async () => {
     const { login, code } = await harness.login();
     harness.redis.process.kill('SIGKILL');
-    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('store_unavailable');
-    expect(await outcomeOf(harness.sites.login({ email: 'a@shop.example', website: harness.website.origin }, context()))).to.equal('store_unavailable');
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal(
+      'store_unavailable',
+    );
+    expect(
+      await outcomeOf(harness.sites.login({ email: 'a@shop.example', website: harness.website.origin }, context())),
+    ).to.equal('store_unavailable');
   });
 });

@@ -10,7 +10,8 @@ import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { loginMail } from '../../src/sites/login-mail.js';
 import { Mailer, type MailerOptions } from '../../src/sites/mailer.js';
 import { createCa } from './support/certificates.js';
-import { codeIn, FakeClock, random, scratch } from './support/harness.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { codeIn, random, scratch } from './support/harness.js';
 
 const LOGIN = { email: 'owner@shop.example', origin: 'https://shop.example', code: '01234567', lifeSeconds: 900 };
 
@@ -63,7 +64,11 @@ describe('mail', () => {
         expect(statSync(join(outbox, name)).mode & 0o777).to.equal(0o600);
       }
       expect(statSync(outbox).mode & 0o777).to.equal(0o700);
-      expect(files.map((name) => codeIn(readFileSync(join(outbox, name), 'utf8'))).sort()).to.deep.equal(['11111111', '22222222', '33333333']);
+      expect(files.map((name) => codeIn(readFileSync(join(outbox, name), 'utf8'))).sort()).to.deep.equal([
+        '11111111',
+        '22222222',
+        '33333333',
+      ]);
     });
 
     for (const form of ['file:', 'file://']) {
@@ -82,9 +87,17 @@ describe('mail', () => {
       const outbox = join(place.dir, 'outbox');
       const text = readFileSync(join(outbox, filesIn(outbox)[0] ?? ''), 'utf8');
       const [headers = '', ...body] = text.split('\n\n');
-      expect(headers).to.match(/^From: OpenLock <locks@relay\.example>$/m).and.to.match(/^To: owner@shop\.example$/m);
-      expect(headers).to.match(/^Auto-Submitted: auto-generated$/m).and.to.match(/^Content-Type: text\/plain/m);
-      expect(body.join('\n\n')).to.contain('\n    01234567\n').and.to.contain('    https://shop.example\n').and.to.contain('15 minutes').and.to.contain('ignore this');
+      expect(headers)
+        .to.match(/^From: OpenLock <locks@relay\.example>$/m)
+        .and.to.match(/^To: owner@shop\.example$/m);
+      expect(headers)
+        .to.match(/^Auto-Submitted: auto-generated$/m)
+        .and.to.match(/^Content-Type: text\/plain/m);
+      expect(body.join('\n\n'))
+        .to.contain('\n    01234567\n')
+        .and.to.contain('    https://shop.example\n')
+        .and.to.contain('15 minutes')
+        .and.to.contain('ignore this');
       expect(codeIn(text)).to.equal('01234567');
     });
 
@@ -123,7 +136,11 @@ describe('mail', () => {
           stream.on('data', (chunk: Buffer) => chunks.push(chunk));
           stream.on('end', () => {
             const { mailFrom, rcptTo } = session.envelope;
-            received.push({ from: mailFrom === false ? '' : mailFrom.address, to: rcptTo.map(({ address }) => address), text: Buffer.concat(chunks).toString('utf8') });
+            received.push({
+              from: mailFrom === false ? '' : mailFrom.address,
+              to: rcptTo.map(({ address }) => address),
+              text: Buffer.concat(chunks).toString('utf8'),
+            });
             done();
           });
         },
@@ -158,7 +175,9 @@ describe('mail', () => {
         },
       };
       const port = await smtp(options);
-      const trusting = open({ mailUrl: `smtps://us%40er:pa%3Ass@localhost:${port}?tls.ca=${encodeURIComponent(ca.cert)}` });
+      const trusting = open({
+        mailUrl: `smtps://us%40er:pa%3Ass@localhost:${port}?tls.ca=${encodeURIComponent(ca.cert)}`,
+      });
       trusting.enqueue(loginMail(LOGIN));
       await trusting.idle();
       expect(received).to.have.length(1);
@@ -173,7 +192,15 @@ describe('mail', () => {
 
     it('cannot be given another header or recipient, whatever address or origin', async () => {
       const mailer = open({ mailUrl: `smtp://127.0.0.1:${await smtp()}` });
-      const evil = ['a@b.example\r\nBcc: c@d.example', 'a@b.example,c@d.example', '"a" <c@d.example>', 'a@b.example>\r\nRCPT TO:<c@d.example', 'group: a@b.example;', 'a@b.example\0', ''];
+      const evil = [
+        'a@b.example\r\nBcc: c@d.example',
+        'a@b.example,c@d.example',
+        '"a" <c@d.example>',
+        'a@b.example>\r\nRCPT TO:<c@d.example',
+        'group: a@b.example;',
+        'a@b.example\0',
+        '',
+      ];
       for (const email of evil) mailer.enqueue(loginMail({ ...LOGIN, email }));
       mailer.enqueue(loginMail({ ...LOGIN, origin: 'https://x.example\r\nBcc: c@d.example' }));
       await mailer.idle();

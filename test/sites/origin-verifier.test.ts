@@ -6,13 +6,18 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 import { expect } from 'chai';
 
 import { OpenLockError } from '../../src/protocol/problem.js';
-import { OriginVerifier, type HostResolver, type OriginVerifierOptions, type ResolvedAddress } from '../../src/sites/origin-verifier.js';
+import {
+  OriginVerifier,
+  type HostResolver,
+  type OriginVerifierOptions,
+  type ResolvedAddress,
+} from '../../src/sites/origin-verifier.js';
 import { createCa, type TestCa } from './support/certificates.js';
 
 const TOKEN = 'token-token-token-token-token-token-token-1';
 const PATH = '/.well-known/openlock-challenge.txt';
 
-describe('verifying a website (contract 3.2)', () => {
+describe('verifying a website (protocol 3.2)', () => {
   const running: Server[] = [];
   const sockets = new Set<Socket>();
   let ca: TestCa;
@@ -43,14 +48,20 @@ describe('verifying a website (contract 3.2)', () => {
     return `http://127.0.0.1:${await listen(http.createServer(handler))}`;
   }
 
-  const open = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier => new OriginVerifier({ allowPrivateSites: true, timeoutMs: 400, ...options });
+  const open = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier =>
+    new OriginVerifier({ allowPrivateSites: true, timeoutMs: 400, ...options });
 
   async function reasonOf(verifier: OriginVerifier, origin: string): Promise<string> {
     const result = await verifier.verify(origin, TOKEN);
     return result.ok ? 'ok' : result.reason;
   }
 
-  const resolvesTo = (...addresses: readonly string[]): HostResolver => () => Promise.resolve(addresses.map((address): ResolvedAddress => ({ address, family: address.includes(':') ? 6 : 4 })));
+  const resolvesTo =
+    (...addresses: readonly string[]): HostResolver =>
+    () =>
+      Promise.resolve(
+        addresses.map((address): ResolvedAddress => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
 
   it('takes the token, white space around it or not, and asks for the right thing', async () => {
     let asked: http.IncomingMessage | undefined;
@@ -64,12 +75,19 @@ describe('verifying a website (contract 3.2)', () => {
   });
 
   for (const body of ['', 'something else', `${TOKEN}x`, `x${TOKEN}`, `${TOKEN}\n${TOKEN}`, TOKEN.toUpperCase()]) {
-    it(`does not take ${JSON.stringify(body.slice(0, 60))}`, async () => expect(await reasonOf(open(), await site((_request, response) => response.end(body)))).to.equal('mismatch'));
+    it(`does not take ${JSON.stringify(body.slice(0, 60))}`, async () =>
+      expect(await reasonOf(open(), await site((_request, response) => response.end(body)))).to.equal('mismatch'));
   }
 
   it('takes no answer but 200', async () => {
     for (const status of [201, 204, 206, 400, 401, 403, 404, 500, 503]) {
-      expect(await reasonOf(open(), await site((_request, response) => response.writeHead(status).end(status === 204 ? undefined : TOKEN))), String(status)).to.equal('status');
+      expect(
+        await reasonOf(
+          open(),
+          await site((_request, response) => response.writeHead(status).end(status === 204 ? undefined : TOKEN)),
+        ),
+        String(status),
+      ).to.equal('status');
     }
   });
 
@@ -79,9 +97,19 @@ describe('verifying a website (contract 3.2)', () => {
       followed += 1;
       response.end(TOKEN);
     });
-    for (const location of [`${target}${PATH}`, 'http://169.254.169.254/latest/meta-data/', '/elsewhere', '//evil.example']) {
+    for (const location of [
+      `${target}${PATH}`,
+      'http://169.254.169.254/latest/meta-data/',
+      '/elsewhere',
+      '//evil.example',
+    ]) {
       for (const status of [301, 302, 303, 307, 308]) {
-        expect(await reasonOf(open(), await site((_request, response) => response.writeHead(status, { location }).end(TOKEN)))).to.equal('redirect');
+        expect(
+          await reasonOf(
+            open(),
+            await site((_request, response) => response.writeHead(status, { location }).end(TOKEN)),
+          ),
+        ).to.equal('redirect');
       }
     }
     expect(followed).to.equal(0);
@@ -90,9 +118,21 @@ describe('verifying a website (contract 3.2)', () => {
   it('reads 4 KiB and not a byte more', async () => {
     const padded = (size: number) => TOKEN.padEnd(size, ' ');
     expect(await reasonOf(open(), await site((_request, response) => response.end(padded(4096))))).to.equal('ok');
-    expect(await reasonOf(open(), await site((_request, response) => response.end(padded(4097))))).to.equal('too_large');
-    expect(await reasonOf(open(), await site((_request, response) => response.writeHead(200, { 'content-length': 5120 }).end(padded(5120))))).to.equal('too_large');
-    expect(await reasonOf(open(), await site((_request, response) => void response.write(padded(4000), () => response.end(padded(1120)))))).to.equal('too_large');
+    expect(await reasonOf(open(), await site((_request, response) => response.end(padded(4097))))).to.equal(
+      'too_large',
+    );
+    expect(
+      await reasonOf(
+        open(),
+        await site((_request, response) => response.writeHead(200, { 'content-length': 5120 }).end(padded(5120))),
+      ),
+    ).to.equal('too_large');
+    expect(
+      await reasonOf(
+        open(),
+        await site((_request, response) => void response.write(padded(4000), () => response.end(padded(1120)))),
+      ),
+    ).to.equal('too_large');
   });
 
   it('stops reading an endless body', async () => {
@@ -128,7 +168,9 @@ describe('verifying a website (contract 3.2)', () => {
       socket.on('close', () => clearInterval(timer));
     });
     expect(await reasonOf(open(), `http://127.0.0.1:${await listen(informing)}`)).to.equal('timeout');
-    const huge = createTcpServer((socket) => void socket.write(`HTTP/1.1 200 OK\r\nX-A: ${'b'.repeat(20_000)}\r\n\r\n`));
+    const huge = createTcpServer(
+      (socket) => void socket.write(`HTTP/1.1 200 OK\r\nX-A: ${'b'.repeat(20_000)}\r\n\r\n`),
+    );
     expect(await reasonOf(open(), `http://127.0.0.1:${await listen(huge)}`)).to.equal('unreachable');
   });
 
@@ -140,11 +182,19 @@ describe('verifying a website (contract 3.2)', () => {
   });
 
   it('gives up on a name that does not resolve in time', async () => {
-    expect(await reasonOf(open({ resolve: () => new Promise(() => undefined) }), 'https://slow.example')).to.equal('timeout');
+    expect(await reasonOf(open({ resolve: () => new Promise(() => undefined) }), 'https://slow.example')).to.equal(
+      'timeout',
+    );
   });
 
   it('calls what is not HTTP, cut short, closed or upgraded unreachable', async () => {
-    const answers = ['hello\r\n\r\n', 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort', '', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'];
+    const answers = [
+      'hello\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort',
+      '',
+      'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+    ];
     for (const answer of answers) {
       const server = createTcpServer((socket) => socket.once('data', () => socket.end(answer)));
       expect(await reasonOf(open(), `http://127.0.0.1:${await listen(server)}`), answer).to.equal('unreachable');
@@ -153,7 +203,9 @@ describe('verifying a website (contract 3.2)', () => {
     const port = await listen(closed);
     running.splice(0).forEach((server) => server.close());
     expect(await reasonOf(open(), `http://127.0.0.1:${port}`)).to.equal('unreachable');
-    expect(await reasonOf(open({ resolve: () => Promise.reject(new Error('ENOTFOUND')) }), 'https://nowhere.example')).to.equal('unreachable');
+    expect(
+      await reasonOf(open({ resolve: () => Promise.reject(new Error('ENOTFOUND')) }), 'https://nowhere.example'),
+    ).to.equal('unreachable');
     expect(await reasonOf(open({ resolve: resolvesTo() }), 'https://nowhere.example')).to.equal('unreachable');
   });
 
@@ -172,9 +224,24 @@ describe('verifying a website (contract 3.2)', () => {
 
     it('refuses one of another name, and an expired one', async () => {
       const resolve = resolvesTo('127.0.0.1');
-      expect(await reasonOf(open({ extraCa: [ca.cert], resolve }), `https://shop.example:${await secureSite(['other.example'])}`)).to.equal('unreachable');
-      expect(await reasonOf(open({ extraCa: [ca.cert], resolve }), `https://shop.example:${await secureSite(['shop.example'], -1)}`)).to.equal('unreachable');
-      expect(await reasonOf(open({ extraCa: [ca.cert], resolve }), `https://shop.example:${await secureSite(['shop.example'])}`)).to.equal('ok');
+      expect(
+        await reasonOf(
+          open({ extraCa: [ca.cert], resolve }),
+          `https://shop.example:${await secureSite(['other.example'])}`,
+        ),
+      ).to.equal('unreachable');
+      expect(
+        await reasonOf(
+          open({ extraCa: [ca.cert], resolve }),
+          `https://shop.example:${await secureSite(['shop.example'], -1)}`,
+        ),
+      ).to.equal('unreachable');
+      expect(
+        await reasonOf(
+          open({ extraCa: [ca.cert], resolve }),
+          `https://shop.example:${await secureSite(['shop.example'])}`,
+        ),
+      ).to.equal('ok');
     });
 
     it('asks for the name it verifies, whatever address that has', async () => {
@@ -184,7 +251,9 @@ describe('verifying a website (contract 3.2)', () => {
         serverName = socket.servername;
       });
       const port = await listen(server);
-      expect(await reasonOf(open({ extraCa: [ca.cert], resolve: resolvesTo('127.0.0.1') }), `https://shop.example:${port}`)).to.equal('ok');
+      expect(
+        await reasonOf(open({ extraCa: [ca.cert], resolve: resolvesTo('127.0.0.1') }), `https://shop.example:${port}`),
+      ).to.equal('ok');
       expect(serverName).to.equal('shop.example');
     });
   });
@@ -200,38 +269,86 @@ describe('verifying a website (contract 3.2)', () => {
       return { port: await listen(server, true), connections: () => count };
     }
 
-    const closed = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier => new OriginVerifier({ allowPrivateSites: false, timeoutMs: 1000, ...options });
+    const closed = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier =>
+      new OriginVerifier({ allowPrivateSites: false, timeoutMs: 1000, ...options });
 
     it('never connects to a private address, in whatever spelling', async () => {
       const { port, connections } = await trap();
       const hosts = [
-        '127.0.0.1', '127.1', '127.0.1', '0x7f.1', '0x7f000001', '2130706433', '017700000001', '0177.0.0.1', '0', '0.0.0.0', '127.0.0.1.',
-        '[::1]', '[::]', '[0:0:0:0:0:0:0:1]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]', '[64:ff9b::127.0.0.1]', '[64:ff9b::7f00:1]', '[2002:7f00:1::]', '[fe80::1]', '[fd00:ec2::254]',
-        '10.0.0.1', '192.168.0.1', '169.254.169.254', '0xa9fea9fe', '2852039166', '[::ffff:169.254.169.254]', '100.100.100.200', '１２７.0.0.1', '①②⑦.0.0.1',
+        '127.0.0.1',
+        '127.1',
+        '127.0.1',
+        '0x7f.1',
+        '0x7f000001',
+        '2130706433',
+        '017700000001',
+        '0177.0.0.1',
+        '0',
+        '0.0.0.0',
+        '127.0.0.1.',
+        '[::1]',
+        '[::]',
+        '[0:0:0:0:0:0:0:1]',
+        '[::ffff:127.0.0.1]',
+        '[::ffff:7f00:1]',
+        '[::127.0.0.1]',
+        '[64:ff9b::127.0.0.1]',
+        '[64:ff9b::7f00:1]',
+        '[2002:7f00:1::]',
+        '[fe80::1]',
+        '[fd00:ec2::254]',
+        '10.0.0.1',
+        '192.168.0.1',
+        '169.254.169.254',
+        '0xa9fea9fe',
+        '2852039166',
+        '[::ffff:169.254.169.254]',
+        '100.100.100.200',
+        '１２７.0.0.1',
+        '①②⑦.0.0.1',
       ];
-      for (const host of hosts) expect(await reasonOf(closed(), new URL(`https://${host}:${port}`).origin), host).to.equal('not_public');
+      for (const host of hosts)
+        expect(await reasonOf(closed(), new URL(`https://${host}:${port}`).origin), host).to.equal('not_public');
       expect(connections()).to.equal(0);
     });
 
     it('never connects when a name has a private address, alone or among public ones', async () => {
       const { port, connections } = await trap();
-      for (const addresses of [['127.0.0.1'], ['::1'], ['93.184.216.34', '127.0.0.1'], ['2606:4700:4700::1111', '::ffff:10.0.0.1'], ['64:ff9b::a9fe:a9fe']]) {
-        expect(await reasonOf(closed({ resolve: resolvesTo(...addresses) }), `https://rebind.example:${port}`), addresses.join()).to.equal('not_public');
+      for (const addresses of [
+        ['127.0.0.1'],
+        ['::1'],
+        ['93.184.216.34', '127.0.0.1'],
+        ['2606:4700:4700::1111', '::ffff:10.0.0.1'],
+        ['64:ff9b::a9fe:a9fe'],
+      ]) {
+        expect(
+          await reasonOf(closed({ resolve: resolvesTo(...addresses) }), `https://rebind.example:${port}`),
+          addresses.join(),
+        ).to.equal('not_public');
       }
       expect(connections()).to.equal(0);
     });
 
-    it('never verifies plain http', async () => expect(await reasonOf(closed({ resolve: resolvesTo('93.184.216.34') }), 'http://shop.example')).to.equal('not_public'));
+    it('never verifies plain http', async () =>
+      expect(await reasonOf(closed({ resolve: resolvesTo('93.184.216.34') }), 'http://shop.example')).to.equal(
+        'not_public',
+      ));
 
     it('does not find localhost by name', async () => {
       const { port, connections } = await trap();
-      expect(await reasonOf(closed(), `https://localhost:${port}`)).to.be.oneOf(['not_public', 'unreachable', 'timeout']);
+      expect(await reasonOf(closed(), `https://localhost:${port}`)).to.be.oneOf([
+        'not_public',
+        'unreachable',
+        'timeout',
+      ]);
       expect(connections()).to.equal(0);
     });
   });
 
   it('resolves once and connects to just that: a second, different answer is never asked for', async () => {
-    const port = await listen(https.createServer(ca.issue(['rebind.example']), (_request, response) => response.end(TOKEN)));
+    const port = await listen(
+      https.createServer(ca.issue(['rebind.example']), (_request, response) => response.end(TOKEN)),
+    );
     let asked = 0;
     const resolve: HostResolver = () => {
       asked += 1;
@@ -243,7 +360,12 @@ describe('verifying a website (contract 3.2)', () => {
 
   it('tries another address of the name when the first does not answer', async () => {
     const port = await listen(http.createServer((_request, response) => response.end(TOKEN)));
-    expect(await reasonOf(open({ timeoutMs: 5000, resolve: resolvesTo('127.0.0.9', '127.0.0.1') }), `http://shop.example:${port}`)).to.equal('ok');
+    expect(
+      await reasonOf(
+        open({ timeoutMs: 5000, resolve: resolvesTo('127.0.0.9', '127.0.0.1') }),
+        `http://shop.example:${port}`,
+      ),
+    ).to.equal('ok');
   });
 
   it('uses no proxy of the environment', async () => {
@@ -253,7 +375,14 @@ describe('verifying a website (contract 3.2)', () => {
       response.end(TOKEN);
     });
     const origin = await site((_request, response) => response.end(TOKEN));
-    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'NODE_USE_ENV_PROXY'] as const;
+    const names = [
+      'HTTP_PROXY',
+      'http_proxy',
+      'HTTPS_PROXY',
+      'https_proxy',
+      'ALL_PROXY',
+      'NODE_USE_ENV_PROXY',
+    ] as const;
     const before = names.map((name) => process.env[name]);
     try {
       for (const name of names) process.env[name] = name === 'NODE_USE_ENV_PROXY' ? '1' : proxy;

@@ -7,7 +7,7 @@ import { normaliseOrigin } from '../../src/sites/origin.js';
 const https = { allowHttp: false };
 const both = { allowHttp: true };
 
-describe('the origin of a website (contract 3.1)', () => {
+describe('the origin of a website (protocol 3.1)', () => {
   const examples: Readonly<Record<string, string>> = {
     'https://shop.example': 'https://shop.example',
     'HTTPS://Shop.Example/': 'https://shop.example',
@@ -59,7 +59,8 @@ describe('the origin of a website (contract 3.1)', () => {
     'https://256.256.256.256',
     'https://shop.example\0',
   ]) {
-    it(`of ${JSON.stringify(website)} does not exist`, () => expect(normaliseOrigin(website, https)).to.equal(undefined));
+    it(`of ${JSON.stringify(website)} does not exist`, () =>
+      expect(normaliseOrigin(website, https)).to.equal(undefined));
   }
 
   it('keeps http and https apart, and http out unless it is allowed', () => {
@@ -69,7 +70,15 @@ describe('the origin of a website (contract 3.1)', () => {
   });
 
   it('is its own origin, and nothing but scheme, host and port, whatever the text', () => {
-    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl(), fc.webUrl({ withQueryParameters: true }), fc.webAuthority({ withUserInfo: true, withPort: true, withIPv4Extended: true, withIPv6: true }).map((authority) => `https://${authority}`), fc.string({ unit: 'binary' }).map((rest) => `https://${rest}`));
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.webUrl(),
+      fc.webUrl({ withQueryParameters: true }),
+      fc
+        .webAuthority({ withUserInfo: true, withPort: true, withIPv4Extended: true, withIPv6: true })
+        .map((authority) => `https://${authority}`),
+      fc.string({ unit: 'binary' }).map((rest) => `https://${rest}`),
+    );
     fc.assert(
       fc.property(text, (website) => {
         const origin = normaliseOrigin(website, both);
@@ -88,10 +97,19 @@ describe('the origin of a website (contract 3.1)', () => {
 
   it('is the same for every spelling of the same website', () => {
     fc.assert(
-      fc.property(fc.domain(), fc.constantFrom('', ':443', '.', '.:443'), fc.constantFrom('', '/'), fc.boolean(), (domain, tail, slash, upper) => {
-        const website = `https://${domain}${tail}${slash}`;
-        return normaliseOrigin(upper ? website.toUpperCase() : website, https) === normaliseOrigin(`https://${domain}`, https);
-      }),
+      fc.property(
+        fc.domain(),
+        fc.constantFrom('', ':443', '.', '.:443'),
+        fc.constantFrom('', '/'),
+        fc.boolean(),
+        (domain, tail, slash, upper) => {
+          const website = `https://${domain}${tail}${slash}`;
+          return (
+            normaliseOrigin(upper ? website.toUpperCase() : website, https) ===
+            normaliseOrigin(`https://${domain}`, https)
+          );
+        },
+      ),
     );
   });
 });
@@ -101,33 +119,63 @@ describe('the bodies of the login routes', () => {
 
   it('are parsed or refused, never anything else, and hold no more than their members', () => {
     fc.assert(
-      fc.property(fc.oneof(anything, fc.record({ email: fc.oneof(fc.emailAddress(), fc.string()), website: fc.string() })), (body) => {
-        const parsed = loginRequestSchema.safeParse(body);
-        if (!parsed.success) return true;
-        expect(Object.keys(parsed.data)).to.have.members(['email', 'website']);
-        // What becomes a header of a mail cannot end its line or name a second address.
-        expect(parsed.data.email).to.match(/^[\x21-\x7e]+$/).and.not.match(/[,;<>"()\\]/);
-        return true;
-      }),
+      fc.property(
+        fc.oneof(anything, fc.record({ email: fc.oneof(fc.emailAddress(), fc.string()), website: fc.string() })),
+        (body) => {
+          const parsed = loginRequestSchema.safeParse(body);
+          if (!parsed.success) return true;
+          expect(Object.keys(parsed.data)).to.have.members(['email', 'website']);
+          // What becomes a header of a mail cannot end its line or name a second address.
+          expect(parsed.data.email)
+            .to.match(/^[\x21-\x7e]+$/)
+            .and.not.match(/[,;<>"()\\]/);
+          return true;
+        },
+      ),
       { numRuns: 1000 },
     );
   });
 
   it('take codes of exactly eight ASCII digits', () => {
     const loginId = 'login_AAAAAAAAAAAAAAAAAAAAAA';
-    for (const code of ['1234567', '123456789', '12345678\n', ' 12345678', '１２３４５６７８', '1234567a', 12345678, null, ['12345678']]) {
+    for (const code of [
+      '1234567',
+      '123456789',
+      '12345678\n',
+      ' 12345678',
+      '１２３４５６７８',
+      '1234567a',
+      12345678,
+      null,
+      ['12345678'],
+    ]) {
       expect(tokenRequestSchema.safeParse({ loginId, code }).success, String(code)).to.equal(false);
     }
     expect(tokenRequestSchema.safeParse({ loginId, code: '00000000' }).success).to.equal(true);
   });
 
   it('refuse unknown members', () => {
-    expect(loginRequestSchema.safeParse({ email: 'a@b.example', website: 'https://b.example', admin: true }).success).to.equal(false);
+    expect(
+      loginRequestSchema.safeParse({ email: 'a@b.example', website: 'https://b.example', admin: true }).success,
+    ).to.equal(false);
     expect(tokenRequestSchema.safeParse({ loginId: 'x', code: '12345678', extra: 1 }).success).to.equal(false);
     expect(refreshRequestSchema.safeParse({ refreshToken: 'x', extra: 1 }).success).to.equal(false);
   });
 
-  for (const email of ['a@b.example\r\nBcc: c@d.example', 'a@b.example, c@d.example', '<a@b.example>', 'a b@c.example', '"a b"@c.example', '@b.example', 'a@', 'a', 'a@b', 'a@b.example\0', `${'a'.repeat(250)}@b.example`]) {
-    it(`refuse the e-mail address ${JSON.stringify(email.slice(0, 40))}`, () => expect(loginRequestSchema.safeParse({ email, website: 'https://b.example' }).success).to.equal(false));
+  for (const email of [
+    'a@b.example\r\nBcc: c@d.example',
+    'a@b.example, c@d.example',
+    '<a@b.example>',
+    'a b@c.example',
+    '"a b"@c.example',
+    '@b.example',
+    'a@',
+    'a',
+    'a@b',
+    'a@b.example\0',
+    `${'a'.repeat(250)}@b.example`,
+  ]) {
+    it(`refuse the e-mail address ${JSON.stringify(email.slice(0, 40))}`, () =>
+      expect(loginRequestSchema.safeParse({ email, website: 'https://b.example' }).success).to.equal(false));
   }
 });

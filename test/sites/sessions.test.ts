@@ -8,7 +8,7 @@ import type { SiteService } from '../../src/sites/site-service.js';
 import { channels } from '../../src/store/keys.js';
 import { context, Harness, ISSUER, outcomeOf } from './support/harness.js';
 
-describe('sessions of sites (contract 3.3, 3.4)', () => {
+describe('sessions of sites (protocol 3.3, 3.4)', () => {
   let harness: Harness;
   let session: TokenAnswer;
   let otherRelay: SiteService;
@@ -27,7 +27,8 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
     return { next: async () => ((await once(messages, 'message')) as unknown[])[0] };
   }
 
-  const liveness = (answer: TokenAnswer, sites = harness.sites): Promise<string> => outcomeOf(sites.admit(sites.authenticate(answer.accessToken), 0));
+  const liveness = (answer: TokenAnswer, sites = harness.sites): Promise<string> =>
+    outcomeOf(sites.admit(sites.authenticate(answer.accessToken), 0));
 
   it('rotates both tokens', async () => {
     const next = await harness.sites.refresh(session.refreshToken, context());
@@ -35,7 +36,10 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
     expect(next.accessToken).not.to.equal(session.accessToken);
     expect(next.site).to.deep.equal(session.site);
     expect(await liveness(next)).to.equal('ok');
-    expect((await harness.auditOf(session.site.id)).map(({ kind }) => kind)).to.deep.equal(['token_issued', 'token_refreshed']);
+    expect((await harness.auditOf(session.site.id)).map(({ kind }) => kind)).to.deep.equal([
+      'token_issued',
+      'token_refreshed',
+    ]);
   });
 
   it('answers the previous token with the same successor, on every relay', async () => {
@@ -46,7 +50,11 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
   });
 
   it('gives all of many parallel refreshes the same successor', async () => {
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, index) => (index % 2 === 0 ? harness.sites : otherRelay).refresh(session.refreshToken, context())));
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, index) =>
+        (index % 2 === 0 ? harness.sites : otherRelay).refresh(session.refreshToken, context()),
+      ),
+    );
     expect(new Set(answers.map((answer) => JSON.stringify(answer)))).to.have.lengthOf(1);
     expect((await harness.auditOf(session.site.id)).filter(({ kind }) => kind === 'token_refreshed')).to.have.length(1);
   });
@@ -58,11 +66,19 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
     const message = messages.next();
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(await outcomeOf(hasty.refresh(session.refreshToken, context()))).to.equal('token_revoked');
-    expect(await message).to.deep.equal({ t: 'session_revoked', siteId: session.site.id, sessionId: harness.sites.authenticate(session.accessToken).sessionId });
+    expect(await message).to.deep.equal({
+      t: 'session_revoked',
+      siteId: session.site.id,
+      sessionId: harness.sites.authenticate(session.accessToken).sessionId,
+    });
     expect(await outcomeOf(hasty.refresh(next.refreshToken, context()))).to.equal('token_revoked');
     expect(await liveness(next)).to.equal('token_revoked');
     expect(await liveness(session)).to.equal('token_revoked');
-    expect((await harness.auditOf(session.site.id)).at(-1)).to.include({ kind: 'token_revoked', code: 'refresh_reused', actor: session.site.id });
+    expect((await harness.auditOf(session.site.id)).at(-1)).to.include({
+      kind: 'token_revoked',
+      code: 'refresh_reused',
+      actor: session.site.id,
+    });
   });
 
   it('ends the whole family when a token older than the previous one comes, however soon', async () => {
@@ -89,7 +105,8 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
       ` ${session.refreshToken}`,
       session.accessToken,
     ];
-    for (const token of invented) expect(await outcomeOf(harness.sites.refresh(token, context())), token).to.equal('unauthenticated');
+    for (const token of invented)
+      expect(await outcomeOf(harness.sites.refresh(token, context())), token).to.equal('unauthenticated');
     expect(await liveness(session)).to.equal('ok');
     expect(await outcomeOf(harness.sites.refresh(session.refreshToken, context()))).to.equal('ok');
   });
@@ -100,8 +117,12 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
   });
 
   it('refuses a page of another website', async () => {
-    expect(await outcomeOf(harness.sites.refresh(session.refreshToken, context({ origin: 'https://evil.example' })))).to.equal('forbidden_origin');
-    expect(await outcomeOf(harness.sites.refresh(session.refreshToken, context({ origin: harness.website.origin })))).to.equal('ok');
+    expect(
+      await outcomeOf(harness.sites.refresh(session.refreshToken, context({ origin: 'https://evil.example' }))),
+    ).to.equal('forbidden_origin');
+    expect(
+      await outcomeOf(harness.sites.refresh(session.refreshToken, context({ origin: harness.website.origin }))),
+    ).to.equal('ok');
   });
 
   it('revokes a session on every relay and says so to all of them', async () => {
@@ -110,7 +131,11 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
     const messages = await fleet();
     const message = messages.next();
     await harness.sites.revoke(identity, context());
-    expect(await message).to.deep.equal({ t: 'session_revoked', siteId: identity.siteId, sessionId: identity.sessionId });
+    expect(await message).to.deep.equal({
+      t: 'session_revoked',
+      siteId: identity.siteId,
+      sessionId: identity.sessionId,
+    });
     expect(await liveness(session, otherRelay)).to.equal('token_revoked');
     expect(await outcomeOf(otherRelay.refresh(session.refreshToken, context()))).to.equal('token_revoked');
     expect(await liveness(second)).to.equal('ok');
@@ -145,14 +170,16 @@ describe('sessions of sites (contract 3.3, 3.4)', () => {
     await harness.sites.block(`${harness.website.origin}/`);
     expect([await liveness(session), await liveness(second)]).to.deep.equal(['site_blocked', 'site_blocked']);
     expect((await harness.sites.list()).map(({ blocked }) => blocked)).to.deep.equal([true, true]);
-    for (const unknown of ['https://unknown.example', 'site_unknown', '', 'https://']) expect(await outcomeOf(harness.sites.block(unknown)), unknown).to.equal('not_found');
+    for (const unknown of ['https://unknown.example', 'site_unknown', '', 'https://'])
+      expect(await outcomeOf(harness.sites.block(unknown)), unknown).to.equal('not_found');
     expect(await outcomeOf(harness.sites.block('operator'))).to.equal('invalid_request');
   });
 
   it('knows the origins of verified, unblocked sites', async () => {
     const { origin } = harness.website;
     expect(await harness.sites.isKnownOrigin(origin)).to.equal(true);
-    for (const unknown of ['https://evil.example', 'null', '', `${origin}/`, `${origin}.`, '*', '} x']) expect(await harness.sites.isKnownOrigin(unknown), unknown).to.equal(false);
+    for (const unknown of ['https://evil.example', 'null', '', `${origin}/`, `${origin}.`, '*', '} x'])
+      expect(await harness.sites.isKnownOrigin(unknown), unknown).to.equal(false);
     expect(await otherRelay.isKnownOrigin(origin)).to.equal(true);
     await harness.sites.block(session.site.id);
     expect(await harness.sites.isKnownOrigin(origin)).to.equal(false);

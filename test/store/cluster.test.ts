@@ -5,7 +5,7 @@ import { Redis } from 'ioredis';
 
 import type { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink } from '../../src/store/redis-link.js';
-import { imageOf, releaseDesk } from '../firmware/support/releases.js';
+import { imageOf, releaseDesk } from '../updates/support/releases.js';
 import { counts, countOnce, failureOf, until } from '../support/counting.js';
 import { startTestCluster, type TestCluster } from '../support/redis-cluster.js';
 import { makeRelease, makeReleaseKey } from '../support/releases.js';
@@ -27,7 +27,8 @@ describe('a Redis Cluster of three masters', () => {
     await cluster.stop();
   });
 
-  const libraries = (): Promise<readonly number[]> => Promise.all(admins.map(async (admin) => ((await admin.call('FUNCTION', 'LIST')) as unknown[]).length));
+  const libraries = (): Promise<readonly number[]> =>
+    Promise.all(admins.map(async (admin) => ((await admin.call('FUNCTION', 'LIST')) as unknown[]).length));
 
   it('has the functions library on every master', async () => {
     expect(await libraries()).to.deep.equal([1, 1, 1]);
@@ -73,7 +74,12 @@ describe('a Redis Cluster of three masters', () => {
       const { error, afterMs } = await lost;
       expect((error as OpenLockError).code).to.equal('store_unavailable');
       expect(afterMs).to.be.lessThan(1000);
-      await until(() => countOnce(link, `probe ${round} ${Math.random()}`).then(() => true, () => false));
+      await until(() =>
+        countOnce(link, `probe ${round} ${Math.random()}`).then(
+          () => true,
+          () => false,
+        ),
+      );
       const ran = await counts(link);
       expect(ran.get(field), field).to.equal(1);
       for (const [, count] of ran) expect(count).to.equal(1);
@@ -83,19 +89,30 @@ describe('a Redis Cluster of three masters', () => {
   it('passes messages between links, also after the node with the subscription went away', async () => {
     const got: string[] = [];
     const listener = (message: string): void => void got.push(message);
-    await until(() => link.subscribe('ol:fleet', listener).then(() => true, () => false));
+    await until(() =>
+      link.subscribe('ol:fleet', listener).then(
+        () => true,
+        () => false,
+      ),
+    );
     await link.publish('ol:fleet', 'first');
     await until(() => got.length === 1);
     const back = new Promise<void>((resolve) => void link.onResubscribed(resolve));
     await Promise.all(admins.map((admin) => admin.client('KILL', 'TYPE', 'pubsub')));
     await back;
-    await until(() => link.publish('ol:fleet', 'second').then(() => true, () => false));
+    await until(() =>
+      link.publish('ol:fleet', 'second').then(
+        () => true,
+        () => false,
+      ),
+    );
     await until(() => got.includes('second'));
   });
 
   it('refuses soon while a master is gone, and recovers by itself when it is back', async () => {
     const keys = Array.from({ length: 12 }, (_, door) => `ol:{door:x${door}}:record`);
-    const touchAll = (): Promise<readonly PromiseSettledResult<unknown>[]> => Promise.allSettled(keys.map((key) => link.run((client) => client.hset(key, 'a', '1'))));
+    const touchAll = (): Promise<readonly PromiseSettledResult<unknown>[]> =>
+      Promise.allSettled(keys.map((key) => link.run((client) => client.hset(key, 'a', '1'))));
     await cluster.nodes[1]?.kill();
     const begun = performance.now();
     const results = await touchAll();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { systemClock, systemRandom } from '../../src/ambient.js';
+import { systemClock, systemRandom } from '../../src/clock.js';
 import { CommandStore, type AdmitFields } from '../../src/store/command-store.js';
 import { DoorStore } from '../../src/store/door-store.js';
 import { channels, doorKeys } from '../../src/store/keys.js';
@@ -11,7 +11,7 @@ const KID = 'k'.repeat(43);
 const entry = '{"at":0,"node":"t","kind":"command_submitted","actor":"t"}';
 const id = (): string => systemRandom.bytes(32).toString('base64url');
 
-describe('command store (contract 6.5, 6.7)', () => {
+describe('command store (protocol 6.5, 6.7)', () => {
   /** A door of its own for each test: nothing is flushed. */
   let doorId: string;
   let redis: TestRedis;
@@ -31,7 +31,13 @@ describe('command store (contract 6.5, 6.7)', () => {
   beforeEach(async () => {
     doorId = `door-${systemRandom.bytes(6).toString('hex')}`;
     const keys = doorKeys(doorId);
-    await doors.add(doorId, { name: 'Front', tokenHash: 'x', tokenUntil: systemClock.now() + 1000, kid: undefined, auditEntry: entry });
+    await doors.add(doorId, {
+      name: 'Front',
+      tokenHash: 'x',
+      tokenUntil: systemClock.now() + 1000,
+      kid: undefined,
+      auditEntry: entry,
+    });
     await link.client.hset(keys.record, 'kid', KID, 'publicKey', 'pem');
     await link.client.hset(keys.live, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
     await doors.setGrant(doorId, 'site_1', { role: 'manager', notBefore: undefined, notAfter: undefined }, entry);
@@ -74,13 +80,18 @@ describe('command store (contract 6.5, 6.7)', () => {
   it('claims at once for the connection on the same relay, and leaves it pending for any other', async () => {
     expect(await commands.admit(fields())).to.include({ outcome: 'claimed' });
     expect(await commands.admit(fields({ node: 'node-b', conn: undefined }))).to.include({ outcome: 'pending' });
-    expect(await commands.admit(fields({ conn: 'conn-0' })), 'an older connection of the same relay').to.include({ outcome: 'pending' });
+    expect(await commands.admit(fields({ conn: 'conn-0' })), 'an older connection of the same relay').to.include({
+      outcome: 'pending',
+    });
   });
 
   it('stores the envelope for a newer connection elsewhere, though it had claimed to have the door itself', async () => {
     const command = fields({ conn: 'conn-0' });
     await commands.admit(command);
-    expect(await commands.claim(doorId, command.commandId, 'node-a', 'conn-1')).to.include({ outcome: 'claimed', jwe: 'jwe-text' });
+    expect(await commands.claim(doorId, command.commandId, 'node-a', 'conn-1')).to.include({
+      outcome: 'claimed',
+      jwe: 'jwe-text',
+    });
   });
 
   it('publishes a hint to the relay that has the door', async () => {
@@ -130,8 +141,13 @@ describe('command store (contract 6.5, 6.7)', () => {
     await doors.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
     await commands.admit(fields({ commandId }));
     expect(await commands.admit(fields({ commandId }))).to.deep.equal({ outcome: 'replayed', state: 'claimed' });
-    expect(await commands.admit(fields({ commandId, siteId: 'site_2' }))).to.deep.equal({ outcome: 'replayed', state: undefined });
-    expect(await refusedWith({ commandId, siteId: 'site_3' }), 'no grant: the door does not exist').to.equal('door_not_found');
+    expect(await commands.admit(fields({ commandId, siteId: 'site_2' }))).to.deep.equal({
+      outcome: 'replayed',
+      state: undefined,
+    });
+    expect(await refusedWith({ commandId, siteId: 'site_3' }), 'no grant: the door does not exist').to.equal(
+      'door_not_found',
+    );
   });
 
   it('lets four be in flight, and no longer counts what is past its deadline', async () => {
@@ -146,7 +162,9 @@ describe('command store (contract 6.5, 6.7)', () => {
     await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
     expect(await commands.claim(doorId, commandId, 'node-a', 'conn-0')).to.deep.equal({ outcome: 'not_live' });
     expect(await commands.claim(doorId, commandId, 'node-b', 'conn-1')).to.deep.equal({ outcome: 'not_live' });
-    const claims = await Promise.all(Array.from({ length: 20 }, () => commands.claim(doorId, commandId, 'node-a', 'conn-1')));
+    const claims = await Promise.all(
+      Array.from({ length: 20 }, () => commands.claim(doorId, commandId, 'node-a', 'conn-1')),
+    );
     expect(claims.filter((claim) => 'jwe' in claim)).to.have.length(1);
     expect(claims.find((claim) => 'jwe' in claim)).to.include({ jwe: 'jwe-text', siteId: 'site_1' });
   });
@@ -157,7 +175,16 @@ describe('command store (contract 6.5, 6.7)', () => {
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect(await commands.claim(doorId, commandId, 'node-a', 'conn-1')).to.deep.equal({ outcome: 'expired' });
     expect((await commands.read(doorId, commandId))?.state).to.equal('expired');
-    const settled = await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: undefined, node: 'node-a', auditEntry: entry });
+    const settled = await commands.settle({
+      doorId,
+      commandId,
+      siteId: 'site_1',
+      status: 200,
+      credentialRefused: false,
+      receipt: undefined,
+      node: 'node-a',
+      auditEntry: entry,
+    });
     expect(settled).to.deep.equal({ state: 'expired', settled: false });
   });
 
@@ -167,10 +194,24 @@ describe('command store (contract 6.5, 6.7)', () => {
     await new Promise((resolve) => setTimeout(resolve, 120));
     expect((await commands.read(doorId, commandId))?.state).to.equal('indeterminate');
     const settle = (status: 200 | 400) =>
-      commands.settle({ doorId, commandId, siteId: 'site_1', status, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
+      commands.settle({
+        doorId,
+        commandId,
+        siteId: 'site_1',
+        status,
+        credentialRefused: false,
+        receipt: 'sealed',
+        node: 'node-a',
+        auditEntry: entry,
+      });
     expect(await settle(200)).to.deep.equal({ state: 'executed', settled: true });
     expect(await settle(400), 'a second answer changes nothing').to.deep.equal({ state: 'executed', settled: false });
-    expect(await commands.read(doorId, commandId)).to.include({ state: 'executed', status: 200, receipt: 'sealed', siteId: 'site_1' });
+    expect(await commands.read(doorId, commandId)).to.include({
+      state: 'executed',
+      status: 200,
+      receipt: 'sealed',
+      siteId: 'site_1',
+    });
   });
 
   it('tells the relay that took the command how it ended', async () => {
@@ -178,8 +219,23 @@ describe('command store (contract 6.5, 6.7)', () => {
     const commandId = id();
     await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
     await commands.claim(doorId, commandId, 'node-a', 'conn-1');
-    await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
-    expect(JSON.parse(await heard.message)).to.deep.equal({ t: 'settled', id: commandId, state: 'executed', status: 200, receipt: 'sealed' });
+    await commands.settle({
+      doorId,
+      commandId,
+      siteId: 'site_1',
+      status: 200,
+      credentialRefused: false,
+      receipt: 'sealed',
+      node: 'node-a',
+      auditEntry: entry,
+    });
+    expect(JSON.parse(await heard.message)).to.deep.equal({
+      t: 'settled',
+      id: commandId,
+      state: 'executed',
+      status: 200,
+      receipt: 'sealed',
+    });
   });
 
   it('refuses a site at a door after three wrong credentials, and no other site', async () => {
@@ -187,7 +243,16 @@ describe('command store (contract 6.5, 6.7)', () => {
     for (let count = 0; count < 3; count += 1) {
       const commandId = id();
       expect(await refusedWith({ commandId })).to.equal('claimed');
-      await commands.settle({ doorId, commandId, siteId: 'site_1', status: 400, credentialRefused: true, receipt: undefined, node: 'node-a', auditEntry: entry });
+      await commands.settle({
+        doorId,
+        commandId,
+        siteId: 'site_1',
+        status: 400,
+        credentialRefused: true,
+        receipt: undefined,
+        node: 'node-a',
+        auditEntry: entry,
+      });
     }
     const refused = await commands.admit(fields());
     expect(refused).to.include({ outcome: 'refused', code: 'rate_limited' });
@@ -198,7 +263,16 @@ describe('command store (contract 6.5, 6.7)', () => {
   it('keeps states ten minutes and receipts one, and writes every step into the audit stream', async () => {
     const commandId = id();
     await commands.admit(fields({ commandId }));
-    await commands.settle({ doorId, commandId, siteId: 'site_1', status: 200, credentialRefused: false, receipt: 'sealed', node: 'node-a', auditEntry: entry });
+    await commands.settle({
+      doorId,
+      commandId,
+      siteId: 'site_1',
+      status: 200,
+      credentialRefused: false,
+      receipt: 'sealed',
+      node: 'node-a',
+      auditEntry: entry,
+    });
     expect(await link.client.pttl(doorKeys(doorId).command(commandId))).to.be.within(595_000, 600_000);
     expect(await link.client.pttl(doorKeys(doorId).receipt(commandId))).to.be.within(55_000, 60_000);
     expect(await link.client.xlen(doorKeys(doorId).audit)).to.equal(4); // added, granted, submitted, settled

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 
-import type { Clock } from '../../src/ambient.js';
+import { systemClock } from '../../src/clock.js';
 import { FailureLimits, type FailureLimitsOptions } from '../../src/store/failure-limits.js';
 import { fleetKeys } from '../../src/store/keys.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
-const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+const clock = systemClock;
 
-describe('failed authentications per address (contract 8.2)', () => {
+describe('failed authentications per address (protocol 8.2)', () => {
   let redis: TestRedis;
   let address = '';
   let next = 1;
@@ -21,7 +21,8 @@ describe('failed authentications per address (contract 8.2)', () => {
   });
   after(() => redis.stop());
 
-  const open = async (options: Partial<FailureLimitsOptions> = {}): Promise<FailureLimits> => new FailureLimits(await redis.link(), { clock, ...options });
+  const open = async (options: Partial<FailureLimitsOptions> = {}): Promise<FailureLimits> =>
+    new FailureLimits(await redis.link(), { clock, ...options });
   const fail = async (limits: FailureLimits, who: string, times: number): Promise<void> => {
     for (let count = 0; count < times; count += 1) await limits.record(who);
   };
@@ -49,7 +50,8 @@ describe('failed authentications per address (contract 8.2)', () => {
     const limits = await open({ durationSeconds: 1 });
     await fail(limits, address, 19);
     const link = await redis.link();
-    while ((await link.run((client) => client.exists(`${fleetKeys.failures}:${address}`))) === 1) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await link.run((client) => client.exists(`${fleetKeys.failures}:${address}`))) === 1)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     await fail(limits, address, 19);
     expect(await limits.isBlocked(address)).to.equal(0);
   });
@@ -87,7 +89,9 @@ describe('failed authentications per address (contract 8.2)', () => {
       const limits = new FailureLimits(await own.link(), { clock });
       await own.kill();
       for (const work of [limits.isBlocked(address), limits.record(address)]) {
-        expect(await work.catch((error: unknown) => error)).to.be.instanceOf(OpenLockError).with.property('code', 'store_unavailable');
+        expect(await work.catch((error: unknown) => error))
+          .to.be.instanceOf(OpenLockError)
+          .with.property('code', 'store_unavailable');
       }
     } finally {
       await own.stop();

@@ -20,7 +20,10 @@ describe('FunctionLibrary', () => {
 
   /** A library of another version: one function that returns `answer`. */
   function libraryOf(answer: string): FunctionLibrary {
-    writeFileSync(join(dir, '10-answer.lua'), `redis.register_function(PREFIX .. 'answer', function() return '${answer}' end)`);
+    writeFileSync(
+      join(dir, '10-answer.lua'),
+      `redis.register_function(PREFIX .. 'answer', function() return '${answer}' end)`,
+    );
     return new FunctionLibrary(dir);
   }
 
@@ -50,7 +53,9 @@ describe('FunctionLibrary', () => {
     await older.load(link.client);
     expect(await older.call(link.client, 'answer', [], [])).to.equal('older');
     expect(await newer.call(link.client, 'answer', [], [])).to.equal('newer');
-    expect(await loaded()).to.have.members([link.library.hash, older.hash, newer.hash].map((hash) => `openlock_${hash}`));
+    expect(await loaded()).to.have.members(
+      [link.library.hash, older.hash, newer.hash].map((hash) => `openlock_${hash}`),
+    );
   });
 
   it('loads itself again when the server has lost it, and runs each call once', async () => {
@@ -68,16 +73,27 @@ describe('FunctionLibrary', () => {
     await recent.load(link.client);
     const [seconds] = await link.run((client) => client.time());
     const now = Number(seconds) * 1000;
-    await link.run((client) => client.hset(fleetKeys.libraries, { [stale.hash]: now - 31 * DAY_MS, [recent.hash]: now - 29 * DAY_MS }));
+    await link.run((client) =>
+      client.hset(fleetKeys.libraries, { [stale.hash]: now - 31 * DAY_MS, [recent.hash]: now - 29 * DAY_MS }),
+    );
     await link.library.tidy(link.client);
     expect(await loaded()).to.have.members([link.library.hash, recent.hash].map((hash) => `openlock_${hash}`));
-    expect(await link.run((client) => client.hkeys(fleetKeys.libraries))).to.have.members([link.library.hash, recent.hash]);
+    expect(await link.run((client) => client.hkeys(fleetKeys.libraries))).to.have.members([
+      link.library.hash,
+      recent.hash,
+    ]);
     // A relay that runs all the same does not notice.
     expect(await stale.call(link.client, 'answer', [], [])).to.equal('stale');
   });
 
   it('leaves libraries alone that OpenLock did not note', async () => {
-    await admin.run((client) => client.call('FUNCTION', 'LOAD', "#!lua name=somebody_elses\nredis.register_function('f', function() return 1 end)"));
+    await admin.run((client) =>
+      client.call(
+        'FUNCTION',
+        'LOAD',
+        "#!lua name=somebody_elses\nredis.register_function('f', function() return 1 end)",
+      ),
+    );
     await link.library.tidy(link.client);
     expect(await loaded()).to.include('somebody_elses');
   });

@@ -51,9 +51,18 @@ describe('RedisLink', () => {
   });
 
   it('names its connections so that CLIENT LIST tells who they are', async () => {
-    const admin = await RedisLink.open({ url: redis.adminUrl, clientName: 'openlock-test admin', commandTimeoutMs: 800 });
+    const admin = await RedisLink.open({
+      url: redis.adminUrl,
+      clientName: 'openlock-test admin',
+      commandTimeoutMs: 800,
+    });
     const names = (await admin.run((client) => client.client('LIST') as Promise<string>)).match(/ name=\S+/g);
-    expect(names).to.have.members([' name=openlock-test', ' name=openlock-test-sub', ' name=openlock-test_admin', ' name=openlock-test_admin-sub']);
+    expect(names).to.have.members([
+      ' name=openlock-test',
+      ' name=openlock-test-sub',
+      ' name=openlock-test_admin',
+      ' name=openlock-test_admin-sub',
+    ]);
     await admin.close();
   });
 
@@ -79,12 +88,20 @@ describe('RedisLink', () => {
 
   it('refuses soon while Redis hangs, also a second and third call, and recovers', async () => {
     redis.process.kill('SIGSTOP');
-    await Promise.all([expectUnavailable(countOnce(link, 'a')), expectUnavailable(link.run((client) => client.get('ol:x')))]);
+    await Promise.all([
+      expectUnavailable(countOnce(link, 'a')),
+      expectUnavailable(link.run((client) => client.get('ol:x'))),
+    ]);
     await expectUnavailable(countOnce(link, 'b'));
     await expectUnavailable(countOnce(link, 'c'));
     redis.process.kill('SIGCONT');
     let tries = 0;
-    await until(() => countOnce(link, `after ${(tries += 1)}`).then(() => true, () => false));
+    await until(() =>
+      countOnce(link, `after ${(tries += 1)}`).then(
+        () => true,
+        () => false,
+      ),
+    );
     // What was sent before the hang may have run since; nothing ran twice.
     for (const [, count] of await counts(link)) expect(count).to.equal(1);
   });
@@ -92,7 +109,10 @@ describe('RedisLink', () => {
   it('delivers messages to every listener of a channel, until it unsubscribes', async () => {
     const got: string[] = [];
     const other = await redis.link('other');
-    const [endA, endB] = await Promise.all([link.subscribe('ol:fleet', (message) => got.push(`a:${message}`)), link.subscribe('ol:fleet', (message) => got.push(`b:${message}`))]);
+    const [endA, endB] = await Promise.all([
+      link.subscribe('ol:fleet', (message) => got.push(`a:${message}`)),
+      link.subscribe('ol:fleet', (message) => got.push(`b:${message}`)),
+    ]);
     await other.publish('ol:fleet', '1');
     await until(() => got.length === 2);
     await endA();
@@ -130,7 +150,8 @@ describe('RedisLink', () => {
 
   it('leaves no listener behind over many reconnections', async () => {
     await link.subscribe('ol:fleet', () => undefined);
-    const listeners = (): Record<string, number> => Object.fromEntries(link.client.eventNames().map((name) => [String(name), link.client.listenerCount(name)]));
+    const listeners = (): Record<string, number> =>
+      Object.fromEntries(link.client.eventNames().map((name) => [String(name), link.client.listenerCount(name)]));
     const before = listeners();
     const admin = await openAdmin(redis);
     for (let round = 0; round < 12; round += 1) {
@@ -165,11 +186,16 @@ describe('RedisLink', () => {
   });
 
   it('says at the start what is wrong with the URL, the password, or the network', async () => {
-    const open = (url: string): Promise<{ error: unknown; afterMs: number }> => failureOf(RedisLink.open({ url, clientName: 'test', commandTimeoutMs: 800, openTimeoutMs: 300 }));
+    const open = (url: string): Promise<{ error: unknown; afterMs: number }> =>
+      failureOf(RedisLink.open({ url, clientName: 'test', commandTimeoutMs: 800, openTimeoutMs: 300 }));
     const wrongUrl = await open('redis://');
     expect(wrongUrl.error).to.be.instanceOf(ConfigError);
     expect(String(wrongUrl.error)).to.include('OPENLOCK_REDIS_URL');
-    for (const url of [redis.url.replace('test-password', 'wrong'), `unix://${redis.socketPath}`, `${redis.url}?db=99`]) {
+    for (const url of [
+      redis.url.replace('test-password', 'wrong'),
+      `unix://${redis.socketPath}`,
+      `${redis.url}?db=99`,
+    ]) {
       const { error, afterMs } = await open(url);
       expect(error).to.be.instanceOf(ConfigError);
       expect(afterMs).to.be.lessThan(250);

@@ -32,7 +32,14 @@ const PARAMETERS: Readonly<Record<string, string>> = {
 
 /** Every name keys.ts can build, with placeholders for its parameters. */
 function patterns(): readonly string[] {
-  const groups: readonly Readonly<Record<string, unknown>>[] = [doorKeys('<doorId>'), siteKeys('<siteId>'), nodeKeys('<nodeId>'), firmwareKeys, fleetKeys, channels];
+  const groups: readonly Readonly<Record<string, unknown>>[] = [
+    doorKeys('<doorId>'),
+    siteKeys('<siteId>'),
+    nodeKeys('<nodeId>'),
+    firmwareKeys,
+    fleetKeys,
+    channels,
+  ];
   return groups.flatMap((group) =>
     Object.entries(group).map(([name, builder]) => {
       if (typeof builder === 'string') return name === 'failures' ? `${builder}:<network>` : builder;
@@ -51,8 +58,14 @@ describe('redis/README.md', () => {
 
   it('says type, TTL, writer and content of each', () => {
     for (const [, name, rest] of rows) {
-      const cells = (rest ?? '').replaceAll('\\|', '').split('|').map((cell) => cell.trim());
-      expect(cells.every((cell) => cell !== ''), name).to.equal(true);
+      const cells = (rest ?? '')
+        .replaceAll('\\|', '')
+        .split('|')
+        .map((cell) => cell.trim());
+      expect(
+        cells.every((cell) => cell !== ''),
+        name,
+      ).to.equal(true);
       expect(cells.length, name).to.be.oneOf([2, 4]);
     }
   });

@@ -6,7 +6,13 @@ const NOBODY = { username: undefined, password: undefined };
 
 describe('OPENLOCK_REDIS_URL', () => {
   it('reads one server, with and without TLS, credentials and database', () => {
-    expect(parseRedisUrl('redis://cache')).to.deep.equal({ kind: 'single', address: { host: 'cache', port: 6379 }, credentials: NOBODY, tls: false, db: 0 });
+    expect(parseRedisUrl('redis://cache')).to.deep.equal({
+      kind: 'single',
+      address: { host: 'cache', port: 6379 },
+      credentials: NOBODY,
+      tls: false,
+      db: 0,
+    });
     expect(parseRedisUrl('rediss://relay:p%40ss%3A@[2001:db8::1]:6380/3')).to.deep.equal({
       kind: 'single',
       address: { host: '2001:db8::1', port: 6380 },
@@ -14,18 +20,31 @@ describe('OPENLOCK_REDIS_URL', () => {
       tls: true,
       db: 3,
     });
-    expect(parseRedisUrl('redis://:secret@cache/').credentials).to.deep.equal({ username: undefined, password: 'secret' });
+    expect(parseRedisUrl('redis://:secret@cache/').credentials).to.deep.equal({
+      username: undefined,
+      password: 'secret',
+    });
   });
 
   it('reads a Unix socket, and what unixSocketUrl writes', () => {
-    expect(parseRedisUrl('unix:///run/redis.sock?db=2')).to.deep.equal({ kind: 'unix', path: '/run/redis.sock', credentials: NOBODY, tls: false, db: 2 });
+    expect(parseRedisUrl('unix:///run/redis.sock?db=2')).to.deep.equal({
+      kind: 'unix',
+      path: '/run/redis.sock',
+      credentials: NOBODY,
+      tls: false,
+      db: 2,
+    });
     const url = unixSocketUrl('/var/my data/ü?#/redis.sock', 'openlock', 'a/b@c:d%');
     expect(parseRedisUrl(url)).to.include({ path: '/var/my data/ü?#/redis.sock' });
     expect(parseRedisUrl(url).credentials).to.deep.equal({ username: 'openlock', password: 'a/b@c:d%' });
   });
 
   it('reads Sentinel with the name of the master and two sets of credentials', () => {
-    expect(parseRedisUrl('redis-sentinel://relay:pw@a,b:26380,[::1]:26381/my%20master/1?tls=true&sentinel-user=watch&sentinel-password=s%26t')).to.deep.equal({
+    expect(
+      parseRedisUrl(
+        'redis-sentinel://relay:pw@a,b:26380,[::1]:26381/my%20master/1?tls=true&sentinel-user=watch&sentinel-password=s%26t',
+      ),
+    ).to.deep.equal({
       kind: 'sentinel',
       addresses: [
         { host: 'a', port: 26379 },
@@ -85,7 +104,13 @@ describe('OPENLOCK_REDIS_URL', () => {
   }
 
   it('describes a target without its credentials', () => {
-    const urls = ['redis://u:pw@cache/2', 'rediss://:pw@[::1]', 'unix://u:pw@/run/redis.sock', 'redis-sentinel://u:pw@a/m?sentinel-password=pw', 'redis-cluster://u:pw@a,b'];
+    const urls = [
+      'redis://u:pw@cache/2',
+      'rediss://:pw@[::1]',
+      'unix://u:pw@/run/redis.sock',
+      'redis-sentinel://u:pw@a/m?sentinel-password=pw',
+      'redis-cluster://u:pw@a,b',
+    ];
     expect(urls.map((url) => describeRedisTarget(parseRedisUrl(url)))).to.deep.equal([
       'redis://cache:6379/2',
       'rediss://[::1]:6379/0',

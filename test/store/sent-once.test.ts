@@ -6,7 +6,7 @@ import { counts, countOnce, failureOf, until } from '../support/counting.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-/** contract 6.7: a lost reply is never answered by sending again. */
+/** protocol 6.7: a lost reply is never answered by sending again. */
 describe('a call whose reply is lost', () => {
   let redis: TestRedis;
   let proxy: TcpProxy;
@@ -17,7 +17,11 @@ describe('a call whose reply is lost', () => {
     redis = await startTestRedis();
     proxy = await TcpProxy.start(redis.socketPath);
     const credentials = /^unix:\/\/([^@]+)@/.exec(redis.url)?.[1] ?? '';
-    link = await RedisLink.open({ url: `redis://${credentials}@127.0.0.1:${proxy.port}`, clientName: 'behind-proxy', commandTimeoutMs: 300 });
+    link = await RedisLink.open({
+      url: `redis://${credentials}@127.0.0.1:${proxy.port}`,
+      clientName: 'behind-proxy',
+      commandTimeoutMs: 300,
+    });
     observer = await redis.link('observer');
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { systemClock } from '../../src/clock.js';
 import { FailureLimits } from '../../src/store/failure-limits.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { SiteStore, type RefreshFields } from '../../src/store/site-store.js';
@@ -36,9 +37,29 @@ for (const [place, startPlace] of Object.entries(places)) {
     });
 
     const openSession = (sessionId: string): Promise<'ok' | 'blocked'> =>
-      store.openSession({ siteId, sessionId, email: LOGIN.email, origin: LOGIN.origin, verifiedAt: 5, refreshHash: 'first', lifeMs: 10_000, auditEntry: ENTRY });
+      store.openSession({
+        siteId,
+        sessionId,
+        email: LOGIN.email,
+        origin: LOGIN.origin,
+        verifiedAt: 5,
+        refreshHash: 'first',
+        lifeMs: 10_000,
+        auditEntry: ENTRY,
+      });
     const refresh = (fields: Partial<RefreshFields>): ReturnType<SiteStore['refresh']> =>
-      store.refresh({ siteId, sessionId: 's1', presentedHash: 'first', successorHash: 'second', sealedAnswer: 'sealed', lifeMs: 10_000, sealedMs: 10_000, refreshedEntry: ENTRY, reusedEntry: ENTRY, ...fields });
+      store.refresh({
+        siteId,
+        sessionId: 's1',
+        presentedHash: 'first',
+        successorHash: 'second',
+        sealedAnswer: 'sealed',
+        lifeMs: 10_000,
+        sealedMs: 10_000,
+        refreshedEntry: ENTRY,
+        reusedEntry: ENTRY,
+        ...fields,
+      });
     const admit = (sessionId = 's1'): Promise<number> => store.admit(siteId, sessionId, 1, 20, 10);
 
     it('allow so many mails in a window', async () => {
@@ -50,7 +71,11 @@ for (const [place, startPlace] of Object.entries(places)) {
 
     it('compare codes until the login ends', async () => {
       await store.startLogin(siteId, LOGIN);
-      expect(await store.tryCode(siteId, 'right', 2)).to.deep.equal({ outcome: 'ok', email: LOGIN.email, origin: LOGIN.origin });
+      expect(await store.tryCode(siteId, 'right', 2)).to.deep.equal({
+        outcome: 'ok',
+        email: LOGIN.email,
+        origin: LOGIN.origin,
+      });
       expect(await store.tryCode(siteId, 'wrong', 2)).to.deep.equal({ outcome: 'wrong' });
       expect(await store.tryCode(siteId, 'wrong', 2)).to.deep.equal({ outcome: 'wrong' });
       expect(await store.tryCode(siteId, 'right', 2)).to.deep.equal({ outcome: 'gone' });
@@ -59,7 +84,9 @@ for (const [place, startPlace] of Object.entries(places)) {
     });
 
     it('have one id for an identity, however many claim it', async () => {
-      const claims = await Promise.all(Array.from({ length: 10 }, (_, index) => store.claimIdentity(siteId, `candidate ${index}`)));
+      const claims = await Promise.all(
+        Array.from({ length: 10 }, (_, index) => store.claimIdentity(siteId, `candidate ${index}`)),
+      );
       expect(new Set(claims)).to.have.lengthOf(1);
       expect(await store.siteOfIdentity(siteId)).to.equal(claims[0]);
     });
@@ -82,7 +109,11 @@ for (const [place, startPlace] of Object.entries(places)) {
       await store.index(siteId, `${LOGIN.origin}:${next}`);
       expect([await admit('s1'), await admit('s2'), await admit('s3')]).to.deep.equal([0, 0, -1]);
       expect(await store.block(siteId, ENTRY)).to.equal(true);
-      expect([await admit('s1'), await openSession('s4'), (await refresh({ presentedHash: 'second' })).outcome]).to.deep.equal([-2, 'blocked', 'blocked']);
+      expect([
+        await admit('s1'),
+        await openSession('s4'),
+        (await refresh({ presentedHash: 'second' })).outcome,
+      ]).to.deep.equal([-2, 'blocked', 'blocked']);
       expect(await store.unblock(siteId, ENTRY)).to.equal(true);
       expect([await admit('s1'), await admit('s2')]).to.deep.equal([-1, -1]);
       expect(await store.endSession(siteId, 's1', ENTRY)).to.equal(false);
@@ -94,7 +125,7 @@ for (const [place, startPlace] of Object.entries(places)) {
     });
 
     it('have failures counted', async () => {
-      const limits = new FailureLimits(link, { clock: { now: () => Date.now(), monotonic: () => performance.now() }, points: 3 });
+      const limits = new FailureLimits(link, { clock: systemClock, points: 3 });
       for (let count = 0; count < 3; count += 1) await limits.record(`192.0.2.${next}`);
       expect(await limits.isBlocked(`192.0.2.${next}`)).to.be.greaterThan(800_000);
     });

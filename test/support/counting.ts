@@ -6,7 +6,11 @@ const MINUTE = 1;
 
 /** Runs the function once, on behalf of `field`. */
 export async function countOnce(link: RedisLink, field: string): Promise<void> {
-  await link.call('audit_fold', [fleetKeys.auditFold(MINUTE), fleetKeys.auditFolds], [MINUTE, 10_000, 600, 'overflow', field, 1]);
+  await link.call(
+    'audit_fold',
+    [fleetKeys.auditFold(MINUTE), fleetKeys.auditFolds],
+    [MINUTE, 10_000, 600, 'overflow', field, 1],
+  );
 }
 
 /** How often it ran for each field. */
@@ -25,7 +29,9 @@ export async function until(condition: () => boolean | Promise<boolean>, limitMs
 }
 
 /** The error `work` ends in, and after how many milliseconds. */
-export async function failureOf(work: Promise<unknown>): Promise<{ readonly error: unknown; readonly afterMs: number }> {
+export async function failureOf(
+  work: Promise<unknown>,
+): Promise<{ readonly error: unknown; readonly afterMs: number }> {
   const begun = performance.now();
   try {
     await work;

@@ -1,5 +1,5 @@
 /** A process of its own that acquires the private redis-server of a data dir, for tests that kill it. Arguments: data dir. */
-import { PrivateRedis } from '../../src/store/private-redis.js';
+import { PrivateRedis } from '../../src/store/private/private-redis.js';
 
 const redis = await PrivateRedis.acquire(process.argv[2] ?? '', { info: () => undefined, warn: () => undefined });
 process.send?.({ url: redis.url });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { PrivateRedis } from '../../src/store/private-redis.js';
+import { PrivateRedis } from '../../src/store/private/private-redis.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { until } from './counting.js';
 import { killProcess } from './redis.js';
@@ -26,7 +26,10 @@ export class PrivateRedisLab {
   readonly messages: string[] = [];
   /** Run at the end, last first. */
   readonly cleanups: (() => Promise<unknown>)[] = [];
-  readonly #log = { info: (_fields: object, message: string) => void this.messages.push(message), warn: (_fields: object, message: string) => void this.messages.push(message) };
+  readonly #log = {
+    info: (_fields: object, message: string) => void this.messages.push(message),
+    warn: (_fields: object, message: string) => void this.messages.push(message),
+  };
 
   /** Process ids of the redis-servers of the data dir. */
   servers(): readonly number[] {
@@ -59,7 +62,10 @@ export class PrivateRedisLab {
 
   /** Lets another process acquire the server. */
   async hold(): Promise<Holder> {
-    const child = fork(HOLDER, [this.dataDir], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const child = fork(HOLDER, [this.dataDir], {
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
     this.cleanups.push(() => killProcess(child));
     const [message] = (await once(child, 'message')) as [{ url: string }];
     return { process: child, url: message.url };

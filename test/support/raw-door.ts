@@ -22,7 +22,8 @@ export function makeRawKey(modulusLength = 2048, publicExponent = 65537): RawKey
   };
 }
 
-const part = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const part = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 export function signJws(key: RawKey, typ: string, claims: object, header: object = {}): string {
   const input = `${part({ alg: 'RS256', typ, kid: key.kid, ...header })}.${part(claims)}`;
@@ -44,7 +45,12 @@ export interface RegisterOver {
   readonly oldKey?: RawKey;
 }
 
-export async function register(relay: TestRelay, doorId: string, key: RawKey, over: RegisterOver = {}): Promise<HttpAnswer> {
+export async function register(
+  relay: TestRelay,
+  doorId: string,
+  key: RawKey,
+  over: RegisterOver = {},
+): Promise<HttpAnswer> {
   const nonce = await challenge(relay, doorId);
   const claims = { door: doorId, nonce, aud: relay.url, firmware: FIRMWARE, ...over.claims };
   return call(relay, 'POST', '/v1/devices/register', {
@@ -53,13 +59,15 @@ export async function register(relay: TestRelay, doorId: string, key: RawKey, ov
       publicKey: key.pem,
       proof: signJws(key, 'openlock-proof+jws', claims, over.header),
       ...(over.enrolmentToken !== undefined && { enrolmentToken: over.enrolmentToken }),
-      ...(over.oldKey !== undefined && { rotation: signJws(over.oldKey, 'openlock-rotation+jws', { door: doorId, nonce: claims.nonce, newKid: key.kid }) }),
+      ...(over.oldKey !== undefined && {
+        rotation: signJws(over.oldKey, 'openlock-rotation+jws', { door: doorId, nonce: claims.nonce, newKid: key.kid }),
+      }),
       ...over.body,
     },
   });
 }
 
-/** A binary frame of an update (contract 12.4). */
+/** A binary frame of an update (protocol 12.4). */
 export interface RawBlock {
   readonly offset: number;
   readonly bytes: Buffer;
@@ -79,8 +87,17 @@ export interface RawSocket {
 }
 
 /** Opens a socket; rejects with the HTTP status when the upgrade is refused. */
-export async function openSocket(relay: TestRelay, path: string, protocols: readonly string[], options: ClientOptions = {}): Promise<RawSocket> {
-  const ws = new WebSocket(`wss://localhost:${relay.port}${path}`, [...protocols], { ca: relay.ca, perMessageDeflate: false, ...options });
+export async function openSocket(
+  relay: TestRelay,
+  path: string,
+  protocols: readonly string[],
+  options: ClientOptions = {},
+): Promise<RawSocket> {
+  const ws = new WebSocket(`wss://localhost:${relay.port}${path}`, [...protocols], {
+    ca: relay.ca,
+    perMessageDeflate: false,
+    ...options,
+  });
   const frames: Record<string, unknown>[] = [];
   const waiting: ((frame: Record<string, unknown>) => void)[] = [];
   const log: RawLogEntry[] = [];
@@ -103,7 +120,12 @@ export async function openSocket(relay: TestRelay, path: string, protocols: read
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
         const body = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}') as { code?: string };
-        reject(Object.assign(new Error(`refused with ${response.statusCode}`), { status: response.statusCode, code: body.code }));
+        reject(
+          Object.assign(new Error(`refused with ${response.statusCode}`), {
+            status: response.statusCode,
+            code: body.code,
+          }),
+        );
       });
     });
     ws.once('error', reject);
@@ -121,11 +143,26 @@ export async function openSocket(relay: TestRelay, path: string, protocols: read
   };
 }
 
-export function openDoorSocket(relay: TestRelay, doorId: string, sessionToken: string, options: ClientOptions = {}, protocols: readonly string[] = ['openlock.door.v1']): Promise<RawSocket> {
-  return openSocket(relay, '/v1/devices/socket', protocols, { ...options, headers: { authorization: `Bearer ${sessionToken}`, 'x-openlock-door': doorId, ...options.headers } });
+export function openDoorSocket(
+  relay: TestRelay,
+  doorId: string,
+  sessionToken: string,
+  options: ClientOptions = {},
+  protocols: readonly string[] = ['openlock.door.v1'],
+): Promise<RawSocket> {
+  return openSocket(relay, '/v1/devices/socket', protocols, {
+    ...options,
+    headers: { authorization: `Bearer ${sessionToken}`, 'x-openlock-door': doorId, ...options.headers },
+  });
 }
 
-export const hello = (over: object = {}): object => ({ t: 'hello', boot: 'boot-1', epoch: 0, firmware: FIRMWARE, ...over });
+export const hello = (over: object = {}): object => ({
+  t: 'hello',
+  boot: 'boot-1',
+  epoch: 0,
+  firmware: FIRMWARE,
+  ...over,
+});
 
 /** Registers, connects and says hello. `firmware` is what the proof says of the image that runs. */
 export async function liveDoor(
@@ -135,11 +172,13 @@ export async function liveDoor(
   enrolmentToken?: string,
   firmware: object = FIRMWARE,
 ): Promise<RawSocket & { readonly welcome: Record<string, unknown>; readonly sessionToken: string }> {
-  const answer = await register(relay, doorId, key, { ...(enrolmentToken !== undefined && { enrolmentToken }), claims: { firmware } });
+  const answer = await register(relay, doorId, key, {
+    ...(enrolmentToken !== undefined && { enrolmentToken }),
+    claims: { firmware },
+  });
   if (answer.status !== 200) throw new Error(`registration refused: ${JSON.stringify(answer.body)}`);
   const sessionToken = answer.body['sessionToken'] as string;
   const socket = await openDoorSocket(relay, doorId, sessionToken);
   socket.send(hello());
   return { ...socket, welcome: await socket.next(), sessionToken };
 }
-

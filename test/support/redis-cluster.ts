@@ -25,9 +25,15 @@ export interface TestCluster {
 export async function startTestCluster(): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), 'openlock-cluster-'));
   const ports = await freePorts(6);
-  const nodes = await Promise.all([0, 1, 2].map((index) => startNode(join(dir, String(index)), ports[index] ?? 0, ports[index + 3] ?? 0)));
+  const nodes = await Promise.all(
+    [0, 1, 2].map((index) => startNode(join(dir, String(index)), ports[index] ?? 0, ports[index + 3] ?? 0)),
+  );
   const addresses = ports.slice(0, 3).map((port) => `127.0.0.1:${port}`);
-  await promisify(execFile)('redis-cli', ['--user', 'admin', '-a', PASSWORD, '--no-auth-warning', '--cluster-yes', '--cluster', 'create', ...addresses], { timeout: 15_000 });
+  await promisify(execFile)(
+    'redis-cli',
+    ['--user', 'admin', '-a', PASSWORD, '--no-auth-warning', '--cluster-yes', '--cluster', 'create', ...addresses],
+    { timeout: 15_000 },
+  );
   return {
     url: `redis-cluster://openlock:${PASSWORD}@${nodes.map(({ proxy }) => `127.0.0.1:${proxy.port}`).join(',')}`,
     nodes,

@@ -18,7 +18,12 @@ export async function startTestSentinel(): Promise<TestSentinel> {
   const dir = mkdtempSync(join(tmpdir(), 'openlock-sentinel-'));
   const [masterPort = 0, replicaPort = 0, sentinelPort = 0] = await freePorts(3);
   const master = await startNode(join(dir, 'master'), masterPort, []);
-  const replica = await startNode(join(dir, 'replica'), replicaPort, ['--replicaof', `127.0.0.1 ${masterPort}`, '--repl-diskless-sync-delay', '0']);
+  const replica = await startNode(join(dir, 'replica'), replicaPort, [
+    '--replicaof',
+    `127.0.0.1 ${masterPort}`,
+    '--repl-diskless-sync-delay',
+    '0',
+  ]);
   const sentinel = await startSentinel(join(dir, 'sentinel'), sentinelPort, masterPort);
   const adminUrl = (port: number): string => `redis://admin:${PASSWORD}@127.0.0.1:${port}`;
   return {
@@ -36,7 +41,24 @@ function startNode(dir: string, port: number, more: readonly string[]): Promise<
   mkdirSync(dir, { recursive: true });
   const users = join(dir, 'users.acl');
   writeFileSync(users, testUsers());
-  const serverArguments = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--aclfile', users, '--masteruser', 'admin', '--masterauth', PASSWORD, '--repl-diskless-sync-delay', '0'];
+  const serverArguments = [
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--dir',
+    dir,
+    '--save',
+    '',
+    '--aclfile',
+    users,
+    '--masteruser',
+    'admin',
+    '--masterauth',
+    PASSWORD,
+    '--repl-diskless-sync-delay',
+    '0',
+  ];
   return startServer([...serverArguments, ...more], () => answers(port));
 }
 
@@ -50,6 +72,9 @@ async function startSentinel(dir: string, port: number, masterPort: number): Pro
     'down-after-milliseconds doors 500',
     'failover-timeout doors 3000',
   ];
-  writeFileSync(settings, `port ${port}\nbind 127.0.0.1\ndir ${dir}\n${watch.map((line) => `sentinel ${line}\n`).join('')}`);
+  writeFileSync(
+    settings,
+    `port ${port}\nbind 127.0.0.1\ndir ${dir}\n${watch.map((line) => `sentinel ${line}\n`).join('')}`,
+  );
   return startServer([settings, '--sentinel'], () => answers(port));
 }

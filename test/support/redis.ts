@@ -37,7 +37,21 @@ export async function startTestRedis(extraArguments: readonly string[] = []): Pr
   const socketPath = join(dir, 'redis.sock');
   const usersPath = join(dir, 'users.acl');
   writeFileSync(usersPath, testUsers());
-  const serverArguments = ['--port', '0', '--unixsocket', socketPath, '--dir', dir, '--aclfile', usersPath, '--save', '', '--appendonly', 'no', ...extraArguments];
+  const serverArguments = [
+    '--port',
+    '0',
+    '--unixsocket',
+    socketPath,
+    '--dir',
+    dir,
+    '--aclfile',
+    usersPath,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    ...extraArguments,
+  ];
   const url = unixSocketUrl(socketPath, 'openlock', PASSWORD);
   const links: RedisLink[] = [];
   let child = await startServer(serverArguments, () => answers(socketPath));
@@ -71,7 +85,10 @@ export function testUsers(): string {
 }
 
 /** Starts a redis-server and waits until `ready`; throws with its output when it ends before that. */
-export async function startServer(serverArguments: readonly string[], ready: () => Promise<boolean>): Promise<ChildProcess> {
+export async function startServer(
+  serverArguments: readonly string[],
+  ready: () => Promise<boolean>,
+): Promise<ChildProcess> {
   const child = spawn('redis-server', serverArguments, { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const ended = new Promise<never>((_resolve, reject) => {

@@ -3,8 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { systemClock, systemRandom } from '../../src/ambient.js';
-import { createApp, type App } from '../../src/app.js';
+import { systemClock, systemRandom } from '../../src/clock.js';
+import { createApp, type App } from '../../src/app/app.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { readConfig, type Environment } from '../../src/config.js';
 import { DoorAdmin } from '../../src/doors/door-admin.js';
@@ -63,7 +63,9 @@ export function doorAdmin(link: RedisLink): DoorAdmin {
     random: systemRandom,
     findSites: async (siteIdOrOrigin) => {
       const site = await sites.record(siteIdOrOrigin);
-      return site === undefined ? (await sites.sitesOfOrigin(siteIdOrOrigin)).map((found) => found.siteId) : [siteIdOrOrigin];
+      return site === undefined
+        ? (await sites.sitesOfOrigin(siteIdOrOrigin)).map((found) => found.siteId)
+        : [siteIdOrOrigin];
     },
   });
 }

@@ -1,4 +1,4 @@
-/** Release keys, images and manifests (contract 12.1) by node:crypto alone: independent of what signs and checks them in src/. */
+/** Release keys, images and manifests (protocol 12.1) by node:crypto alone: independent of what signs and checks them in src/. */
 import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 
 export interface ReleaseKey {
@@ -43,10 +43,28 @@ export interface ReleaseRequest {
 
 const DAY_MS = 86_400_000;
 
-export function makeRelease({ key, version, board = 'simulator', securityVersion = 0, image = randomBytes(3 * 4096 + 777), claims = {}, header = {} }: ReleaseRequest): TestRelease {
+export function makeRelease({
+  key,
+  version,
+  board = 'simulator',
+  securityVersion = 0,
+  image = randomBytes(3 * 4096 + 777),
+  claims = {},
+  header = {},
+}: ReleaseRequest): TestRelease {
   const sha256 = createHash('sha256').update(image).digest('hex');
   const now = Date.now();
-  const body = { product: 'esplock', board, version, securityVersion, size: image.length, sha256, createdAt: now, expiresAt: now + 30 * DAY_MS, ...claims };
+  const body = {
+    product: 'esplock',
+    board,
+    version,
+    securityVersion,
+    size: image.length,
+    sha256,
+    createdAt: now,
+    expiresAt: now + 30 * DAY_MS,
+    ...claims,
+  };
   return { image, sha256, version, manifest: signManifest(key, body, header) };
 }
 
@@ -57,7 +75,7 @@ export function signManifest(key: ReleaseKey, claims: object, header: Readonly<R
   return `${input}.${signature.toString('base64url')}`;
 }
 
-/** The binary frame of contract 12.4. */
+/** The binary frame of protocol 12.4. */
 export function blockFrame(image: Buffer, offset: number, length: number): Buffer {
   const head = Buffer.alloc(4);
   head.writeUInt32BE(offset);

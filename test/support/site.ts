@@ -15,8 +15,18 @@ export interface HttpAnswer {
 }
 
 /** One HTTPS request to a relay with its CA checked. */
-export function call(relay: TestRelay, method: string, path: string, options: { token?: string; body?: unknown; headers?: Record<string, string> } = {}): Promise<HttpAnswer> {
-  const text = options.body === undefined ? undefined : typeof options.body === 'string' ? options.body : JSON.stringify(options.body);
+export function call(
+  relay: TestRelay,
+  method: string,
+  path: string,
+  options: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
+): Promise<HttpAnswer> {
+  const text =
+    options.body === undefined
+      ? undefined
+      : typeof options.body === 'string'
+        ? options.body
+        : JSON.stringify(options.body);
   return new Promise((resolve, reject) => {
     const outgoing = request(
       `${relay.url}${path}`,
@@ -25,7 +35,10 @@ export function call(relay: TestRelay, method: string, path: string, options: { 
         ca: relay.ca,
         agent: false,
         headers: {
-          ...(text !== undefined && { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(text)) }),
+          ...(text !== undefined && {
+            'content-type': 'application/json',
+            'content-length': String(Buffer.byteLength(text)),
+          }),
           ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }),
           ...options.headers,
         },
@@ -35,7 +48,11 @@ export function call(relay: TestRelay, method: string, path: string, options: { 
         incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
         incoming.on('end', () => {
           const received = Buffer.concat(chunks).toString('utf8');
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: (received === '' ? {} : JSON.parse(received)) as Record<string, unknown> });
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: (received === '' ? {} : JSON.parse(received)) as Record<string, unknown>,
+          });
         });
       },
     );
@@ -62,7 +79,9 @@ export async function loginTestSite(relay: TestRelay, email = 'owner@example.tes
   const login = await call(relay, 'POST', '/v1/auth/login', { body: { email, website: origin } });
   const { loginId, website: proof } = login.body as { loginId: string; website: { challenge: { token: string } } };
   challenge = proof.challenge.token;
-  const answer = await call(relay, 'POST', '/v1/auth/token', { body: { loginId, code: await mailedCode(relay, origin) } });
+  const answer = await call(relay, 'POST', '/v1/auth/token', {
+    body: { loginId, code: await mailedCode(relay, origin) },
+  });
   if (answer.status !== 200) throw new Error(`login failed: ${JSON.stringify(answer.body)}`);
   const tokens = answer.body as { accessToken: string; refreshToken: string; site: { id: string } };
   return {
@@ -81,7 +100,10 @@ export async function mailedCode(relay: TestRelay, origin: string): Promise<stri
   mkdirSync(outbox, { recursive: true });
   const deadline = Date.now() + 5000;
   while (Date.now() < deadline) {
-    for (const name of readdirSync(outbox).filter((file) => file.endsWith('.eml')).sort().reverse()) {
+    for (const name of readdirSync(outbox)
+      .filter((file) => file.endsWith('.eml'))
+      .sort()
+      .reverse()) {
       const text = readFileSync(join(outbox, name), 'utf8');
       const code = /^\s*([0-9]{8})\s*$/m.exec(text)?.[1];
       if (text.includes(origin) && code !== undefined) return code;

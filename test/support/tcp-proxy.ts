@@ -18,7 +18,9 @@ export class TcpProxy {
   static async start(upstream: string | number, port = 0): Promise<TcpProxy> {
     const server = createServer();
     const proxy = new TcpProxy(server);
-    server.on('connection', (client) => proxy.#connect(client, typeof upstream === 'string' ? connect(upstream) : connect(upstream, '127.0.0.1')));
+    server.on('connection', (client) =>
+      proxy.#connect(client, typeof upstream === 'string' ? connect(upstream) : connect(upstream, '127.0.0.1')),
+    );
     server.listen(port, '127.0.0.1');
     await once(server, 'listening');
     return proxy;
@@ -44,7 +46,10 @@ export class TcpProxy {
   }
 
   #connect(client: Socket, server: Socket): void {
-    for (const [socket, other] of [[client, server], [server, client]] as const) {
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => {

@@ -1,9 +1,9 @@
 /** The operator's side of firmware updates on a store, as the command line has it. */
-import { systemClock, systemRandom } from '../../src/ambient.js';
+import { systemClock, systemRandom } from '../../src/clock.js';
 import { AuditTrail } from '../../src/audit/trail.js';
-import { ReleaseService } from '../../src/firmware/release-service.js';
-import { RolloutService, type StartRequest } from '../../src/firmware/rollout-service.js';
-import type { RolloutView } from '../../src/firmware/rollout-view.js';
+import { ReleaseService } from '../../src/updates/release-service.js';
+import { RolloutService, type StartRequest } from '../../src/updates/rollout-service.js';
+import type { RolloutView } from '../../src/updates/rollout-view.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { DoorStore } from '../../src/store/door-store.js';
 import { FirmwareStore } from '../../src/store/firmware-store.js';
@@ -18,9 +18,21 @@ export class UpdateOperator {
 
   constructor(link: RedisLink) {
     const ambient = { clock: systemClock, random: systemRandom };
-    const audit = new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined });
+    const audit = new AuditTrail({
+      store: new AuditStore(link),
+      clock: systemClock,
+      node: 'cli',
+      onError: () => undefined,
+    });
     this.releases = new ReleaseService({ store: new FirmwareStore(link), audit, ...ambient });
-    this.rollouts = new RolloutService({ store: new RolloutStore(link), doors: new DoorStore(link), nodes: new NodeStore(link), releases: this.releases, audit, ...ambient });
+    this.rollouts = new RolloutService({
+      store: new RolloutStore(link),
+      doors: new DoorStore(link),
+      nodes: new NodeStore(link),
+      releases: this.releases,
+      audit,
+      ...ambient,
+    });
   }
 
   async publish({ image, manifest }: TestRelease): Promise<void> {

@@ -25,7 +25,10 @@ export class Slots {
     const path = this.path('state');
     if (!existsSync(path)) return undefined;
     const text = readFileSync(path, 'utf8');
-    const found = /^openlock-slots 1\nactive (factory|a|b)\nprevious (factory|a|b)\ntrial (none|new|pending|valid|aborted)\na \d+ [0-9a-f]{64}\nb \d+ [0-9a-f]{64}\n$/.exec(text);
+    const found =
+      /^openlock-slots 1\nactive (factory|a|b)\nprevious (factory|a|b)\ntrial (none|new|pending|valid|aborted)\na \d+ [0-9a-f]{64}\nb \d+ [0-9a-f]{64}\n$/.exec(
+        text,
+      );
     if (found === null) throw new Error(`not a state: ${JSON.stringify(text)}`);
     return { active: found[1] as SlotName, previous: found[2] as SlotName, trial: found[3] as Trial };
   }
@@ -51,6 +54,9 @@ export class Slots {
       if (image !== undefined) writeFileSync(this.path(slot), image, { mode: 0o700 });
       return image === undefined ? `${slot} 0 ${'0'.repeat(64)}` : `${slot} ${image.length} ${sha256Of(image)}`;
     });
-    writeFileSync(this.path('state'), `openlock-slots 1\nactive ${state.active}\nprevious ${state.previous}\ntrial ${state.trial}\n${lines.join('\n')}\n`);
+    writeFileSync(
+      this.path('state'),
+      `openlock-slots 1\nactive ${state.active}\nprevious ${state.previous}\ntrial ${state.trial}\n${lines.join('\n')}\n`,
+    );
   }
 }

@@ -37,10 +37,13 @@ export async function builtImage(): Promise<Buffer> {
 /** The whole virtual door with one fault, built where it is not current. */
 export async function faultyImage(fault: Fault): Promise<Buffer> {
   const folder = dirname(await builtVirtualDoor());
-  const { must } = (await import(new URL('../../src/cli/set-up/processes.mjs', import.meta.url).href)) as {
+  const { must } = (await import(new URL('../../src/set-up/processes.mjs', import.meta.url).href)) as {
     must: (what: string, command: string, args: readonly string[], options: object) => Promise<unknown>;
   };
-  await must('Building the images for the tests', 'cmake', ['--build', folder, '--target', 'bad-images'], { cwd: folder, limitMs: 10 * 60_000 });
+  await must('Building the images for the tests', 'cmake', ['--build', folder, '--target', 'bad-images'], {
+    cwd: folder,
+    limitMs: 10 * 60_000,
+  });
   return readFileSync(join(folder, `image-${fault}`));
 }
 
@@ -58,7 +61,10 @@ export function asRelease(image: Buffer, traits: ImageTraits): Buffer {
   if (traits.securityVersion !== undefined) made.writeUInt32LE(traits.securityVersion, at + SECURITY_VERSION_AT);
   if (traits.size === undefined) return made;
   if (traits.size < made.length) throw new Error(`an image of ${made.length} bytes cannot be one of ${traits.size}`);
-  return Buffer.concat([made, padding(traits.size - made.length, `${traits.version ?? ''} ${traits.securityVersion ?? ''}`)]);
+  return Buffer.concat([
+    made,
+    padding(traits.size - made.length, `${traits.version ?? ''} ${traits.securityVersion ?? ''}`),
+  ]);
 }
 
 /** The release the image asks for by its descriptor, but for what is given; one that is no door needs a `version`. */

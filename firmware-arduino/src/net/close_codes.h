@@ -1,4 +1,4 @@
-// RFC 6455, 7.4: the codes the adapter itself says or reports; those of the protocol are the core's (contract 5.6).
+// RFC 6455, 7.4: the codes the adapter itself says or reports; those of the protocol are the core's (protocol 5.6).
 #pragma once
 
 #include <cstdint>

@@ -65,7 +65,7 @@ void RelaySocket::runCbEvent(WStype_t type, uint8_t* payload, size_t length) {
     case WStype_FRAGMENT_TEXT_START:
     case WStype_FRAGMENT_BIN_START:
     case WStype_FRAGMENT:
-    case WStype_FRAGMENT_FIN: return close(closeNotUnderstood);   // one frame a message (contract 4.6)
+    case WStype_FRAGMENT_FIN: return close(closeNotUnderstood);   // one frame a message (protocol 4.6)
     case WStype_DISCONNECTED: return end();
     default: return;
   }

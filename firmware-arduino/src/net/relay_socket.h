@@ -11,8 +11,8 @@ namespace board {
 /// `WebSocketsClient` for one connection at a time, used from the network's task only: it blocks while it connects.
 /// What the library gets wrong for a door is put right here:
 ///  - no CA is no connection (the library would trust anybody),
-///  - no reconnecting by itself (a fixed interval; contract 5.6 asks for backoff),
-///  - no `Origin: file://` (contract 3.6: device routes refuse any),
+///  - no reconnecting by itself (a fixed interval; protocol 5.6 asks for backoff),
+///  - no `Origin: file://` (protocol 3.6: device routes refuse any),
 ///  - an upgrade counts only with the subprotocol selected (the library leaves its own word in the field).
 class RelaySocket final : private WebSocketsClient {
  public:

@@ -53,7 +53,7 @@ void Board::turn() {
   watchNetworkTask(nowMs);
 }
 
-/// Owners compare it with what the relay says (contract 1.2): on the line as soon as there is a key.
+/// Owners compare it with what the relay says (protocol 1.2): on the line as soon as there is a key.
 void Board::showKid() {
   if (kidShown_ || door_.kid().empty()) return;
   kidShown_ = true;

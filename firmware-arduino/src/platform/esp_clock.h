@@ -5,7 +5,7 @@
 namespace board {
 
 /// The chip's timer, and SNTP until a relay has welcomed the door. SNTP is not authenticated: whoever owns the network
-/// could set the clock back and play old commands, so it counts for the start only (contract 6.6).
+/// could set the clock back and play old commands, so it counts for the start only (protocol 6.6).
 class EspClock final : public esplock::Clock {
  public:
   std::uint64_t monotonicMs() override;

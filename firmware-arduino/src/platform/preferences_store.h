@@ -8,7 +8,7 @@
 namespace board {
 
 /// A Preferences namespace in a partition of its own. A blob in NVS is replaced atomically and lasts once committed,
-/// which is what the port asks for (contract 6.6: the mark is persisted before acting).
+/// which is what the port asks for (protocol 6.6: the mark is persisted before acting).
 class PreferencesStore final : public esplock::KeyValueStore {
  public:
   PreferencesStore(const char* partition, const char* nameSpace) : partition_(partition), nameSpace_(nameSpace) {}

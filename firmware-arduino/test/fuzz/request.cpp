@@ -1,4 +1,4 @@
-// The plaintext of a command (contract 6.2), as an owner of the public key could write it.
+// The plaintext of a command (protocol 6.2), as an owner of the public key could write it.
 #include <cstdlib>
 #include <string_view>
 

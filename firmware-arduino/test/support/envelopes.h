@@ -1,4 +1,4 @@
-// The sender's side of contract 6.1, 6.2 and 6.4, on PSA: envelopes in every wrong shape a test asks for.
+// The sender's side of protocol 6.1, 6.2 and 6.4, on PSA: envelopes in every wrong shape a test asks for.
 #pragma once
 
 #include <cstdint>

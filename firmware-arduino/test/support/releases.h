@@ -1,4 +1,4 @@
-// The signer's side of contract 12.1, on PSA: images, keys, manifests in every wrong shape a test asks for.
+// The signer's side of protocol 12.1, on PSA: images, keys, manifests in every wrong shape a test asks for.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A door with two slots, and a relay that keeps to contract 12.4 and watches that the door does.
+// A door with two slots, and a relay that keeps to protocol 12.4 and watches that the door does.
 #pragma once
 
 #include "support/door_fixture.h"

@@ -1,4 +1,4 @@
-// The twelve codes of contract 6.4 and the acts of 6.3, through a whole door.
+// The twelve codes of protocol 6.4 and the acts of 6.3, through a whole door.
 #include <doctest/doctest.h>
 
 #include "commands/replay_guard.h"

@@ -58,7 +58,7 @@ TEST_CASE("a good envelope opens and tells what its header says") {
   CHECK(fixture.opener.plain().empty());
 }
 
-TEST_CASE("the protected header holds exactly the members of contract 6.1") {
+TEST_CASE("the protected header holds exactly the members of protocol 6.1") {
   Opener fixture;
   const std::string good = fixture.header();
   CHECK(fixture.openWith(good) == Status::ok);

@@ -1,4 +1,4 @@
-// Release manifests (contract 12.1, 12.5, 12.7): the shared vectors, semver, keys.
+// Release manifests (protocol 12.1, 12.5, 12.7): the shared vectors, semver, keys.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>

@@ -54,7 +54,7 @@ TEST_CASE("an https origin is taken, anything more or less is not") {
   }
 }
 
-TEST_CASE("each setting has its bounds (contract 6.3)") {
+TEST_CASE("each setting has its bounds (protocol 6.3)") {
   Settings s;
   const auto text = [&s](SettingId id, const std::string& value) { return setText(s, id, value) == Status::ok; };
   CHECK(text(SettingId::wifiSsid, std::string(32, 'a')));

@@ -1,4 +1,4 @@
-// Updates through a whole door (contract 12.4 to 12.7): the way of a good one, and what stops the others.
+// Updates through a whole door (protocol 12.4 to 12.7): the way of a good one, and what stops the others.
 #include <doctest/doctest.h>
 
 #include "console/console.h"

@@ -1,4 +1,4 @@
-// What an update comes to at the next boots (contract 12.5): confirmed, or rolled back and remembered.
+// What an update comes to at the next boots (protocol 12.5): confirmed, or rolled back and remembered.
 #include <doctest/doctest.h>
 
 #include "support/update_fixture.h"

@@ -1,4 +1,4 @@
-// The bytes of an update (contract 12.4, 12.5): asked for, taken, lost, found wrong, resumed.
+// The bytes of an update (protocol 12.4, 12.5): asked for, taken, lost, found wrong, resumed.
 #include <doctest/doctest.h>
 
 #include "support/update_fixture.h"

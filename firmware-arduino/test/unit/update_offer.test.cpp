@@ -1,4 +1,4 @@
-// Offers of updates (contract 12.5, 12.7): which are refused with what, and which follow one another.
+// Offers of updates (protocol 12.5, 12.7): which are refused with what, and which follow one another.
 #include <doctest/doctest.h>
 
 #include "support/update_fixture.h"
@@ -7,7 +7,7 @@ using namespace esplock;
 using fixture::UpdateFixture;
 using nlohmann::json;
 
-TEST_CASE("an offer is refused in the words of contract 12.7, and no byte is asked for") {
+TEST_CASE("an offer is refused in the words of protocol 12.7, and no byte is asked for") {
   UpdateFixture f;
   REQUIRE(f.up());
   const auto refused = [&](const std::string& text) {

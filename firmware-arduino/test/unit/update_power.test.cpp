@@ -1,5 +1,5 @@
 // Power cut at every single thing that is kept, over the whole of an update: always a bootable, correct image, at most one
-// block sent twice a cut, and an end that relay and door agree on (contract 12.5).
+// block sent twice a cut, and an end that relay and door agree on (protocol 12.5).
 #include <doctest/doctest.h>
 
 #include <cstdio>

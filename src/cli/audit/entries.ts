@@ -27,7 +27,10 @@ interface Source {
 }
 
 /** Entries of one or all streams in order of time: the newest at first, and with `positions` what came since. */
-export async function readTrail(store: AuditStore, { door, last, positions }: TrailQuery): Promise<readonly TrailEntry[]> {
+export async function readTrail(
+  store: AuditStore,
+  { door, last, positions }: TrailQuery,
+): Promise<readonly TrailEntry[]> {
   const isFirst = positions === undefined || positions.size === 0;
   const found: TrailEntry[] = [];
   for (const source of await sources(store, door)) {
@@ -53,14 +56,23 @@ async function openFolds(store: AuditStore): Promise<readonly TrailEntry[]> {
   return (await store.openFolds()).map((text) => ({ stream: 'open', id: '', entry: parse(text) }));
 }
 
-async function since(store: AuditStore, { stream, isWanted }: Source, positions: Map<string, string>): Promise<readonly TrailEntry[]> {
+async function since(
+  store: AuditStore,
+  { stream, isWanted }: Source,
+  positions: Map<string, string>,
+): Promise<readonly TrailEntry[]> {
   const rows = await store.read(stream, positions.get(stream) ?? '-', PAGE);
   const final = rows.at(-1);
   if (final !== undefined) positions.set(stream, final.id);
   return trailEntries(stream, rows).filter(({ entry }) => isWanted(entry));
 }
 
-async function newest(store: AuditStore, { stream, isWanted }: Source, last: number, positions: Map<string, string> | undefined): Promise<readonly TrailEntry[]> {
+async function newest(
+  store: AuditStore,
+  { stream, isWanted }: Source,
+  last: number,
+  positions: Map<string, string> | undefined,
+): Promise<readonly TrailEntry[]> {
   // With `last` 0 the end of the stream must still be known, or following would start at its beginning.
   let rows = await store.newest(stream, Math.max(last, 1));
   positions?.set(stream, rows.at(-1)?.id ?? '0-0');
@@ -97,8 +109,18 @@ function parse(text: string): Readonly<Record<string, unknown>> {
 export function showEntry(print: Printer, { entry }: TrailEntry): void {
   const { at, kind, actor, ...rest } = entry;
   const time = typeof at === 'number' ? new Date(at).toISOString() : '-';
-  const fields = Object.entries(rest).map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
-  print.line(styled('dim', time), '  ', styled('bold', text(kind).padEnd(19)), '  ', text(actor), '  ', fields.join(' '));
+  const fields = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
+  print.line(
+    styled('dim', time),
+    '  ',
+    styled('bold', text(kind).padEnd(19)),
+    '  ',
+    text(actor),
+    '  ',
+    fields.join(' '),
+  );
 }
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? '-'));

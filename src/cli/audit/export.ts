@@ -14,7 +14,7 @@ interface ExportOptions extends JsonOption {
   readonly to?: string;
 }
 
-/** `openlock audit export`: empties the bounded streams into files, one JSON value a line (contract 10.1). */
+/** `openlock audit export`: empties the bounded streams into files, one JSON value a line (protocol 10.1). */
 export function registerAuditExport(audit: Command, io: Io): void {
   addCommand(audit, 'export', 'move the recorded entries out of the store into a file, one JSON value a line', [
     'openlock audit export',
@@ -28,7 +28,9 @@ export function registerAuditExport(audit: Command, io: Io): void {
       const dir = resolve(options.to ?? join(run.config().dataDir, 'audit'));
       const result = await run.operator((operator) => exportTrail(operator.auditStore, dir));
       run.print.value(result);
-      run.print.line(result.entries === 0 ? 'Nothing to export.' : `${result.entries} entries moved to ${result.file ?? ''}`);
+      run.print.line(
+        result.entries === 0 ? 'Nothing to export.' : `${result.entries} entries moved to ${result.file ?? ''}`,
+      );
     });
 }
 
@@ -62,7 +64,10 @@ async function exportStream(store: AuditStore, stream: string, file: FileHandle)
     if (rows.length === 0) return count;
     await file.writeFile(rows.map(({ text }) => `${text}\n`).join(''));
     await file.sync();
-    await store.remove(stream, rows.map(({ id }) => id));
+    await store.remove(
+      stream,
+      rows.map(({ id }) => id),
+    );
     count += rows.length;
   }
 }

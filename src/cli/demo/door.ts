@@ -39,7 +39,8 @@ const STOP_LIMIT_MS = 4_000;
 /** Chooses, and builds the virtual door where it is not current; that says on standard error what it does. */
 export async function chooseDemoDoor(): Promise<DemoDoorKind> {
   const why = await whyNoVirtualDoor();
-  if (why !== undefined) return simulated(`the door in TypeScript, because ${why}; \`openlock virtual-door --help\` tells of the other`);
+  if (why !== undefined)
+    return simulated(`the door in TypeScript, because ${why}; \`openlock virtual-door --help\` tells of the other`);
   try {
     const program = await builtVirtualDoor();
     return {
@@ -49,7 +50,9 @@ export async function chooseDemoDoor(): Promise<DemoDoorKind> {
     };
   } catch (error) {
     if (!(error instanceof CommandFailure)) throw error;
-    return simulated(`the door in TypeScript, because the virtual door could not be built: ${error.message.split('\n').at(-1) ?? ''}`);
+    return simulated(
+      `the door in TypeScript, because the virtual door could not be built: ${error.message.split('\n').at(-1) ?? ''}`,
+    );
   }
 }
 
@@ -66,14 +69,31 @@ function simulated(reason: string): DemoDoorKind {
   };
 }
 
-async function startVirtualDoor(program: string, stage: Stage, { doorId, relayOrigin, ca, enrolmentToken, password }: DemoDoorSettings): Promise<DemoDoor> {
+async function startVirtualDoor(
+  program: string,
+  stage: Stage,
+  { doorId, relayOrigin, ca, enrolmentToken, password }: DemoDoorSettings,
+): Promise<DemoDoor> {
   const stateDir = join(stage.config.dataDir, 'demo-door');
   const caFile = join(stage.config.dataDir, 'demo-door-ca.pem');
   // Each demo's door is a new one, whatever an earlier demo's owner has configured.
   rmSync(stateDir, { recursive: true, force: true });
   writeFileSync(caFile, ca);
-  const args = ['--door-id', doorId, '--server', relayOrigin, '--ca', caFile, '--state-dir', stateDir, '--enrol', enrolmentToken];
-  const child = spawn(program, [...args, '--json', '--password-stdin', '--until-eof'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const args = [
+    '--door-id',
+    doorId,
+    '--server',
+    relayOrigin,
+    '--ca',
+    caFile,
+    '--state-dir',
+    stateDir,
+    '--enrol',
+    enrolmentToken,
+  ];
+  const child = spawn(program, [...args, '--json', '--password-stdin', '--until-eof'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   stage.onEnd(() => end(child));
   child.stdin.on('error', () => undefined);
   child.stdin.write(`${password}\n`);
@@ -85,7 +105,13 @@ function liveKid(child: ChildProcessByStdio<Writable, Readable, Readable>): Prom
   return new Promise((resolve, reject) => {
     let kid = '';
     let complaint = '';
-    const limit = setTimeout(() => reject(new CommandFailure('virtual_door_silent', `The virtual door was not live within ${LIVE_LIMIT_MS / 1000} s.`)), LIVE_LIMIT_MS);
+    const limit = setTimeout(
+      () =>
+        reject(
+          new CommandFailure('virtual_door_silent', `The virtual door was not live within ${LIVE_LIMIT_MS / 1000} s.`),
+        ),
+      LIVE_LIMIT_MS,
+    );
     child.once('error', reject);
     child.stderr.on('data', (chunk: Buffer) => (complaint = `${complaint}${chunk.toString()}`.slice(-500)));
     child.once('close', () => {

@@ -16,7 +16,7 @@ export interface CodeMail {
   readonly subject: string;
 }
 
-/** Waits for a mail that was not in `before` and holds an 8-digit code (contract 3.1): what a person does at a mailbox. */
+/** Waits for a mail that was not in `before` and holds an 8-digit code (protocol 3.1): what a person does at a mailbox. */
 export async function nextCode(dir: string, before: ReadonlySet<string>): Promise<CodeMail> {
   const deadline = Date.now() + WAIT_MS;
   while (Date.now() < deadline) {

@@ -31,7 +31,12 @@ export async function runDemo(run: Run, { once, stop }: DemoRunOptions): Promise
     run.print.line('OpenLock: a website opens a door through a relay that cannot read what it forwards.');
     run.print.line();
     const cast = await playDemo(stage, steps, new FileTokenStorage(tokenFile));
-    run.print.value({ ok: true, relay: cast.relay, steps: steps.done, receipt: { ...cast.result.receipt, pad: undefined } });
+    run.print.value({
+      ok: true,
+      relay: cast.relay,
+      steps: steps.done,
+      receipt: { ...cast.result.receipt, pad: undefined },
+    });
     run.print.line(styled('green', `All ${steps.done.length} steps worked.`));
     run.print.line();
     if (!once) await stayUp(run.print, stage, cast, stop);
@@ -43,7 +48,12 @@ export async function runDemo(run: Run, { once, stop }: DemoRunOptions): Promise
 }
 
 /** Prints what happens at the door until a signal. */
-async function stayUp(print: Printer, stage: Stage, { relay, relayOrigin, client, door }: Cast, stop: AbortSignal): Promise<void> {
+async function stayUp(
+  print: Printer,
+  stage: Stage,
+  { relay, relayOrigin, client, door }: Cast,
+  stop: AbortSignal,
+): Promise<void> {
   printThingsToTry(print, stage, relay, relayOrigin);
   const events = client.events([door.doorId]);
   showEvents(print, events);
@@ -56,8 +66,12 @@ async function stayUp(print: Printer, stage: Stage, { relay, relayOrigin, client
 
 function showEvents(print: Printer, events: EventStream): void {
   const time = (at: number): string => new Date(at).toISOString().slice(11, 23);
-  events.on('event', ({ kind, at, data }) => print.line(styled('dim', time(at)), `  door event: ${kind}${data === undefined ? '' : ` ${JSON.stringify(data)}`}`));
-  events.on('presence', ({ online, at }) => print.line(styled('dim', time(at)), `  door ${online ? 'online' : 'offline'}`));
+  events.on('event', ({ kind, at, data }) =>
+    print.line(styled('dim', time(at)), `  door event: ${kind}${data === undefined ? '' : ` ${JSON.stringify(data)}`}`),
+  );
+  events.on('presence', ({ online, at }) =>
+    print.line(styled('dim', time(at)), `  door ${online ? 'online' : 'offline'}`),
+  );
 }
 
 /** Keeps the tokens in memory and the access token in a file, for curl. */

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
-import { createApp, type App, type RelayUrls } from '../../app.js';
+import { createApp, type App, type RelayUrls } from '../../app/app.js';
 import type { Config } from '../../config.js';
 import { publishRelay, runningRelay } from '../support/relay-address.js';
 import type { Run } from '../support/run.js';
@@ -18,13 +18,21 @@ export class Stage {
   readonly #releases: (() => Promise<void> | void)[] = [];
 
   constructor(run: Run, options: { readonly once: boolean }) {
-    const config = run.config({ OPENLOCK_HOST: '127.0.0.1', OPENLOCK_METRICS_PORT: '9464', OPENLOCK_LOG_LEVEL: 'warn' });
+    const config = run.config({
+      OPENLOCK_HOST: '127.0.0.1',
+      OPENLOCK_METRICS_PORT: '9464',
+      OPENLOCK_LOG_LEVEL: 'warn',
+    });
     const chosen = (run.io.environment['OPENLOCK_DATA_DIR'] ?? '') !== '';
     const busy = runningRelay(config.dataDir) !== undefined;
     const throwAway = busy || (options.once && !chosen);
     const dataDir = throwAway ? mkdtempSync(join(tmpdir(), 'openlock-demo-')) : config.dataDir;
     if (throwAway) this.onEnd(() => rmSync(dataDir, { recursive: true, force: true }));
-    this.dataDirReason = busy ? 'thrown away afterwards, because a relay runs on the usual one' : throwAway ? 'thrown away afterwards' : 'kept; OPENLOCK_DATA_DIR chooses another';
+    this.dataDirReason = busy
+      ? 'thrown away afterwards, because a relay runs on the usual one'
+      : throwAway
+        ? 'thrown away afterwards'
+        : 'kept; OPENLOCK_DATA_DIR chooses another';
     // Whatever the environment says for a real relay: a demo mails into files, trusts loopback websites, and is its own authority.
     this.config = Object.freeze({
       ...config,

@@ -46,7 +46,12 @@ export class Steps {
   #show(title: string, ms: number, ok: boolean, lines: readonly (readonly Piece[])[]): void {
     const number = String(this.done.length).padStart(2);
     const time = `${ms} ms`.padStart(TIME_COLUMN - title.length);
-    this.#print.line(styled(ok ? 'green' : 'red', ok ? number : ' ✗'), '  ', styled('bold', title), styled('dim', time));
+    this.#print.line(
+      styled(ok ? 'green' : 'red', ok ? number : ' ✗'),
+      '  ',
+      styled('bold', title),
+      styled('dim', time),
+    );
     for (const pieces of lines) this.#print.line(...(pieces.length === 0 ? [] : ['    ', ...pieces]));
     this.#print.line();
   }

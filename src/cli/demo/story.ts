@@ -2,10 +2,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { RelayUrls } from '../../app.js';
-import { DoorRefusedError, OpenLock, type CommandResult, type Door, type EventStream, type TokenStorage } from '../../client/index.js';
+import type { RelayUrls } from '../../app/app.js';
+import {
+  DoorRefusedError,
+  OpenLock,
+  type CommandResult,
+  type Door,
+  type EventStream,
+  type TokenStorage,
+} from '../../client/index.js';
 import { parseCommandEnvelope } from '../../protocol/envelope.js';
-import { openOperator, type Operator } from '../../operator.js';
+import { openOperator, type Operator } from '../../app/operator.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import { styled } from '../support/printer.js';
 import { relayFetch, relayWebSocket } from '../support/relay-client.js';
@@ -63,7 +70,11 @@ async function startRelay(stage: Stage, steps: Steps) {
   });
 }
 
-async function startDoor(stage: Stage, steps: Steps, { operator, relayOrigin, ca }: { operator: Operator; relayOrigin: string; ca: string }): Promise<DemoDoor> {
+async function startDoor(
+  stage: Stage,
+  steps: Steps,
+  { operator, relayOrigin, ca }: { operator: Operator; relayOrigin: string; ca: string },
+): Promise<DemoDoor> {
   const kind = await chooseDemoDoor();
   const { enrolmentToken } = await steps.run('The operator makes an enrolment token', async (tell) => {
     const added = await enrol(operator);
@@ -71,7 +82,13 @@ async function startDoor(stage: Stage, steps: Steps, { operator, relayOrigin, ca
     return added;
   });
   return steps.run(kind.title, async (tell) => {
-    const door = await kind.start(stage, { doorId: DEMO_DOOR, relayOrigin, ca, enrolmentToken, password: DEMO_PASSWORD });
+    const door = await kind.start(stage, {
+      doorId: DEMO_DOOR,
+      relayOrigin,
+      ca,
+      enrolmentToken,
+      password: DEMO_PASSWORD,
+    });
     tell(kind.reason);
     tell(`the key id on its label: ${door.kid}`);
     tell('it checks everything a real one checks; its password is never told to the relay');
@@ -99,7 +116,11 @@ async function startWebsite(stage: Stage, steps: Steps): Promise<DemoWebsite> {
   return website;
 }
 
-async function signIn(stage: Stage, steps: Steps, { client, website, operator }: { client: OpenLock; website: DemoWebsite; operator: Operator }): Promise<void> {
+async function signIn(
+  stage: Stage,
+  steps: Steps,
+  { client, website, operator }: { client: OpenLock; website: DemoWebsite; operator: Operator },
+): Promise<void> {
   const outbox = join(stage.config.dataDir, 'outbox');
   const before = await mailsIn(outbox);
   const { login, mail } = await steps.run('The website registers: proof of the e-mail address', async (tell) => {
@@ -121,15 +142,21 @@ async function signIn(stage: Stage, steps: Steps, { client, website, operator }:
   await steps.run('The operator lets that website use the door', async (tell) => {
     await operator.doors.grant(DEMO_DOOR, site?.id ?? website.origin, { role: 'manager' });
     const doors = await client.doors();
-    tell(`GET /v1/doors  →  ${doors.map((door) => `${door.doorId} (${door.role}, ${door.online ? 'online' : 'offline'})`).join(', ')}`);
+    tell(
+      `GET /v1/doors  →  ${doors.map((door) => `${door.doorId} (${door.role}, ${door.online ? 'online' : 'offline'})`).join(', ')}`,
+    );
   });
 }
 
 async function open(steps: Steps, pinned: Door, kid: string): Promise<CommandResult> {
   return steps.run('The website fetches the door’s key and opens the door, over the public API', async (tell) => {
     const opened = await pinned.unlock({ password: DEMO_PASSWORD, holdMs: HOLD_MS });
-    tell(`GET /v1/doors/${DEMO_DOOR}/key  →  a key with the id ${shortened(kid, 20)}, as on the label: only then it is used`);
-    tell(`POST /v1/doors/${DEMO_DOOR}/commands  →  200 executed, after ${Math.round(opened.latencyMs ?? 0)} ms at the relay`);
+    tell(
+      `GET /v1/doors/${DEMO_DOOR}/key  →  a key with the id ${shortened(kid, 20)}, as on the label: only then it is used`,
+    );
+    tell(
+      `POST /v1/doors/${DEMO_DOOR}/commands  →  200 executed, after ${Math.round(opened.latencyMs ?? 0)} ms at the relay`,
+    );
     return opened;
   });
 }
@@ -156,17 +183,26 @@ async function showBothSides(steps: Steps, tap: WireTap, { receipt }: CommandRes
     const { door, scope, iat } = envelope.header;
     const plaintext = [DEMO_PASSWORD, 'unlock', 'holdMs'].filter((secret) => sent.wire.includes(secret));
     if (plaintext.length > 0) throw new Error(`the request shows ${plaintext.join(', ')}`);
-    tell('saw        ', `site and door (${door}), the scope “${scope}”, the time ${new Date(iat).toISOString()}, and the 200`);
+    tell(
+      'saw        ',
+      `site and door (${door}), the scope “${scope}”, the time ${new Date(iat).toISOString()}, and the 200`,
+    );
     tell('forwarded  ', styled('dim', shortened(sent.request, 72)));
     tell('returned   ', styled('dim', shortened(sent.receipt, 72)));
-    tell('never saw  ', `“unlock”, “holdMs ${HOLD_MS}”, the password; nor the receipt, which only the website can decrypt:`);
+    tell(
+      'never saw  ',
+      `“unlock”, “holdMs ${HOLD_MS}”, the password; nor the receipt, which only the website can decrypt:`,
+    );
     tell();
     for (const line of JSON.stringify({ ...receipt, pad: undefined }, null, 2).split('\n')) tell(styled('green', line));
     return Promise.resolve();
   });
 }
 
-async function showRefusals(steps: Steps, { tap, pinned, storage }: { tap: WireTap; pinned: Door; storage: TokenStorage }): Promise<void> {
+async function showRefusals(
+  steps: Steps,
+  { tap, pinned, storage }: { tap: WireTap; pinned: Door; storage: TokenStorage },
+): Promise<void> {
   await steps.run('Somebody sends a recorded request again; somebody guesses the password', async (tell) => {
     const tokens = await storage.load();
     const again = await tap.resend(tokens?.accessToken ?? '');

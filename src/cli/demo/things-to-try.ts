@@ -1,4 +1,4 @@
-import type { RelayUrls } from '../../app.js';
+import type { RelayUrls } from '../../app/app.js';
 import { styled, type Printer } from '../support/printer.js';
 import type { Stage } from './stage.js';
 import { DEMO_DOOR, DEMO_PASSWORD } from './story.js';
@@ -15,7 +15,8 @@ export function printThingsToTry(print: Printer, stage: Stage, relay: RelayUrls,
   print.line(styled('bold', 'It stays up now; Ctrl-C ends it.'));
   print.line();
   print.line('  relay     ', styled('cyan', origin));
-  if (relay.metricsPort !== undefined) print.line('  metrics   ', styled('cyan', `http://127.0.0.1:${relay.metricsPort}/metrics`));
+  if (relay.metricsPort !== undefined)
+    print.line('  metrics   ', styled('cyan', `http://127.0.0.1:${relay.metricsPort}/metrics`));
   print.line('  API       ', styled('cyan', `${origin}/openapi.json`));
   print.line(`  data      ${dir}`);
   print.line();

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 
-/** A website of this demo: a real server on loopback, which the relay really asks for the challenge (contract 3.2). */
+/** A website of this demo: a real server on loopback, which the relay really asks for the challenge (protocol 3.2). */
 export class DemoWebsite {
   readonly #files = new Map<string, string>();
   readonly #server = http.createServer((request, response) => {

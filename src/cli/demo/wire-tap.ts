@@ -29,7 +29,11 @@ export class WireTap {
   /** The first command that passed. */
   command(): TappedCommand {
     if (this.#last === undefined) throw new Error('no command passed');
-    return { request: member(this.#last.body, 'jwe'), receipt: member(this.#last.answer, 'receipt'), wire: this.#last.body };
+    return {
+      request: member(this.#last.body, 'jwe'),
+      receipt: member(this.#last.answer, 'receipt'),
+      wire: this.#last.body,
+    };
   }
 
   /** What somebody with a recording does: sends the same bytes again. */
@@ -51,6 +55,7 @@ export class WireTap {
 
 function member(json: string, name: string): string {
   const value: unknown = JSON.parse(json);
-  const found: unknown = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  const found: unknown =
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
   return typeof found === 'string' ? found : '';
 }

@@ -23,12 +23,19 @@ export function registerDoorAdd(parent: Command, io: Io): void {
     'openlock door add front-door --json | jq -r .enrolmentToken',
   ])
     .argument('<doorId>', '3 to 64 letters, digits, _ or -', doorId)
-    .option('--kid <thumbprint>', 'the key id printed on the door or its serial console; no other key can enrol then', kid)
+    .option(
+      '--kid <thumbprint>',
+      'the key id printed on the door or its serial console; no other key can enrol then',
+      kid,
+    )
     .option('--name <text>', 'a name for people (default: the door id)')
     .action(async (id: string, options: JsonOption & { kid?: string; name?: string }) => {
       const run = new Run(io, options);
       const added = await run.operator((operator) =>
-        operator.doors.add(id, { ...(options.kid !== undefined && { kid: options.kid }), ...(options.name !== undefined && { name: options.name }) }),
+        operator.doors.add(id, {
+          ...(options.kid !== undefined && { kid: options.kid }),
+          ...(options.name !== undefined && { name: options.name }),
+        }),
       );
       run.print.value({ doorId: added.doorId, enrolmentToken: added.enrolmentToken, expiresAt: added.expiresAt });
       printEnrolment(run.print, run.config(), added);

@@ -20,17 +20,39 @@ export function registerDoorGrant(parent: Command, io: Io): void {
   ])
     .argument('<doorId>', 'the door', doorId)
     .argument('<site>', 'site id, or an origin when only one site has proved it')
-    .addOption(new Option('--role <role>', 'viewer: status · user: also lock and unlock · manager: also configure').choices(ROLES).makeOptionMandatory())
+    .addOption(
+      new Option('--role <role>', 'viewer: status · user: also lock and unlock · manager: also configure')
+        .choices(ROLES)
+        .makeOptionMandatory(),
+    )
     .option('--from <ISO>', 'not before this time', isoTime)
     .option('--until <ISO>', 'not after this time', isoTime)
     .action(async (id: string, site: string, options: GrantOptions) => {
       const { role, from, until } = options;
-      if (from !== undefined && until !== undefined && until <= from) throw new UsageError('--until must be later than --from.');
+      if (from !== undefined && until !== undefined && until <= from)
+        throw new UsageError('--until must be later than --from.');
       const run = new Run(io, options);
       await run.operator((operator) =>
-        operator.doors.grant(id, site, { role, ...(from !== undefined && { notBefore: from }), ...(until !== undefined && { notAfter: until }) }),
+        operator.doors.grant(id, site, {
+          role,
+          ...(from !== undefined && { notBefore: from }),
+          ...(until !== undefined && { notAfter: until }),
+        }),
       );
-      run.print.value({ doorId: id, site, role, ...(from !== undefined && { notBefore: from }), ...(until !== undefined && { notAfter: until }) });
-      run.print.line(site, ' is ', role, ' of ', id, until === undefined ? '.' : ` until ${new Date(until).toISOString()}.`);
+      run.print.value({
+        doorId: id,
+        site,
+        role,
+        ...(from !== undefined && { notBefore: from }),
+        ...(until !== undefined && { notAfter: until }),
+      });
+      run.print.line(
+        site,
+        ' is ',
+        role,
+        ' of ',
+        id,
+        until === undefined ? '.' : ` until ${new Date(until).toISOString()}.`,
+      );
     });
 }

@@ -8,22 +8,30 @@ import { ago } from '../support/times.js';
 import { doorView, type DoorView } from './view.js';
 
 export function registerDoorList(parent: Command, io: Io): void {
-  addCommand(parent, 'list', 'all doors, and whether they are connected', ['openlock door list', "openlock door list --json | jq '.doors[] | select(.online)'"])
-    .action(async (options: JsonOption) => {
-      const run = new Run(io, options);
-      const doors = await run.operator(async (operator) => {
-        const [details, liveRelays] = await Promise.all([operator.doors.list(), operator.nodes.live()]);
-        return details.map((door) => doorView(door, liveRelays));
-      });
-      run.print.value({ doors });
-      if (doors.length === 0) run.print.line('No doors yet; this enrols one: openlock door add <doorId>');
-      else {
-        run.print.table(
-          ['DOOR', 'NAME', 'STATE', 'LAST SEEN', 'KEY'],
-          doors.map((door) => [door.doorId, door.name, doorStateWord(door), ago(door.lastSeen ?? undefined), door.kid ?? '(none yet)']),
-        );
-      }
+  addCommand(parent, 'list', 'all doors, and whether they are connected', [
+    'openlock door list',
+    "openlock door list --json | jq '.doors[] | select(.online)'",
+  ]).action(async (options: JsonOption) => {
+    const run = new Run(io, options);
+    const doors = await run.operator(async (operator) => {
+      const [details, liveRelays] = await Promise.all([operator.doors.list(), operator.nodes.live()]);
+      return details.map((door) => doorView(door, liveRelays));
     });
+    run.print.value({ doors });
+    if (doors.length === 0) run.print.line('No doors yet; this enrols one: openlock door add <doorId>');
+    else {
+      run.print.table(
+        ['DOOR', 'NAME', 'STATE', 'LAST SEEN', 'KEY'],
+        doors.map((door) => [
+          door.doorId,
+          door.name,
+          doorStateWord(door),
+          ago(door.lastSeen ?? undefined),
+          door.kid ?? '(none yet)',
+        ]),
+      );
+    }
+  });
 }
 
 /** One word for a door, the most important one first. */

@@ -14,7 +14,9 @@ export function registerDoorReset(parent: Command, io: Io): void {
     .option('--kid <thumbprint>', 'the only key id that may enrol now', kid)
     .action(async (id: string, options: JsonOption & { kid?: string }) => {
       const run = new Run(io, options);
-      const enrolment = await run.operator((operator) => operator.doors.reset(id, options.kid === undefined ? {} : { kid: options.kid }));
+      const enrolment = await run.operator((operator) =>
+        operator.doors.reset(id, options.kid === undefined ? {} : { kid: options.kid }),
+      );
       run.print.value(enrolment);
       run.print.line('The old key is forgotten and its socket is closed.');
       printEnrolment(run.print, run.config(), enrolment);

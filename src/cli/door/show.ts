@@ -9,7 +9,10 @@ import { doorStateWord } from './list.js';
 import { doorDetailsView, type DoorDetailsView } from './view.js';
 
 export function registerDoorShow(parent: Command, io: Io): void {
-  addCommand(parent, 'show', 'one door: key id, connection, last known state, grants', ['openlock door show front-door', 'openlock door show front-door --json | jq -r .kid'])
+  addCommand(parent, 'show', 'one door: key id, connection, last known state, grants', [
+    'openlock door show front-door',
+    'openlock door show front-door --json | jq -r .kid',
+  ])
     .argument('<doorId>', 'the door', doorId)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
@@ -33,7 +36,10 @@ function printDoor(print: Printer, door: DoorDetailsView): void {
   if (door.firmware !== null) row('firmware', JSON.stringify(door.firmware));
   if (door.state !== null) row('door says', JSON.stringify(door.state), ` (${iso(door.stateAt)}; advisory)`);
   for (const grant of door.grants) {
-    const dates = [grant.notBefore === null ? '' : ` from ${iso(grant.notBefore)}`, grant.notAfter === null ? '' : ` until ${iso(grant.notAfter)}`].join('');
+    const dates = [
+      grant.notBefore === null ? '' : ` from ${iso(grant.notBefore)}`,
+      grant.notAfter === null ? '' : ` until ${iso(grant.notAfter)}`,
+    ].join('');
     row('grant', `${grant.role}  ${grant.siteId}${dates}`);
   }
 }

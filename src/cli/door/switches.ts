@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { Operator } from '../../operator.js';
+import type { Operator } from '../../app/operator.js';
 import { addCommand, doorId, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';

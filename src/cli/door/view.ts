@@ -1,5 +1,5 @@
 import { doorStateSchema, type DoorState } from '../../protocol/door-state.js';
-import type { Operator } from '../../operator.js';
+import type { Operator } from '../../app/operator.js';
 
 type DoorDetails = Awaited<ReturnType<Operator['doors']['show']>>;
 
@@ -20,13 +20,18 @@ export interface DoorView {
 
 export interface DoorDetailsView extends DoorView {
   readonly firmware: unknown;
-  /** Advisory: what the door last said of itself (contract 1.1). */
+  /** Advisory: what the door last said of itself (protocol 1.1). */
   readonly state: DoorState | null;
   readonly stateAt: number | null;
-  readonly grants: readonly { readonly siteId: string; readonly role: string; readonly notBefore: number | null; readonly notAfter: number | null }[];
+  readonly grants: readonly {
+    readonly siteId: string;
+    readonly role: string;
+    readonly notBefore: number | null;
+    readonly notAfter: number | null;
+  }[];
 }
 
-/** `liveRelays`: relays that have a lease; a door recorded on any other is offline (contract 5.5). */
+/** `liveRelays`: relays that have a lease; a door recorded on any other is offline (protocol 5.5). */
 export function doorView({ record, presence }: DoorDetails, liveRelays: readonly string[]): DoorView {
   return {
     doorId: record.doorId,
@@ -48,7 +53,12 @@ export function doorDetailsView(details: DoorDetails, liveRelays: readonly strin
     firmware: parse(details.record.firmware),
     state: doorStateSchema.safeParse(parse(details.presence.state)).data ?? null,
     stateAt: details.presence.stateAt ?? null,
-    grants: [...details.grants].map(([siteId, grant]) => ({ siteId, role: grant.role, notBefore: grant.notBefore ?? null, notAfter: grant.notAfter ?? null })),
+    grants: [...details.grants].map(([siteId, grant]) => ({
+      siteId,
+      role: grant.role,
+      notBefore: grant.notBefore ?? null,
+      notAfter: grant.notAfter ?? null,
+    })),
   };
 }
 

@@ -1,7 +1,17 @@
 /** The files of `openlock firmware …`: read with bounds, written without ever replacing a key. */
-import { closeSync, createReadStream, existsSync, fsyncSync, openSync, readSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 
-import type { ImageSource } from '../../firmware/image-reader.js';
+import type { ImageSource } from '../../updates/image-reader.js';
 import { CommandFailure, UsageError } from '../support/failure.js';
 
 /** The text of a small file. Throws CommandFailure when it is longer than `maxBytes`. */
@@ -10,8 +20,13 @@ export function readTextFile(path: string, maxBytes: number): string {
   try {
     const buffer = Buffer.alloc(maxBytes + 1);
     let length = 0;
-    for (let read = -1; read !== 0 && length <= maxBytes; length += read) read = readSync(file, buffer, length, buffer.length - length, null);
-    if (length > maxBytes) throw new CommandFailure('payload_too_large', `${path} has more than ${maxBytes} bytes; this is not the file that is wanted here.`);
+    for (let read = -1; read !== 0 && length <= maxBytes; length += read)
+      read = readSync(file, buffer, length, buffer.length - length, null);
+    if (length > maxBytes)
+      throw new CommandFailure(
+        'payload_too_large',
+        `${path} has more than ${maxBytes} bytes; this is not the file that is wanted here.`,
+      );
     return buffer.toString('utf8', 0, length);
   } finally {
     closeSync(file);
@@ -56,4 +71,5 @@ export function isReadableByOthers(path: string): boolean {
   return (statSync(path).mode & 0o077) !== 0;
 }
 
-const exists = (path: string): CommandFailure => new CommandFailure('file_exists', `${path} exists, and a key is never replaced; choose another name with --out.`);
+const exists = (path: string): CommandFailure =>
+  new CommandFailure('file_exists', `${path} exists, and a key is never replaced; choose another name with --out.`);

@@ -2,8 +2,8 @@ import { statSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
-import { systemClock } from '../../ambient.js';
-import type { Published } from '../../firmware/release-upload.js';
+import { systemClock } from '../../clock.js';
+import type { Published } from '../../updates/release-upload.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';
@@ -26,13 +26,20 @@ export function registerPublish(parent: Command, io: Io): void {
   ])
     .argument('<image>', 'the image, at most 4 MiB')
     .argument('<manifest>', 'its manifest, signed by a trusted key (openlock firmware trust)')
-    .addHelpText('after', '\nNo door gets it before a rollout says so: openlock rollout start. The store keeps the image in memory until it is withdrawn.')
+    .addHelpText(
+      'after',
+      '\nNo door gets it before a rollout says so: openlock rollout start. The store keeps the image in memory until it is withdrawn.',
+    )
     .action(async (image: string, manifest: string, options: JsonOption) => {
       const run = new Run(io, options);
       const jws = readManifestFile(manifest);
       const source = imageFile(image);
       const bar = new Bar(run, statSync(image).size);
-      const { outcome, release } = await run.operator((operator) => operator.releases.publish({ image: source, manifest: jws, onProgress: (sent) => bar.show(sent) })).finally(() => bar.end());
+      const { outcome, release } = await run
+        .operator((operator) =>
+          operator.releases.publish({ image: source, manifest: jws, onProgress: (sent) => bar.show(sent) }),
+        )
+        .finally(() => bar.end());
       const view = releaseView(release, new Set([release.kid]), systemClock.now());
       run.print.value({ outcome, ...view });
       run.print.line(OUTCOMES[outcome]);
@@ -55,7 +62,9 @@ class Bar {
     if (this.#run.io.stderr.isTTY !== true || this.#run.print.json) return;
     const share = Math.min(1, sent / this.#size);
     const full = Math.round(share * BAR_CELLS);
-    this.#run.io.stderr.write(`\r\u001b[Kuploading  ${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)}  ${Math.floor(share * 100)} %`);
+    this.#run.io.stderr.write(
+      `\r\u001b[Kuploading  ${'█'.repeat(full)}${'░'.repeat(BAR_CELLS - full)}  ${Math.floor(share * 100)} %`,
+    );
     this.#shown = true;
   }
 

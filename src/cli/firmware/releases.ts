@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
-import { systemClock } from '../../ambient.js';
-import type { Operator } from '../../operator.js';
+import { systemClock } from '../../clock.js';
+import type { Operator } from '../../app/operator.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';
@@ -20,51 +20,68 @@ export function registerReleases(parent: Command, io: Io): void {
 }
 
 function registerList(parent: Command, io: Io): void {
-  addCommand(parent, 'list', 'all releases, the newest first', ['openlock firmware list', "openlock firmware list --json | jq -r '.releases[] | select(.state == \"ready\") | .sha256'"])
-    .action(async (options: JsonOption) => {
-      const run = new Run(io, options);
-      const releases = await run.operator(async (operator) => {
-        const [records, trusted] = await Promise.all([operator.releases.list(), trustedKids(operator)]);
-        return records.map((record) => releaseView(record, trusted, systemClock.now()));
-      });
-      run.print.value({ releases });
-      if (releases.length === 0) run.print.line('No releases yet: openlock firmware publish <image> <manifest>');
-      else {
-        run.print.table(
-          ['VERSION', 'BOARD', 'SECURITY', 'BYTES', 'STATE', 'EXPIRES', 'SHA-256'],
-          releases.map((row) => [row.version, row.board, row.securityVersion, row.size, stateWord(row.state), iso(row.expiresAt).slice(0, 10), row.sha256]),
-        );
-      }
+  addCommand(parent, 'list', 'all releases, the newest first', [
+    'openlock firmware list',
+    'openlock firmware list --json | jq -r \'.releases[] | select(.state == "ready") | .sha256\'',
+  ]).action(async (options: JsonOption) => {
+    const run = new Run(io, options);
+    const releases = await run.operator(async (operator) => {
+      const [records, trusted] = await Promise.all([operator.releases.list(), trustedKids(operator)]);
+      return records.map((record) => releaseView(record, trusted, systemClock.now()));
     });
+    run.print.value({ releases });
+    if (releases.length === 0) run.print.line('No releases yet: openlock firmware publish <image> <manifest>');
+    else {
+      run.print.table(
+        ['VERSION', 'BOARD', 'SECURITY', 'BYTES', 'STATE', 'EXPIRES', 'SHA-256'],
+        releases.map((row) => [
+          row.version,
+          row.board,
+          row.securityVersion,
+          row.size,
+          stateWord(row.state),
+          iso(row.expiresAt).slice(0, 10),
+          row.sha256,
+        ]),
+      );
+    }
+  });
 }
 
 function registerShow(parent: Command, io: Io): void {
-  named(parent, 'show', 'one release, and its manifest', ['openlock firmware show 1.3.0', 'openlock firmware show 1.3.0 --board esp32dev --json | jq -r .manifest'])
-    .action(async (name: string, options: NamedOptions) => {
-      const run = new Run(io, options);
-      const { view, manifest } = await run.operator(async (operator) => {
-        const record = await operator.releases.find(name, options.board);
-        return { view: releaseView(record, await trustedKids(operator), systemClock.now()), manifest: record.manifest };
-      });
-      run.print.value({ ...view, manifest });
-      printRelease(run.print, view);
-      run.print.line();
-      run.print.line(manifest);
+  named(parent, 'show', 'one release, and its manifest', [
+    'openlock firmware show 1.3.0',
+    'openlock firmware show 1.3.0 --board esp32dev --json | jq -r .manifest',
+  ]).action(async (name: string, options: NamedOptions) => {
+    const run = new Run(io, options);
+    const { view, manifest } = await run.operator(async (operator) => {
+      const record = await operator.releases.find(name, options.board);
+      return { view: releaseView(record, await trustedKids(operator), systemClock.now()), manifest: record.manifest };
     });
+    run.print.value({ ...view, manifest });
+    printRelease(run.print, view);
+    run.print.line();
+    run.print.line(manifest);
+  });
 }
 
 function registerWithdraw(parent: Command, io: Io): void {
-  named(parent, 'withdraw', 'never offer a release again, and delete its image; its rollouts halt, doors that run it go on running it', [
-    'openlock firmware withdraw 1.3.0',
-    'openlock firmware withdraw 1.3.0 --board esp32dev',
-  ]).action(async (name: string, options: NamedOptions) => {
+  named(
+    parent,
+    'withdraw',
+    'never offer a release again, and delete its image; its rollouts halt, doors that run it go on running it',
+    ['openlock firmware withdraw 1.3.0', 'openlock firmware withdraw 1.3.0 --board esp32dev'],
+  ).action(async (name: string, options: NamedOptions) => {
     const run = new Run(io, options);
     const { view, changed } = await run.operator(async (operator): Promise<{ view: ReleaseView; changed: boolean }> => {
       const { release, changed: now } = await operator.releases.withdraw(name, options.board);
       return { view: releaseView(release, await trustedKids(operator), systemClock.now()), changed: now };
     });
     run.print.value({ ...view, changed });
-    run.print.line(`Release ${view.version} for ${view.board} `, changed ? 'is withdrawn.' : `was withdrawn before, on ${iso(view.withdrawnAt)}.`);
+    run.print.line(
+      `Release ${view.version} for ${view.board} `,
+      changed ? 'is withdrawn.' : `was withdrawn before, on ${iso(view.withdrawnAt)}.`,
+    );
   });
 }
 

@@ -1,10 +1,10 @@
 import { InvalidArgumentError, type Command } from 'commander';
 
-import { systemClock } from '../../ambient.js';
-import { digestOf } from '../../firmware/image-reader.js';
-import { signManifest } from '../../firmware/signing.js';
+import { systemClock } from '../../clock.js';
+import { digestOf } from '../../updates/image-reader.js';
+import { signManifest } from '../../updates/signing.js';
 import { boardSchema, RELEASE_LIMITS, versionSchema } from '../../protocol/release.js';
-import { replaceFile } from '../../store/files.js';
+import { replaceFile } from '../../files.js';
 import { addCommand, isoTime, type JsonOption } from '../support/arguments.js';
 import { UsageError } from '../support/failure.js';
 import type { Io } from '../support/io.js';
@@ -35,14 +35,28 @@ export function registerSign(parent: Command, io: Io): void {
     'openlock firmware sign firmware.bin --key /media/usb/release-key.pem --board esp32-s3 --version 1.3.0 --security-version 2 --expires 90 --out - > s3.manifest',
   ])
     .argument('<image>', 'the image as it is written to the board, at most 4 MiB')
-    .requiredOption('--key <pem>', 'the private key; for a protected one the passphrase is asked for, or read from standard input')
+    .requiredOption(
+      '--key <pem>',
+      'the private key; for a protected one the passphrase is asked for, or read from standard input',
+    )
     .requiredOption('--board <board>', 'the board it runs on; doors of any other refuse it', board)
     .requiredOption('--version <semver>', 'its version; doors take newer ones only', version)
-    .requiredOption('--security-version <n>', 'doors never go below the highest they have run; raise it when an older version must not come back', securityVersion)
+    .requiredOption(
+      '--security-version <n>',
+      'doors never go below the highest they have run; raise it when an older version must not come back',
+      securityVersion,
+    )
     .option('--expires <ISO|days>', 'no door takes it after this (default: 365 days)', expires)
-    .option('--notes <text>', `a line for people, to ${RELEASE_LIMITS.notesChars} characters; everybody can read it`, notes)
+    .option(
+      '--notes <text>',
+      `a line for people, to ${RELEASE_LIMITS.notesChars} characters; everybody can read it`,
+      notes,
+    )
     .option('--out <file>', 'where the manifest goes; - for standard output (default: <image>.manifest)')
-    .addHelpText('after', '\nOpens no store and no connection: the private key is read, used and forgotten on this machine. A manifest that is there is replaced.')
+    .addHelpText(
+      'after',
+      '\nOpens no store and no connection: the private key is read, used and forgotten on this machine. A manifest that is there is replaced.',
+    )
     .action(async (image: string, options: SignOptions) => sign(new Run(io, options), image, options));
 }
 
@@ -53,7 +67,15 @@ async function sign(run: Run, image: string, options: SignOptions): Promise<void
   const digest = await digestOf(imageFile(image));
   const key = await signingKeyFrom(options.key, run);
   const { board: its, version: name, securityVersion: level } = options;
-  const claims = { board: its, version: name, securityVersion: level, ...digest, createdAt, expiresAt, ...(options.notes !== undefined && { notes: options.notes }) };
+  const claims = {
+    board: its,
+    version: name,
+    securityVersion: level,
+    ...digest,
+    createdAt,
+    expiresAt,
+    ...(options.notes !== undefined && { notes: options.notes }),
+  };
   const manifest = signManifest(claims, key);
   const out = options.out ?? `${image}.manifest`;
   if (out !== '-') replaceFile(out, ANYBODY_READS, `${manifest}\n`);
@@ -67,12 +89,14 @@ async function sign(run: Run, image: string, options: SignOptions): Promise<void
 }
 
 function board(text: string): string {
-  if (!boardSchema.safeParse(text).success) throw new InvalidArgumentError('A board is 1 to 64 letters, digits, ., _ or -, and starts with a letter or digit.');
+  if (!boardSchema.safeParse(text).success)
+    throw new InvalidArgumentError('A board is 1 to 64 letters, digits, ., _ or -, and starts with a letter or digit.');
   return text;
 }
 
 function version(text: string): string {
-  if (!versionSchema.safeParse(text).success) throw new InvalidArgumentError('A version is strict semver of at most 64 characters, such as 1.2.3 or 1.3.0-rc.1.');
+  if (!versionSchema.safeParse(text).success)
+    throw new InvalidArgumentError('A version is strict semver of at most 64 characters, such as 1.2.3 or 1.3.0-rc.1.');
   return text;
 }
 
@@ -83,7 +107,8 @@ function securityVersion(text: string): number {
 }
 
 function notes(text: string): string {
-  if (text.length > RELEASE_LIMITS.notesChars) throw new InvalidArgumentError(`At most ${RELEASE_LIMITS.notesChars} characters.`);
+  if (text.length > RELEASE_LIMITS.notesChars)
+    throw new InvalidArgumentError(`At most ${RELEASE_LIMITS.notesChars} characters.`);
   return text;
 }
 

@@ -9,7 +9,9 @@ import { releaseKeyFrom } from './key-files.js';
 
 /** `openlock firmware trust add|list|remove`: the public keys whose releases the relays offer. */
 export function registerTrust(parent: Command, io: Io): void {
-  const trust = parent.command('trust').description('the keys releases may be signed by, at most 16; doors have a list of their own');
+  const trust = parent
+    .command('trust')
+    .description('the keys releases may be signed by, at most 16; doors have a list of their own');
 
   addCommand(trust, 'add', 'let releases be signed by a key', ['openlock firmware trust add release-key.pub.pem'])
     .argument('<public pem>', 'the public half: EC P-256, PEM')
@@ -21,19 +23,22 @@ export function registerTrust(parent: Command, io: Io): void {
       run.print.line('Releases signed by ', key.kid, changed ? ' are trusted from now on.' : ' were trusted already.');
     });
 
-  addCommand(trust, 'list', 'the keys releases may be signed by', ['openlock firmware trust list', "openlock firmware trust list --json | jq -r '.keys[].pem'"])
-    .action(async (options: JsonOption) => {
-      const run = new Run(io, options);
-      const keys = await run.operator((operator) => operator.releases.trustedKeys());
-      run.print.value({ keys: keys.map(({ kid, addedAt, pem }) => ({ kid, addedAt, pem })) });
-      if (keys.length === 0) run.print.line('No key is trusted yet, so nothing can be published: openlock firmware trust add <public pem>');
-      else {
-        run.print.table(
-          ['KEY ID', 'SINCE'],
-          keys.map(({ kid, addedAt }) => [kid, iso(addedAt)]),
-        );
-      }
-    });
+  addCommand(trust, 'list', 'the keys releases may be signed by', [
+    'openlock firmware trust list',
+    "openlock firmware trust list --json | jq -r '.keys[].pem'",
+  ]).action(async (options: JsonOption) => {
+    const run = new Run(io, options);
+    const keys = await run.operator((operator) => operator.releases.trustedKeys());
+    run.print.value({ keys: keys.map(({ kid, addedAt, pem }) => ({ kid, addedAt, pem })) });
+    if (keys.length === 0)
+      run.print.line('No key is trusted yet, so nothing can be published: openlock firmware trust add <public pem>');
+    else {
+      run.print.table(
+        ['KEY ID', 'SINCE'],
+        keys.map(({ kid, addedAt }) => [kid, iso(addedAt)]),
+      );
+    }
+  });
 
   addCommand(trust, 'remove', 'offer nothing any more that this key signed; doors that trust it go on doing so', [
     'openlock firmware trust remove release-key.pub.pem',
@@ -45,10 +50,15 @@ export function registerTrust(parent: Command, io: Io): void {
       const kid = kidSchema.safeParse(name).success ? name : releaseKeyFrom(name).kid;
       const idle = await run.operator(async (operator) => {
         await operator.releases.distrust(kid);
-        return (await operator.releases.list()).filter((release) => release.kid === kid && release.withdrawnAt === undefined).length;
+        return (await operator.releases.list()).filter(
+          (release) => release.kid === kid && release.withdrawnAt === undefined,
+        ).length;
       });
       run.print.value({ kid, trusted: false, releases: idle });
       run.print.line('Releases signed by ', kid, ' are not trusted any more.');
-      if (idle > 0) run.print.note(`${idle} of them can no longer be offered; sign their images with another key and publish them again, or withdraw them.`);
+      if (idle > 0)
+        run.print.note(
+          `${idle} of them can no longer be offered; sign their images with another key and publish them again, or withdraw them.`,
+        );
     });
 }

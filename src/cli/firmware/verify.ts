@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-import { systemClock } from '../../ambient.js';
-import { digestOf } from '../../firmware/image-reader.js';
-import { checkImage, verifyManifest } from '../../firmware/signing.js';
+import { systemClock } from '../../clock.js';
+import { digestOf } from '../../updates/image-reader.js';
+import { checkImage, verifyManifest } from '../../updates/signing.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { styled } from '../support/printer.js';
@@ -22,18 +22,32 @@ export function registerVerify(parent: Command, io: Io): void {
   ])
     .argument('<image>', 'the image')
     .argument('<manifest>', 'its manifest')
-    .option('--key <public pem>', 'a key that may have signed it; may be given several times, and then no store is opened', (path: string, before: readonly string[]) => [...before, path], [])
-    .addHelpText('after', '\nLooks at signature, key, product, expiry, size and hash. Board, version and security version are for each door to judge.')
+    .option(
+      '--key <public pem>',
+      'a key that may have signed it; may be given several times, and then no store is opened',
+      (path: string, before: readonly string[]) => [...before, path],
+      [],
+    )
+    .addHelpText(
+      'after',
+      '\nLooks at signature, key, product, expiry, size and hash. Board, version and security version are for each door to judge.',
+    )
     .action(async (image: string, manifest: string, options: VerifyOptions) => {
       const run = new Run(io, options);
       const jws = readManifestFile(manifest);
       const digest = await digestOf(imageFile(image));
-      const keys = options.key.length > 0 ? options.key.map(releaseKeyFrom) : await run.operator((operator) => operator.releases.trustedKeys());
+      const keys =
+        options.key.length > 0
+          ? options.key.map(releaseKeyFrom)
+          : await run.operator((operator) => operator.releases.trustedKeys());
       const form = verifyManifest(jws, keys, systemClock.now());
       checkImage(form, digest);
       const { claims } = form;
       run.print.value({ valid: true, kid: form.kid, ...claims });
-      run.print.line(styled('green', 'good'), `  ${claims.version} for ${claims.board}, security version ${claims.securityVersion}, ${claims.size} bytes`);
+      run.print.line(
+        styled('green', 'good'),
+        `  ${claims.version} for ${claims.board}, security version ${claims.securityVersion}, ${claims.size} bytes`,
+      );
       run.print.line('signed by ', form.kid, options.key.length > 0 ? '' : ', which this relay trusts');
       run.print.line('expires   ', new Date(claims.expiresAt).toISOString());
     });

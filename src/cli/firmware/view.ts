@@ -22,10 +22,28 @@ export interface ReleaseView {
 }
 
 /** `trusted`: ids of the keys releases may be signed by. */
-export function releaseView({ sha256, claims, kid, publishedAt, withdrawnAt }: ReleaseRecord, trusted: ReadonlySet<string>, now: number): ReleaseView {
+export function releaseView(
+  { sha256, claims, kid, publishedAt, withdrawnAt }: ReleaseRecord,
+  trusted: ReadonlySet<string>,
+  now: number,
+): ReleaseView {
   const { version, board, securityVersion, size, createdAt, expiresAt, notes } = claims;
-  const state = withdrawnAt !== undefined ? 'withdrawn' : !trusted.has(kid) ? 'untrusted' : expiresAt <= now ? 'expired' : 'ready';
-  return { sha256, version, board, securityVersion, size, state, kid, createdAt, expiresAt, publishedAt, withdrawnAt: withdrawnAt ?? null, notes: notes ?? null };
+  const state =
+    withdrawnAt !== undefined ? 'withdrawn' : !trusted.has(kid) ? 'untrusted' : expiresAt <= now ? 'expired' : 'ready';
+  return {
+    sha256,
+    version,
+    board,
+    securityVersion,
+    size,
+    state,
+    kid,
+    createdAt,
+    expiresAt,
+    publishedAt,
+    withdrawnAt: withdrawnAt ?? null,
+    notes: notes ?? null,
+  };
 }
 
 const WORDS: Readonly<Record<ReleaseState, Piece>> = {
@@ -39,7 +57,13 @@ export const stateWord = (state: ReleaseState): Piece => WORDS[state];
 
 export function printRelease(print: Printer, release: ReleaseView): void {
   const row = (name: string, ...value: readonly Piece[]): void => print.line(styled('dim', name.padEnd(14)), ...value);
-  row('release', styled('bold', release.version), ' for ', styled('bold', release.board), `, security version ${release.securityVersion}`);
+  row(
+    'release',
+    styled('bold', release.version),
+    ' for ',
+    styled('bold', release.board),
+    `, security version ${release.securityVersion}`,
+  );
   row('state', stateWord(release.state));
   row('SHA-256', release.sha256);
   row('size', `${release.size} bytes`);

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-import { ROLLOUT_LIMITS } from '../../firmware/rollout-service.js';
+import { ROLLOUT_LIMITS } from '../../updates/rollout-service.js';
 import type { Share } from '../../store/rollout-store.js';
 import { doorId } from '../support/arguments.js';
 
@@ -22,7 +22,9 @@ export function stages(text: string): readonly Share[] {
     return amount(each) > 0 && (!isSameKind || amount(each) > amount(before));
   });
   if (shares.length < all.length || !rising || all.length > ROLLOUT_LIMITS.stages) {
-    throw new InvalidArgumentError(`Stages are percentages or numbers of doors, each more than the one before, ${ROLLOUT_LIMITS.stages} at most: 1%,10%,50%,100%.`);
+    throw new InvalidArgumentError(
+      `Stages are percentages or numbers of doors, each more than the one before, ${ROLLOUT_LIMITS.stages} at most: 1%,10%,50%,100%.`,
+    );
   }
   return shares;
 }
@@ -30,13 +32,17 @@ export function stages(text: string): readonly Share[] {
 /** A number of doors, or a percentage of those in the opened stages; past it the rollout halts. */
 export function failureLimit(text: string): Share {
   const limit = share(text.trim());
-  if (limit === undefined) throw new InvalidArgumentError('A number of doors or a percentage is wanted, such as 2 or 5%.');
+  if (limit === undefined)
+    throw new InvalidArgumentError('A number of doors or a percentage is wanted, such as 2 or 5%.');
   return limit;
 }
 
 /** `a,b`: door ids. */
 export function doorList(text: string): readonly string[] {
   const doors = text.split(',').map((part) => doorId(part.trim()));
-  if (doors.length > ROLLOUT_LIMITS.doors) throw new InvalidArgumentError(`At most ${ROLLOUT_LIMITS.doors} doors may be named; leave --doors out for all of a board.`);
+  if (doors.length > ROLLOUT_LIMITS.doors)
+    throw new InvalidArgumentError(
+      `At most ${ROLLOUT_LIMITS.doors} doors may be named; leave --doors out for all of a board.`,
+    );
   return doors;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { DoorView, RolloutView } from '../../firmware/rollout-view.js';
+import type { DoorView, RolloutView } from '../../updates/rollout-view.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import { CommandFailure } from '../support/failure.js';
 import type { Io } from '../support/io.js';
@@ -24,7 +24,10 @@ export function registerRolloutStatus(parent: Command, io: Io): void {
   ])
     .argument('[rollout]', 'its id (default: the newest)')
     .option('--follow', 'stay until it has ended: a live table on a terminal, otherwise a line for each change')
-    .addHelpText('after', '\nWith --follow the exit code says how it ended: 0 completed, 1 halted or cancelled. With --json it prints one JSON value a change.')
+    .addHelpText(
+      'after',
+      '\nWith --follow the exit code says how it ended: 0 completed, 1 halted or cancelled. With --json it prints one JSON value a change.',
+    )
     .action(async (named: string | undefined, options: StatusOptions) => {
       const run = new Run(io, options);
       if (options.follow === true) return follow(run, named);
@@ -51,7 +54,10 @@ async function follow(run: Run, named: string | undefined): Promise<void> {
   });
   if (last.state === 'halted' || last.state === 'cancelled') {
     const why = last.reason === undefined ? '' : `: ${last.reason}`;
-    const next = last.state === 'halted' ? ` When the cause is known: openlock rollout resume ${last.rolloutId}, or cancel it.` : '';
+    const next =
+      last.state === 'halted'
+        ? ` When the cause is known: openlock rollout resume ${last.rolloutId}, or cancel it.`
+        : '';
     throw new CommandFailure(`rollout_${last.state}`, `Rollout ${last.rolloutId} was ${last.state}${why}.${next}`);
   }
 }
@@ -87,19 +93,27 @@ function changes(run: Run): (view: RolloutView) => void {
 
 /** What counts as a change: not the time, not the bytes. */
 function fingerprint({ state, reason, stages, doors }: RolloutView): string {
-  return JSON.stringify([state, reason, stages, doors.map(({ doorId, state: doorState, code }) => [doorId, doorState, code])]);
+  return JSON.stringify([
+    state,
+    reason,
+    stages,
+    doors.map(({ doorId, state: doorState, code }) => [doorId, doorState, code]),
+  ]);
 }
 
 function tellChanges({ print }: Run, before: RolloutView, now: RolloutView): void {
   const known = new Map(before.doors.map((door) => [door.doorId, door]));
   for (const door of now.doors) {
     const old = known.get(door.doorId);
-    if (old?.state !== door.state || old.code !== door.code) print.line(stamp(door), door.doorId, `  ${door.state}`, door.code === undefined ? '' : ` ${door.code}`);
+    if (old?.state !== door.state || old.code !== door.code)
+      print.line(stamp(door), door.doorId, `  ${door.state}`, door.code === undefined ? '' : ` ${door.code}`);
   }
   now.stages.forEach((stage, index) => {
-    if (before.stages[index]?.state !== stage.state) print.line(stamp({}), `stage ${stage.stage} (${stage.share}, ${stage.doors} doors)  ${stage.state}`);
+    if (before.stages[index]?.state !== stage.state)
+      print.line(stamp({}), `stage ${stage.stage} (${stage.share}, ${stage.doors} doors)  ${stage.state}`);
   });
-  if (before.state !== now.state) print.line(stamp({}), `rollout  ${now.state}`, now.reason === undefined ? '' : `: ${now.reason}`);
+  if (before.state !== now.state)
+    print.line(stamp({}), `rollout  ${now.state}`, now.reason === undefined ? '' : `: ${now.reason}`);
 }
 
 function stamp({ at }: Pick<DoorView, 'at'>): string {

@@ -14,8 +14,18 @@ interface Switch {
 }
 
 const SWITCHES: readonly Switch[] = [
-  { name: 'pause', description: 'give no further door its turn; downloads under way go on', from: ['running'], done: 'paused: no further door gets its turn' },
-  { name: 'resume', description: 'go on after a pause or a halt; after a halt, failures are counted anew', from: ['paused', 'halted'], done: 'running again' },
+  {
+    name: 'pause',
+    description: 'give no further door its turn; downloads under way go on',
+    from: ['running'],
+    done: 'paused: no further door gets its turn',
+  },
+  {
+    name: 'resume',
+    description: 'go on after a pause or a halt; after a halt, failures are counted anew',
+    from: ['paused', 'halted'],
+    done: 'running again',
+  },
   {
     name: 'cancel',
     description: 'end it; downloads under way are stopped, doors that have verified the image go on',

@@ -10,7 +10,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The act was refused or failed for a reason that has no code in contract 9: exit code 1. */
+/** The act was refused or failed for a reason that has no code in protocol 9: exit code 1. */
 export class CommandFailure extends Error {
   override readonly name = 'CommandFailure';
   constructor(
@@ -34,7 +34,12 @@ export interface Failure {
 }
 
 export function toFailure(thrown: unknown): Failure {
-  const failure = (exitCode: 1 | 2, code: string, detail: string, extras: Readonly<Record<string, unknown>> = {}): Failure => ({
+  const failure = (
+    exitCode: 1 | 2,
+    code: string,
+    detail: string,
+    extras: Readonly<Record<string, unknown>> = {},
+  ): Failure => ({
     exitCode,
     error: { code, detail, ...extras },
     told: false,
@@ -51,7 +56,8 @@ export function toFailure(thrown: unknown): Failure {
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       ...(commandId !== undefined && { commandId }),
       ...(state !== undefined && { state }),
-      ...(thrown instanceof DoorRefusedError && thrown.receipt !== undefined && { receipt: { ...thrown.receipt, pad: undefined } }),
+      ...(thrown instanceof DoorRefusedError &&
+        thrown.receipt !== undefined && { receipt: { ...thrown.receipt, pad: undefined } }),
     });
   }
   const detail = thrown instanceof Error ? thrown.message : String(thrown);
@@ -67,6 +73,7 @@ function codeOf(thrown: unknown): string | undefined {
 function fromCommander(thrown: CommanderError): Failure {
   // Help and version that were asked for end with 0; help shown because a subcommand is missing is wrong usage.
   if (thrown.exitCode === 0) return { exitCode: 0, error: { code: 'ok', detail: '' }, told: true, unexpected: false };
-  const detail = thrown.code === 'commander.help' ? 'a subcommand is missing; see --help' : thrown.message.replace(/^error: /, '');
+  const detail =
+    thrown.code === 'commander.help' ? 'a subcommand is missing; see --help' : thrown.message.replace(/^error: /, '');
   return { exitCode: 2, error: { code: 'wrong_usage', detail }, told: true, unexpected: false };
 }

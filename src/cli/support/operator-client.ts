@@ -11,23 +11,34 @@ export interface OperatorClient {
 }
 
 /**
- * Talks to the running relay through its public API as the machine's own operator (contract 11.2): with a short-lived token
+ * Talks to the running relay through its public API as the machine's own operator (protocol 11.2): with a short-lived token
  * signed by the fleet's key, which whoever can read the secrets directory may make.
  */
-export async function withOperatorClient<T>(run: Run, doorId: string, work: (client: OperatorClient) => Promise<T>): Promise<T> {
+export async function withOperatorClient<T>(
+  run: Run,
+  doorId: string,
+  work: (client: OperatorClient) => Promise<T>,
+): Promise<T> {
   const config = run.config();
   const address = callableRelay(config);
   const { accessToken, kid } = await run.operator(async (operator) => {
     const door = await operator.doors.show(doorId);
     return { accessToken: await operator.sites.operatorToken(address.publicOrigin), kid: door.record.kid };
   });
-  const client = new OpenLock({ url: address.publicOrigin, tokens: { accessToken }, fetch: relayFetch(localRoute(config, address)) });
+  const client = new OpenLock({
+    url: address.publicOrigin,
+    tokens: { accessToken },
+    fetch: relayFetch(localRoute(config, address)),
+  });
   try {
     return await work({ client, kid });
   } catch (error) {
     if (!(error instanceof UnreachableError)) throw error;
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-    throw new CommandFailure('relay_unreachable', `No usable answer from the relay at ${address.host}:${address.port}: ${error.message}${cause}. Is \`openlock serve\` running with this data dir?`);
+    throw new CommandFailure(
+      'relay_unreachable',
+      `No usable answer from the relay at ${address.host}:${address.port}: ${error.message}${cause}. Is \`openlock serve\` running with this data dir?`,
+    );
   } finally {
     client.close();
   }

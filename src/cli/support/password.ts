@@ -10,9 +10,13 @@ const BACKSPACES = ['\u007f', '\b'];
 
 /**
  * A secret, never from an argument (it would stand in the process list and the shell's history): the first line of
- * standard input, or asked for without echo when a person sits there (contract 11.2).
+ * standard input, or asked for without echo when a person sits there (protocol 11.2).
  */
-export async function readPassword(io: Pick<Io, 'stdin' | 'stderr'>, prompt: string, what: 'password' | 'passphrase' = 'password'): Promise<string> {
+export async function readPassword(
+  io: Pick<Io, 'stdin' | 'stderr'>,
+  prompt: string,
+  what: 'password' | 'passphrase' = 'password',
+): Promise<string> {
   const password = io.stdin.isTTY ? await ask(io, prompt) : await firstLine(io.stdin, what);
   if (password === '') throw new UsageError(`No ${what} given: type it at the prompt, or send it on standard input.`);
   return password;
@@ -21,7 +25,8 @@ export async function readPassword(io: Pick<Io, 'stdin' | 'stderr'>, prompt: str
 /** As {@link readPassword}, for a secret that is made now: a person types it twice. Throws UsageError when the two differ. */
 export async function readNewPassphrase(io: Pick<Io, 'stdin' | 'stderr'>): Promise<string> {
   const passphrase = await readPassword(io, 'Passphrase for the new key: ', 'passphrase');
-  if (io.stdin.isTTY && (await ask(io, 'The same again: ')) !== passphrase) throw new UsageError('The two passphrases differ; nothing was made.');
+  if (io.stdin.isTTY && (await ask(io, 'The same again: ')) !== passphrase)
+    throw new UsageError('The two passphrases differ; nothing was made.');
   return passphrase;
 }
 

@@ -62,13 +62,20 @@ export class Printer {
   /** Columns, padded to their longest cell; nothing for no rows. */
   table(head: readonly string[], rows: readonly (readonly Piece[])[]): void {
     const shown = (piece: Piece): string => visible(typeof piece === 'object' ? piece.text : String(piece));
-    const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => [...shown(row[column] ?? '')].length)));
+    const widths = head.map((title, column) =>
+      Math.max(title.length, ...rows.map((row) => [...shown(row[column] ?? '')].length)),
+    );
     const pad = (piece: Piece, column: number): Piece => {
       const text = shown(piece) + ' '.repeat(Math.max(0, (widths[column] ?? 0) - [...shown(piece)].length));
       return typeof piece === 'object' ? { text, style: piece.style } : text;
     };
     for (const row of [head.map((title) => styled('dim', title)), ...rows]) {
-      this.line(...row.flatMap((piece, column) => [column === 0 ? '' : '  ', column === head.length - 1 ? piece : pad(piece, column)]));
+      this.line(
+        ...row.flatMap((piece, column) => [
+          column === 0 ? '' : '  ',
+          column === head.length - 1 ? piece : pad(piece, column),
+        ]),
+      );
     }
   }
 }

@@ -24,9 +24,18 @@ export type RelayAddress = z.infer<typeof addressSchema>;
 const fileOf = (dataDir: string): string => join(dataDir, 'relay.json');
 
 /** Leaves the address of this process's relay for other processes of this machine; the returned function takes it back. */
-export function publishRelay(config: Config, urls: { readonly port: number; readonly publicOrigins: readonly string[] }): () => void {
+export function publishRelay(
+  config: Config,
+  urls: { readonly port: number; readonly publicOrigins: readonly string[] },
+): () => void {
   const { dataDir, host, tls } = config;
-  const address: RelayAddress = { publicOrigin: urls.publicOrigins[0] ?? localOrigin(urls), host, port: urls.port, tls, pid: process.pid };
+  const address: RelayAddress = {
+    publicOrigin: urls.publicOrigins[0] ?? localOrigin(urls),
+    host,
+    port: urls.port,
+    tls,
+    pid: process.pid,
+  };
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeFileSync(fileOf(dataDir), `${JSON.stringify(address)}\n`, { mode: 0o600 });
   return () => {
@@ -44,17 +53,27 @@ export function runningRelay(dataDir: string): RelayAddress | undefined {
 export function relayAddress(config: Config): RelayAddress {
   const running = runningRelay(config.dataDir);
   if (running !== undefined) return running;
-  return { publicOrigin: config.publicUrls[0] ?? localOrigin(config), host: config.host, port: config.port, tls: config.tls, pid: 0 };
+  return {
+    publicOrigin: config.publicUrls[0] ?? localOrigin(config),
+    host: config.host,
+    port: config.port,
+    tls: config.tls,
+    pid: 0,
+  };
 }
 
 /** As {@link relayAddress}, for those who are about to call it. Throws CommandFailure when nobody can know the port. */
 export function callableRelay(config: Config): RelayAddress {
   const address = relayAddress(config);
-  if (address.port === 0) throw new CommandFailure('relay_unreachable', `No relay runs on ${config.dataDir}, and OPENLOCK_PORT=0 does not tell where one would listen.`);
+  if (address.port === 0)
+    throw new CommandFailure(
+      'relay_unreachable',
+      `No relay runs on ${config.dataDir}, and OPENLOCK_PORT=0 does not tell where one would listen.`,
+    );
   return address;
 }
 
-/** The default of `OPENLOCK_PUBLIC_URL` (contract 11.1). */
+/** The default of `OPENLOCK_PUBLIC_URL` (protocol 11.1). */
 function localOrigin(config: Pick<Config, 'port'>): string {
   return `https://localhost:${config.port}`;
 }

@@ -57,7 +57,11 @@ export function relayFetch(route: RelayRoute): FetchLike {
           port: route.port,
           path: `${target.pathname}${target.search}`,
           method: init.method,
-          headers: { ...init.headers, host: target.host, ...(init.body !== undefined && { 'content-length': Buffer.byteLength(init.body) }) },
+          headers: {
+            ...init.headers,
+            host: target.host,
+            ...(init.body !== undefined && { 'content-length': Buffer.byteLength(init.body) }),
+          },
           signal: init.signal,
           ...(route.tls && { ca: [...route.ca], servername: isIP(target.hostname) === 0 ? target.hostname : '' }),
         },
@@ -100,7 +104,13 @@ async function read(response: http.IncomingMessage): Promise<string> {
 export function relayWebSocket(ca: readonly string[]): WebSocketConstructor {
   return class extends WebSocket {
     constructor(url: string, protocols: string[]) {
-      super(url, protocols, { ca: [...ca], perMessageDeflate: false, maxPayload: 64 * 1024, maxFragments: 16, handshakeTimeout: 10_000 });
+      super(url, protocols, {
+        ca: [...ca],
+        perMessageDeflate: false,
+        maxPayload: 64 * 1024,
+        maxFragments: 16,
+        handshakeTimeout: 10_000,
+      });
     }
   };
 }

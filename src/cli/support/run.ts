@@ -1,5 +1,5 @@
 import { readConfig, type Config } from '../../config.js';
-import { openOperator, type Operator } from '../../operator.js';
+import { openOperator, type Operator } from '../../app/operator.js';
 import type { JsonOption } from './arguments.js';
 import type { Io } from './io.js';
 import { Printer } from './printer.js';
@@ -21,7 +21,7 @@ export class Run {
     return config;
   }
 
-  /** Does store work as the machine's operator, with the relay up or down (contract 11.2). */
+  /** Does store work as the machine's operator, with the relay up or down (protocol 11.2). */
   async operator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
     const operator = await openOperator(this.config());
     try {

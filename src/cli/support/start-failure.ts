@@ -8,7 +8,9 @@ export interface SystemError extends Error {
 }
 
 export function systemErrorOf(error: unknown): SystemError | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? (error as SystemError) : undefined;
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? (error as SystemError)
+    : undefined;
 }
 
 /** Why a relay could not start, in words. */
@@ -16,8 +18,17 @@ export function startFailure(error: unknown): unknown {
   const failure = systemErrorOf(error);
   if (failure?.port === undefined) return error;
   const where = `Port ${failure.port} on ${failure.address ?? 'this host'}`;
-  if (failure.code === 'EADDRINUSE') return new CommandFailure('port_in_use', `${where} is taken; choose another with OPENLOCK_PORT or OPENLOCK_METRICS_PORT (0: any free one).`);
-  if (failure.code === 'EACCES') return new CommandFailure('port_forbidden', `${where} needs more rights than this user has; choose one above 1023 with OPENLOCK_PORT.`);
-  if (failure.code === 'EADDRNOTAVAIL') return new CommandFailure('address_unavailable', `${where}: this machine has no such address; see OPENLOCK_HOST.`);
+  if (failure.code === 'EADDRINUSE')
+    return new CommandFailure(
+      'port_in_use',
+      `${where} is taken; choose another with OPENLOCK_PORT or OPENLOCK_METRICS_PORT (0: any free one).`,
+    );
+  if (failure.code === 'EACCES')
+    return new CommandFailure(
+      'port_forbidden',
+      `${where} needs more rights than this user has; choose one above 1023 with OPENLOCK_PORT.`,
+    );
+  if (failure.code === 'EADDRNOTAVAIL')
+    return new CommandFailure('address_unavailable', `${where}: this machine has no such address; see OPENLOCK_HOST.`);
   return error;
 }

@@ -1,6 +1,6 @@
 /**
  * Text from outside (door names, origins, event data, details of errors) made safe for a terminal: nothing in it may move
- * the cursor, recolour, reorder (bidirectional marks) or hide (zero width) what the operator reads (contract 11.2).
+ * the cursor, recolour, reorder (bidirectional marks) or hide (zero width) what the operator reads (protocol 11.2).
  */
 
 /** Control (Cc), format (Cf: bidi, zero width, tags), line and paragraph separators, lone surrogates. */
@@ -19,6 +19,8 @@ export function visible(text: string): string {
 export function visibleJson(value: unknown): string {
   // JSON.stringify has escaped C0 and lone surrogates already; what is left stands inside strings only.
   return JSON.stringify(value).replace(INVISIBLE, (character) =>
-    [...Array(character.length).keys()].map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`).join(''),
+    [...Array(character.length).keys()]
+      .map((index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, '0')}`)
+      .join(''),
   );
 }

@@ -12,7 +12,7 @@ interface BuildStep {
 
 async function load(): Promise<BuildStep> {
   // Three folders up is the project's root from src/cli/virtual-door as from dist/cli/virtual-door.
-  return (await import(new URL('../../../src/cli/set-up/firmware.mjs', import.meta.url).href)) as BuildStep;
+  return (await import(new URL('../../../src/set-up/firmware.mjs', import.meta.url).href)) as BuildStep;
 }
 
 /** Path of the virtual door's program, built first where needed. Throws `not_built` with what is missing and how to get it. */

@@ -36,7 +36,11 @@ export async function runProgram(program: string, args: readonly string[], stop:
 
 function throwFor(code: number | null, signal: NodeJS.Signals | null): void {
   if (code === 0) return;
-  if (code === 2) throw new UsageError('The virtual door cannot start with these arguments; what is wrong stands above.');
-  const [name, detail] = ENDS[code ?? -1] ?? ['virtual_door_ended', `The virtual door ended by itself (${signal ?? `exit code ${code ?? '?'}`}).`];
+  if (code === 2)
+    throw new UsageError('The virtual door cannot start with these arguments; what is wrong stands above.');
+  const [name, detail] = ENDS[code ?? -1] ?? [
+    'virtual_door_ended',
+    `The virtual door ended by itself (${signal ?? `exit code ${code ?? '?'}`}).`,
+  ];
   throw new CommandFailure(name, detail, code === null ? {} : { programExitCode: code });
 }

@@ -1,5 +1,11 @@
-/** Websites prove who they are and get tokens (contract 3.1 to 3.4). */
-import { loginAnswerSchema, loginRequestSchema, refreshRequestSchema, tokenAnswerSchema, tokenRequestSchema } from '../../protocol/api.js';
+/** Websites prove who they are and get tokens (protocol 3.1 to 3.4). */
+import {
+  loginAnswerSchema,
+  loginRequestSchema,
+  refreshRequestSchema,
+  tokenAnswerSchema,
+  tokenRequestSchema,
+} from '../../protocol/api.js';
 import { z } from 'zod';
 
 import { openRoute, siteRoute, type Route } from '../route.js';
@@ -15,7 +21,9 @@ export function authRoutes(sites: SiteApi): readonly Route[] {
     summary: 'Ask for a one-time code by e-mail',
     description: 'The answer is the same whether or not the account exists, and whether or not a mail was sent.',
     body: { name: 'LoginRequest', schema: loginRequestSchema },
-    answers: { 202: { description: 'The code is on its way, if it may be.', name: 'LoginAnswer', schema: loginAnswerSchema } },
+    answers: {
+      202: { description: 'The code is on its way, if it may be.', name: 'LoginAnswer', schema: loginAnswerSchema },
+    },
     handle: async ({ body, context }) => ({ status: 202, body: await sites.login(body, context) }),
   });
   const token = openRoute({
@@ -25,7 +33,8 @@ export function authRoutes(sites: SiteApi): readonly Route[] {
     audience: 'auth',
     crossOrigin: 'login',
     summary: 'Exchange the code for tokens',
-    description: 'Unless this e-mail proved this origin within 90 days, the relay first fetches the challenge from the website.',
+    description:
+      'Unless this e-mail proved this origin within 90 days, the relay first fetches the challenge from the website.',
     body: { name: 'TokenRequest', schema: tokenRequestSchema },
     answers: { 200: { description: 'Tokens.', name: 'TokenAnswer', schema: tokenAnswerSchema } },
     problems: ['unauthenticated', 'website_unverified', 'site_blocked'],

@@ -1,4 +1,4 @@
-/** Doors and commands as a website sees them (contract 7.1 to 7.5). */
+/** Doors and commands as a website sees them (protocol 7.1 to 7.5). */
 import {
   commandAnswerSchema,
   commandRecordSchema,
@@ -36,7 +36,13 @@ export function doorRoutes(doors: DoorApi): readonly Route[] {
     path: '/v1/doors/:doorId/key',
     id: 'getDoorKey',
     summary: "The door's public key, to encrypt commands for",
-    answers: { 200: { description: 'The key. Compare its `kid` with the one known out of band.', name: 'DoorKey', schema: doorKeySchema } },
+    answers: {
+      200: {
+        description: 'The key. Compare its `kid` with the one known out of band.',
+        name: 'DoorKey',
+        schema: doorKeySchema,
+      },
+    },
     problems: ['door_not_found', 'key_not_found', 'key_banned'],
     handle: async (call) => ({ status: 200, body: await doors.key(call.identity.siteId, doorIdOf(call)) }),
   });
@@ -50,14 +56,34 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     id: 'submitCommand',
     hot: true,
     summary: 'Send an encrypted command and wait for the answer of the door',
-    description: 'The envelope is a compact JWE only the door can read. Sending the same one again is `replayed` and tells its state. The body of `door_refused` carries the `status` the door gave, 400.',
+    description:
+      'The envelope is a compact JWE only the door can read. Sending the same one again is `replayed` and tells its state. The body of `door_refused` carries the `status` the door gave, 400.',
     body: { name: 'CommandRequest', schema: commandRequestSchema },
-    answers: { 200: { description: 'The door did it. The receipt, readable by the sender alone, proves it.', name: 'CommandAnswer', schema: commandAnswerSchema } },
+    answers: {
+      200: {
+        description: 'The door did it. The receipt, readable by the sender alone, proves it.',
+        name: 'CommandAnswer',
+        schema: commandAnswerSchema,
+      },
+    },
     problems: [
-      'invalid_envelope', 'door_not_found', 'action_not_allowed', 'key_not_found', 'key_banned', 'door_disabled', 'replayed',
-      'wrong_key', 'stale_timestamp', 'door_refused', 'door_offline', 'door_timeout',
+      'invalid_envelope',
+      'door_not_found',
+      'action_not_allowed',
+      'key_not_found',
+      'key_banned',
+      'door_disabled',
+      'replayed',
+      'wrong_key',
+      'stale_timestamp',
+      'door_refused',
+      'door_offline',
+      'door_timeout',
     ],
-    handle: async (call) => ({ status: 200, body: await commands.submit(call.identity, doorIdOf(call), call.body.jwe, call.context) }),
+    handle: async (call) => ({
+      status: 200,
+      body: await commands.submit(call.identity, doorIdOf(call), call.body.jwe, call.context),
+    }),
   });
   const record = siteRoute({
     method: 'GET',
@@ -66,21 +92,30 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     summary: 'What became of a command, for the site that sent it',
     answers: { 200: { description: 'The state of the command.', name: 'CommandRecord', schema: commandRecordSchema } },
     problems: ['door_not_found', 'command_not_found'],
-    handle: async (call) => ({ status: 200, body: await commands.record(call.identity, doorIdOf(call), call.params['commandId'] ?? '') }),
+    handle: async (call) => ({
+      status: 200,
+      body: await commands.record(call.identity, doorIdOf(call), call.params['commandId'] ?? ''),
+    }),
   });
   const status = siteRoute({
     method: 'GET',
     path: '/v1/doors/:doorId/status',
     id: 'getDoorStatus',
     summary: 'Ask the door how it is; the last known state when it does not say',
-    answers: { 200: { description: 'Its state, advisory: `live` says whether the door itself just answered.', name: 'DoorStatus', schema: doorStatusAnswerSchema } },
+    answers: {
+      200: {
+        description: 'Its state, advisory: `live` says whether the door itself just answered.',
+        name: 'DoorStatus',
+        schema: doorStatusAnswerSchema,
+      },
+    },
     problems: ['door_not_found'],
     handle: async (call) => ({ status: 200, body: await commands.status(call.identity, doorIdOf(call), call.context) }),
   });
   return [submit, record, status];
 }
 
-/** A name that cannot be a door's is answered like a door that does not exist (contract 7.6). */
+/** A name that cannot be a door's is answered like a door that does not exist (protocol 7.6). */
 function doorIdOf(call: Call): string {
   const doorId = call.params['doorId'] ?? '';
   if (!DOOR_ID.test(doorId)) throw new OpenLockError('door_not_found', 'No such door.');

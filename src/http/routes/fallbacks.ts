@@ -3,7 +3,10 @@ import { OpenLockError } from '../../protocol/problem.js';
 import { openRoute, type Route } from '../route.js';
 
 /** `OPTIONS` and every other method of a path that has `routes`. */
-export function fallbacksOf(path: string, routes: readonly Route[]): { readonly options: Route; readonly other: Route } {
+export function fallbacksOf(
+  path: string,
+  routes: readonly Route[],
+): { readonly options: Route; readonly other: Route } {
   const methods = routes.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
   const allow = [...methods, 'OPTIONS'];
   const common = {

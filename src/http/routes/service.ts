@@ -1,4 +1,4 @@
-/** What the relay says of itself (contract 2.4), and the two paths that only speak WebSocket (4.6, 7.7). */
+/** What the relay says of itself (protocol 2.4), and the two paths that only speak WebSocket (4.6, 7.7). */
 import { z } from 'zod';
 
 import { OpenLockError } from '../../protocol/problem.js';
@@ -86,7 +86,15 @@ export function upgradeRoutes(): readonly Route[] {
     description:
       'Upgrade with `Authorization: Bearer <sessionToken>`, `X-OpenLock-Door: <doorId>` and the subprotocol `openlock.door.v1`. Text frames to 8 KiB, one JSON object each: `hello` first, then `result`, `status`, `event`, `keepalive`. Frames and close codes: docs/protocol.md.',
     answers: { 101: { description: 'The upgrade was accepted.' } },
-    problems: ['unauthenticated', 'token_expired', 'ip_blocked', 'door_disabled', 'key_banned', 'upgrade_required', 'store_unavailable'],
+    problems: [
+      'unauthenticated',
+      'token_expired',
+      'ip_blocked',
+      'door_disabled',
+      'key_banned',
+      'upgrade_required',
+      'store_unavailable',
+    ],
     handle: needsUpgrade,
   });
   const clientSocket = openRoute({
@@ -99,7 +107,14 @@ export function upgradeRoutes(): readonly Route[] {
       'Upgrade with the subprotocol `openlock.client.v1` and the access token, by `Authorization` or, from a browser, as a second subprotocol `openlock.bearer.<accessToken>`. One JSON object a frame: `command`, `status`, `subscribe`, `unsubscribe`, `token`. Frames and close codes: docs/protocol.md.',
     answers: { 101: { description: 'The upgrade was accepted.' } },
     problems: [
-      'unauthenticated', 'token_expired', 'token_revoked', 'forbidden_origin', 'ip_blocked', 'site_blocked', 'upgrade_required', 'store_unavailable',
+      'unauthenticated',
+      'token_expired',
+      'token_revoked',
+      'forbidden_origin',
+      'ip_blocked',
+      'site_blocked',
+      'upgrade_required',
+      'store_unavailable',
     ],
     handle: needsUpgrade,
   });

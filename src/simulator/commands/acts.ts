@@ -1,4 +1,4 @@
-/** What a door can be told to do (contract 6.3). Runs only after every check of contract 6.6 has passed. */
+/** What a door can be told to do (protocol 6.3). Runs only after every check of protocol 6.6 has passed. */
 import type { z } from 'zod';
 
 import type { Act, ConfigureParams, unlockParamsSchema } from '../../protocol/command-body.js';

@@ -1,4 +1,4 @@
-/** From a compact JWE to an authenticated plaintext, or nothing (contract 6.1, 6.4). */
+/** From a compact JWE to an authenticated plaintext, or nothing (protocol 6.1, 6.4). */
 import { createDecipheriv } from 'node:crypto';
 
 import { decodeUtf8, parseStrictJson, StrictJsonError } from '../../protocol/strict-json.js';

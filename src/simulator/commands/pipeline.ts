@@ -1,5 +1,5 @@
 /**
- * The door's own judgement of a command (contract 6.6), whatever the relay has already checked (1.3). What fails before
+ * The door's own judgement of a command (protocol 6.6), whatever the relay has already checked (1.3). What fails before
  * the plaintext is authenticated is one bare 400; what fails after it is told to the sender in a receipt only the sender
  * can read. The mark and the ring change only when credential and params have passed, and before anything moves.
  */
@@ -72,7 +72,9 @@ export async function runCommand(jwe: string, deadline: number, door: CommandDoo
 function replyKeyOf(json: unknown): Buffer | undefined {
   if (typeof json !== 'object' || json === null || !('replyKey' in json)) return undefined;
   const { replyKey } = json;
-  return typeof replyKey === 'string' && isCanonicalBase64url(replyKey, 32) ? Buffer.from(replyKey, 'base64url') : undefined;
+  return typeof replyKey === 'string' && isCanonicalBase64url(replyKey, 32)
+    ? Buffer.from(replyKey, 'base64url')
+    : undefined;
 }
 
 async function judge(header: CommandHeader, json: unknown, deadline: number, door: CommandDoor): Promise<Verdict> {
@@ -94,7 +96,10 @@ async function judge(header: CommandHeader, json: unknown, deadline: number, doo
   return carryOut(header, act, checked.data, door);
 }
 
-async function checkCredential(password: string, door: CommandDoor): Promise<'bad_credential' | 'locked_out' | undefined> {
+async function checkCredential(
+  password: string,
+  door: CommandDoor,
+): Promise<'bad_credential' | 'locked_out' | undefined> {
   const verdict = door.credentials.check(password, door.settings.doorPassword);
   switch (verdict) {
     case 'good':
@@ -133,7 +138,13 @@ function stranger(code: ReceiptCode): Verdict {
   return { code, knowsPassword: false };
 }
 
-function conclude(header: CommandHeader, doorId: string, replyKey: Buffer, verdict: Verdict, door: CommandDoor): CommandEnd {
+function conclude(
+  header: CommandHeader,
+  doorId: string,
+  replyKey: Buffer,
+  verdict: Verdict,
+  door: CommandDoor,
+): CommandEnd {
   const { code, knowsPassword, outcome, act } = verdict;
   const status = code === 'ok' ? 200 : 400;
   if (knowsPassword) door.noteCommand(status);

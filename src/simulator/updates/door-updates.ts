@@ -1,13 +1,28 @@
-/** Updates as a door lives through them (contract 12.4, 12.5): offer, download, check, switch, restart, confirm or go back. */
+/** Updates as a door lives through them (protocol 12.4, 12.5): offer, download, check, switch, restart, confirm or go back. */
 import type { EventData } from '../../protocol/door-state.js';
-import { RELEASE_LIMITS, readManifest, UpdateError, type ReleaseClaims, type UpdateCode } from '../../protocol/release.js';
+import {
+  RELEASE_LIMITS,
+  readManifest,
+  UpdateError,
+  type ReleaseClaims,
+  type UpdateCode,
+} from '../../protocol/release.js';
 import type { DoorUpdateFrame, UpdateOfferFrame } from '../../protocol/update-frames.js';
 import type { Cancel, TimeSource } from '../ambient.js';
 import { Download, type DownloadOwner } from './download.js';
 import { judgeManifest } from './manifest-check.js';
 import type { UpdateCounts, UpdateFault, UpdateOptions, UpdateStep } from './options.js';
 import { UpdateSlot } from './slot.js';
-import { reported, rolledBack, started, switched, welcomed, type BadImage, type RunningFirmware, type UpdateMemory } from './update-memory.js';
+import {
+  reported,
+  rolledBack,
+  started,
+  switched,
+  welcomed,
+  type BadImage,
+  type RunningFirmware,
+  type UpdateMemory,
+} from './update-memory.js';
 
 /** What updates need of the door. */
 export interface UpdateHost {
@@ -70,7 +85,7 @@ export class DoorUpdates implements DownloadOwner {
     return this.#memory.trial?.bad !== 'never_welcomed' && this.#time.monotonic() >= this.#awayUntil;
   }
 
-  /** Power on: a bad image goes back by itself, a good one has three minutes to be welcomed (contract 12.5). */
+  /** Power on: a bad image goes back by itself, a good one has three minutes to be welcomed (protocol 12.5). */
   boot(): void {
     this.stop();
     this.#remember(started(this.#memory));
@@ -105,7 +120,12 @@ export class DoorUpdates implements DownloadOwner {
     const { id, phase, code, version } = report;
     this.#remember(reported(this.#memory));
     const again = (): void => this.#remember({ ...this.#memory, report });
-    this.#host.send(phase === 'confirmed' ? { t: 'update', id, phase } : { t: 'update', id, phase, ...(code !== undefined && { code }) }, again);
+    this.#host.send(
+      phase === 'confirmed'
+        ? { t: 'update', id, phase }
+        : { t: 'update', id, phase, ...(code !== undefined && { code }) },
+      again,
+    );
     this.#tell({ id, phase, version, ...(code !== undefined && { code }) });
   }
 
@@ -143,7 +163,12 @@ export class DoorUpdates implements DownloadOwner {
     this.#host.send(frame);
     const { id, phase } = frame;
     if (phase === 'get') return;
-    this.#host.step({ id, phase, ...('percent' in frame && { percent: frame.percent }), ...('offset' in frame && { offset: frame.offset }) });
+    this.#host.step({
+      id,
+      phase,
+      ...('percent' in frame && { percent: frame.percent }),
+      ...('offset' in frame && { offset: frame.offset }),
+    });
   }
 
   complete(download: Download): void {
@@ -177,7 +202,12 @@ export class DoorUpdates implements DownloadOwner {
 
   #judge(manifest: string): ReleaseClaims {
     const { releaseKeys } = this.#host;
-    return judgeManifest(manifest, { releaseKeys, memory: this.#memory, now: this.#host.now(), slotBytes: this.#options.slotBytes ?? RELEASE_LIMITS.imageBytes });
+    return judgeManifest(manifest, {
+      releaseKeys,
+      memory: this.#memory,
+      now: this.#host.now(),
+      slotBytes: this.#options.slotBytes ?? RELEASE_LIMITS.imageBytes,
+    });
   }
 
   #faultOf(manifest: string): UpdateFault | undefined {
@@ -200,7 +230,8 @@ export class DoorUpdates implements DownloadOwner {
   /** The slot is switched before `rebooting` is said: a power cut from there on starts the new image. */
   async #switch({ id, claims, fault }: Download): Promise<void> {
     this.send({ t: 'update', id, phase: 'verified' });
-    const bad: BadImage | undefined = fault?.kind === 'boot_fails' || fault?.kind === 'never_welcomed' ? fault.kind : undefined;
+    const bad: BadImage | undefined =
+      fault?.kind === 'boot_fails' || fault?.kind === 'never_welcomed' ? fault.kind : undefined;
     const lie: UpdateMemory = { ...this.#memory, report: { id, version: claims.version, phase: 'confirmed' } };
     const next = fault?.kind === 'lies' ? lie : switched(this.#memory, id, claims, bad);
     const before = this.#memory;
@@ -222,7 +253,7 @@ export class DoorUpdates implements DownloadOwner {
     this.#host.step({ id, phase: 'refuse', code });
   }
 
-  /** An end of an update: the owner's signal, and the event of contract 5.4. */
+  /** An end of an update: the owner's signal, and the event of protocol 5.4. */
   #tell(step: UpdateStep & { readonly version: string }): void {
     const { phase, version, code } = step;
     this.#host.step(step);

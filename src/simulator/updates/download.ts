@@ -1,4 +1,4 @@
-/** One download over one connection: asks for blocks, four at a time, and writes them in order (contract 12.4). */
+/** One download over one connection: asks for blocks, four at a time, and writes them in order (protocol 12.4). */
 import { RELEASE_LIMITS, type ReleaseClaims, type UpdateCode } from '../../protocol/release.js';
 import { decodeChunk, type DoorUpdateFrame } from '../../protocol/update-frames.js';
 import type { Cancel, TimeSource } from '../ambient.js';
@@ -74,7 +74,8 @@ export class Download {
   /** Takes a binary frame; false when it is no block that is due. */
   block(frame: Uint8Array): boolean {
     const chunk = decodeChunk(frame);
-    if (chunk === undefined || !this.#asked.has(chunk.offset) || this.#asked.get(chunk.offset) !== undefined) return false;
+    if (chunk === undefined || !this.#asked.has(chunk.offset) || this.#asked.get(chunk.offset) !== undefined)
+      return false;
     if (chunk.bytes.length !== this.#lengthAt(chunk.offset)) {
       this.#owner.fail(this, 'size_mismatch');
       return true;
@@ -87,14 +88,19 @@ export class Download {
   }
 
   #write(): void {
-    for (let bytes = this.#asked.get(this.slot.written); bytes !== undefined && !this.#ended; bytes = this.#asked.get(this.slot.written)) {
+    for (
+      let bytes = this.#asked.get(this.slot.written);
+      bytes !== undefined && !this.#ended;
+      bytes = this.#asked.get(this.slot.written)
+    ) {
       if (this.#reached('write_fails')) return this.#owner.fail(this, 'write_failed');
       this.#asked.delete(this.slot.written);
       this.slot.append(this.fault?.kind === 'flips_byte' && this.slot.written === 0 ? flipped(bytes) : bytes);
     }
     if (this.slot.complete) return this.#owner.complete(this);
     this.#progress();
-    if (this.fault?.kind === 'goes_offline' && this.#resumedAt === 0 && this.#reached('goes_offline')) return this.#owner.goOffline(this.fault.forMs);
+    if (this.fault?.kind === 'goes_offline' && this.#resumedAt === 0 && this.#reached('goes_offline'))
+      return this.#owner.goOffline(this.fault.forMs);
     this.#fill();
   }
 

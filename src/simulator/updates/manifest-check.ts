@@ -1,4 +1,4 @@
-/** The door's own judgement of a release, before the first byte (contract 12.5), whatever the relay has checked (1.3). */
+/** The door's own judgement of a release, before the first byte (protocol 12.5), whatever the relay has checked (1.3). */
 import { createHash, createPublicKey, verify, type KeyObject } from 'node:crypto';
 
 import semver from 'semver';
@@ -10,7 +10,7 @@ import { decodeUtf8, parseStrictJson, StrictJsonError } from '../../protocol/str
 import type { UpdateMemory } from './update-memory.js';
 
 export interface JudgingDoor {
-  /** Public PEMs it trusts; more than four are not looked at (contract 12.1). */
+  /** Public PEMs it trusts; more than four are not looked at (protocol 12.1). */
   readonly releaseKeys: readonly string[];
   readonly memory: UpdateMemory;
   /** The door's clock, Unix ms. */
@@ -32,7 +32,8 @@ export function judgeManifest(manifest: string, door: JudgingDoor): ReleaseClaim
   };
   if (claims.board !== running.board) refuse('wrong_board', `The image is for ${claims.board}.`);
   if (claims.expiresAt <= door.now) refuse('expired', 'The release has expired.');
-  if (claims.securityVersion < Math.max(securityVersion, running.securityVersion)) refuse('security_version', 'There is no way below the security version that was confirmed.');
+  if (claims.securityVersion < Math.max(securityVersion, running.securityVersion))
+    refuse('security_version', 'There is no way below the security version that was confirmed.');
   if (semver.compare(claims.version, running.version) <= 0) refuse('downgrade', `The door runs ${running.version}.`);
   if (failed.includes(claims.sha256)) refuse('failed_before', 'This image ran here and was taken back.');
   if (claims.size > door.slotBytes) refuse('no_space', 'The slot is smaller than the image.');
@@ -43,12 +44,21 @@ function checkSignature(manifest: string, releaseKeys: readonly string[]): void 
   const bad = (detail: string): UpdateError => new UpdateError('bad_signature', detail);
   const parts = manifest.length > RELEASE_LIMITS.manifestChars ? [] : manifest.split('.');
   const [header = '', payload = '', signature = ''] = parts;
-  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part))) throw bad('Not a compact JWS.');
+  if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part)))
+    throw bad('Not a compact JWS.');
   const kid = kidOf(header);
   if (kid === undefined) throw bad('The header names no ES256 key.');
-  const key = releaseKeys.slice(0, RELEASE_LIMITS.doorKeys).map(readReleaseKey).find((candidate) => candidate?.kid === kid);
+  const key = releaseKeys
+    .slice(0, RELEASE_LIMITS.doorKeys)
+    .map(readReleaseKey)
+    .find((candidate) => candidate?.kid === kid);
   if (key === undefined) throw new UpdateError('unknown_key', 'No trusted key has that id.');
-  const good = verify('sha256', Buffer.from(`${header}.${payload}`), { key: key.key, dsaEncoding: 'ieee-p1363' }, Buffer.from(signature, 'base64url'));
+  const good = verify(
+    'sha256',
+    Buffer.from(`${header}.${payload}`),
+    { key: key.key, dsaEncoding: 'ieee-p1363' },
+    Buffer.from(signature, 'base64url'),
+  );
   if (!good) throw bad('The signature is not by the key it names.');
 }
 
@@ -84,7 +94,12 @@ function parseReleaseKey(pem: string): { readonly key: KeyObject; readonly kid: 
     const { crv, x, y } = key.export({ format: 'jwk' });
     if (crv !== 'P-256') return undefined;
     // RFC 7638: the required members in name order, compact.
-    return { key, kid: createHash('sha256').update(JSON.stringify({ crv, kty: 'EC', x, y })).digest('base64url') };
+    return {
+      key,
+      kid: createHash('sha256')
+        .update(JSON.stringify({ crv, kty: 'EC', x, y }))
+        .digest('base64url'),
+    };
   } catch {
     return undefined;
   }

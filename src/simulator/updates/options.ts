@@ -29,7 +29,7 @@ export interface UpdateOptions {
   readonly keepImage?: boolean;
   /** Pause before each block is asked for, milliseconds: a slow flash. Default 0. */
   readonly paceMs?: number;
-  /** How long a new image has to be welcomed. Default 180,000 ms (contract 12.5). */
+  /** How long a new image has to be welcomed. Default 180,000 ms (protocol 12.5). */
   readonly trialMs?: number;
   /** How long it waits for a byte it asked for. Default 60,000 ms. */
   readonly patienceMs?: number;

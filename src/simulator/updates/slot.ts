@@ -4,7 +4,7 @@ import type { ReleaseClaims } from '../../protocol/release.js';
 
 /**
  * The slot an image is written to. It is flash: a restart leaves it as it is, and the same digest goes on where the last
- * whole block ended (contract 12.5). The simulation keeps the running hash in place of the bytes, so a slot ends with its
+ * whole block ended (protocol 12.5). The simulation keeps the running hash in place of the bytes, so a slot ends with its
  * process and does not survive in a door's store.
  */
 export class UpdateSlot {

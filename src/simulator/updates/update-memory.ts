@@ -2,7 +2,7 @@
 import type { ProofClaims } from '../../protocol/api.js';
 import type { ReleaseClaims } from '../../protocol/release.js';
 
-/** An image as the proof names it (contract 4.4); `sha256` is not known of the one the simulation began with. */
+/** An image as the proof names it (protocol 4.4); `sha256` is not known of the one the simulation began with. */
 export type RunningFirmware = ProofClaims['firmware'];
 
 /** An image that is bad in a way which shows only when it runs. */
@@ -32,7 +32,7 @@ export type RollbackCode = 'boot_failed' | 'not_confirmed';
 export interface UpdateMemory {
   /** The image that runs; after a switch the one the next start runs. */
   readonly running: RunningFirmware;
-  /** No release below it is taken; raised by confirmed images only (contract 12.5). */
+  /** No release below it is taken; raised by confirmed images only (protocol 12.5). */
   readonly securityVersion: number;
   /** Digests of the last images that were taken back. */
   readonly failed: readonly string[];
@@ -47,7 +47,12 @@ export function factoryMemory(firmware: RunningFirmware): UpdateMemory {
 }
 
 /** The boot slot is the new one from here on. */
-export function switched(memory: UpdateMemory, id: string, claims: ReleaseClaims, bad: BadImage | undefined): UpdateMemory {
+export function switched(
+  memory: UpdateMemory,
+  id: string,
+  claims: ReleaseClaims,
+  bad: BadImage | undefined,
+): UpdateMemory {
   const { version, board, securityVersion, sha256 } = claims;
   return {
     ...without(memory, 'report'),
@@ -69,7 +74,11 @@ export function welcomed(memory: UpdateMemory): UpdateMemory {
   const { trial, running } = memory;
   if (trial === undefined) return memory;
   const report: UpdateReport = { id: trial.id, version: running.version, phase: 'confirmed' };
-  return { ...without(memory, 'trial'), securityVersion: Math.max(memory.securityVersion, running.securityVersion), report };
+  return {
+    ...without(memory, 'trial'),
+    securityVersion: Math.max(memory.securityVersion, running.securityVersion),
+    report,
+  };
 }
 
 /** Back to the image before; this digest is not taken again. */
@@ -77,7 +86,12 @@ export function rolledBack(memory: UpdateMemory, code: RollbackCode): UpdateMemo
   const { trial, running } = memory;
   if (trial === undefined) return memory;
   const failed = [...memory.failed, running.sha256 ?? ''].slice(-REMEMBERED_FAILURES);
-  return { ...without(memory, 'trial'), running: trial.previous, failed, report: { id: trial.id, version: running.version, phase: 'rolled_back', code } };
+  return {
+    ...without(memory, 'trial'),
+    running: trial.previous,
+    failed,
+    report: { id: trial.id, version: running.version, phase: 'rolled_back', code },
+  };
 }
 
 /** The relay was told. */

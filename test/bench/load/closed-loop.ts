@@ -98,7 +98,8 @@ class ClosedLoopRun {
     }
     this.#completed += 1;
     const now = performance.now();
-    if (now >= this.#measureFrom && now < Math.min(this.#measureUntil, this.#ranOutAt)) this.#latencies.push(now - sentAt);
+    if (now >= this.#measureFrom && now < Math.min(this.#measureUntil, this.#ranOutAt))
+      this.#latencies.push(now - sentAt);
   }
 
   #result(): LoadResult {

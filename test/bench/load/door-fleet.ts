@@ -1,5 +1,5 @@
 /**
- * Doors that cost next to nothing: they speak the socket of contract 5, answer every command with the same receipt at once,
+ * Doors that cost next to nothing: they speak the socket of protocol 5, answer every command with the same receipt at once,
  * and decrypt nothing. Relays are compared, not doors; every lane has these.
  */
 import { createSecureContext, type SecureContext } from 'node:tls';
@@ -22,11 +22,16 @@ export interface FleetSettings {
 }
 
 const RETRY_MS = 100;
-/** Contract 5.5 wants one keep-alive in ten seconds; each second a tenth of the fleet sends its own. */
+/** Protocol 5.5 wants one keep-alive in ten seconds; each second a tenth of the fleet sends its own. */
 const KEEP_ALIVE_SLICES = 10;
 /** Silence a relay puts up with for certain. */
 const QUIET_MS = 15_000;
-const HELLO = JSON.stringify({ t: 'hello', boot: 'bench', epoch: 0, firmware: { version: '1.0.0', board: 'bench', securityVersion: 1 } });
+const HELLO = JSON.stringify({
+  t: 'hello',
+  boot: 'bench',
+  epoch: 0,
+  firmware: { version: '1.0.0', board: 'bench', securityVersion: 1 },
+});
 
 export class DoorFleet {
   readonly #settings: FleetSettings;
@@ -67,7 +72,7 @@ export class DoorFleet {
 
   /**
    * While another fleet is measured, this one is silent. All its doors are heard once before, since most of them were not
-   * in the seconds of their own turn, and again should the others take long: after 30 s the relay would close them (contract 5.5).
+   * in the seconds of their own turn, and again should the others take long: after 30 s the relay would close them (protocol 5.5).
    */
   setQuiet(quiet: boolean): void {
     if (quiet === (this.#quietSince !== undefined)) return;
@@ -116,7 +121,11 @@ export class DoorFleet {
       // A name that is both IPv4 and IPv6 would cost a second attempt a door.
       family: 4,
     };
-    const socket = new WebSocket(`wss://localhost:${this.#settings.port}/v1/devices/socket`, ['openlock.door.v1'], options);
+    const socket = new WebSocket(
+      `wss://localhost:${this.#settings.port}/v1/devices/socket`,
+      ['openlock.door.v1'],
+      options,
+    );
     return new Promise((resolve) => {
       socket.on('open', () => socket.send(HELLO));
       socket.on('message', (data) => this.#receive(socket, data, () => resolve(socket)));
@@ -126,15 +135,23 @@ export class DoorFleet {
   }
 
   #receive(socket: WebSocket, data: RawData, welcomed: () => void): void {
-    const frame = JSON.parse((data as Buffer).toString()) as { readonly t: string; readonly id?: string; readonly ref?: string };
+    const frame = JSON.parse((data as Buffer).toString()) as {
+      readonly t: string;
+      readonly id?: string;
+      readonly ref?: string;
+    };
     // The relay without checks passes the client's frame on as it is: its reference is the id then.
-    if (frame.t === 'command') socket.send(`{"t":"result","id":"${frame.id ?? frame.ref ?? ''}","status":200,"receipt":"${this.#settings.receipt}"}`);
+    if (frame.t === 'command')
+      socket.send(
+        `{"t":"result","id":"${frame.id ?? frame.ref ?? ''}","status":200,"receipt":"${this.#settings.receipt}"}`,
+      );
     else if (frame.t === 'welcome') welcomed();
   }
 
   #tick(): void {
     this.#slice = (this.#slice + 1) % KEEP_ALIVE_SLICES;
-    if (this.#quietSince === undefined) return this.#sendKeepAlives((index) => index % KEEP_ALIVE_SLICES === this.#slice);
+    if (this.#quietSince === undefined)
+      return this.#sendKeepAlives((index) => index % KEEP_ALIVE_SLICES === this.#slice);
     if (performance.now() - this.#quietSince < QUIET_MS) return;
     this.#quietSince = performance.now();
     this.#sendKeepAlives(() => true);

@@ -9,7 +9,8 @@ export interface DoorRange {
 
 export const doorName = (prefix: string, index: number): string => `${prefix}-${String(index).padStart(5, '0')}`;
 
-/** Opaque to the relay, which knows its hash (contract 4.5). */
+/** Opaque to the relay, which knows its hash (protocol 4.5). */
 export const sessionTokenOf = (doorId: string): string => `bench-session-of-${doorId}`;
 
-export const doorNames = ({ prefix, first, count }: DoorRange): readonly string[] => Array.from({ length: count }, (_, index) => doorName(prefix, first + index));
+export const doorNames = ({ prefix, first, count }: DoorRange): readonly string[] =>
+  Array.from({ length: count }, (_, index) => doorName(prefix, first + index));

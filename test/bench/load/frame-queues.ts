@@ -1,6 +1,6 @@
 /**
  * Commands made ready, by groups of doors. A sender owns some groups and takes from them in turn, so that no door ever has
- * more commands in flight than senders share its group (contract 6.5 allows four).
+ * more commands in flight than senders share its group (protocol 6.5 allows four).
  */
 import type { Frame } from './wire.js';
 

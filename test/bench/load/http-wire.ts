@@ -89,7 +89,12 @@ export class HttpWire implements Wire {
   }
 
   #dial(): Promise<Connection> {
-    const options = { port: this.#settings.port, host: '127.0.0.1', servername: 'localhost', secureContext: this.#context };
+    const options = {
+      port: this.#settings.port,
+      host: '127.0.0.1',
+      servername: 'localhost',
+      secureContext: this.#context,
+    };
     return new Promise((resolve, reject) => {
       const socket = connect(options, () => {
         this.#cipher = socket.getCipher().name;

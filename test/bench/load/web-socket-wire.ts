@@ -1,4 +1,4 @@
-/** Lanes a and b: frames of contract 7.7 over a few client sockets. */
+/** Lanes a and b: frames of protocol 7.7 over a few client sockets. */
 import { createSecureContext, type TLSSocket } from 'node:tls';
 
 import { WebSocket, type RawData } from 'ws';
@@ -29,7 +29,12 @@ export class WebSocketWire implements Wire {
     let cipher = '';
     const dial = (): Promise<WebSocket> =>
       new Promise((resolve, reject) => {
-        const options = { headers: { authorization: `Bearer ${settings.token}` }, secureContext, perMessageDeflate: false, family: 4 };
+        const options = {
+          headers: { authorization: `Bearer ${settings.token}` },
+          secureContext,
+          perMessageDeflate: false,
+          family: 4,
+        };
         const socket = new WebSocket(`wss://localhost:${settings.port}/v1/socket`, ['openlock.client.v1'], options);
         socket.on('upgrade', (response) => {
           cipher = (response.socket as TLSSocket).getCipher().name;

@@ -34,28 +34,53 @@ interface RunningLane {
 
 export type Say = (line: string) => void;
 
-export async function compareLanes(crew: Crew, sizes: Sizes, wanted: readonly LaneId[], say: Say): Promise<readonly LaneResult[]> {
+export async function compareLanes(
+  crew: Crew,
+  sizes: Sizes,
+  wanted: readonly LaneId[],
+  say: Say,
+): Promise<readonly LaneResult[]> {
   const { stage } = crew;
   const mark = stage.mark;
-  const lanes = await startLanes(crew, sizes, LANES.filter(({ id }) => wanted.includes(id)));
-  say(`${lanes.length} lanes, ${sizes.rounds} rounds of ${((sizes.warmUpMs + sizes.measureMs + sizes.moderateMs) / 1000).toFixed(1)} s each, after one to warm up`);
+  const lanes = await startLanes(
+    crew,
+    sizes,
+    LANES.filter(({ id }) => wanted.includes(id)),
+  );
+  say(
+    `${lanes.length} lanes, ${sizes.rounds} rounds of ${((sizes.warmUpMs + sizes.measureMs + sizes.moderateMs) / 1000).toFixed(1)} s each, after one to warm up`,
+  );
   for (const lane of lanes) await pilot(lane, sizes);
   for (let round = 1; round <= sizes.rounds; round += 1) {
     for (const lane of lanes) {
       const played = await playRound(lane, sizes);
-      if (played.saturated.ranOut) say(`lane ${lane.definition.id} ran out of commands before its time was up; its rate counts until then`);
+      if (played.saturated.ranOut)
+        say(`lane ${lane.definition.id} ran out of commands before its time was up; its rate counts until then`);
       lane.rounds.push(played);
     }
-    say(`round ${round}: ${lanes.map((lane) => `${lane.definition.id} ${Math.round(lane.rounds.at(-1)?.saturated.perSecond ?? 0)}/s`).join(', ')}`);
+    say(
+      `round ${round}: ${lanes.map((lane) => `${lane.definition.id} ${Math.round(lane.rounds.at(-1)?.saturated.perSecond ?? 0)}/s`).join(', ')}`,
+    );
   }
   await stage.release(mark);
-  return lanes.map(({ definition, cipher, envelopeChars, rounds }) => ({ lane: definition, cipher, envelopeChars, rounds }));
+  return lanes.map(({ definition, cipher, envelopeChars, rounds }) => ({
+    lane: definition,
+    cipher,
+    envelopeChars,
+    rounds,
+  }));
 }
 
-async function startLanes(crew: Crew, sizes: Sizes, definitions: readonly LaneDefinition[]): Promise<readonly RunningLane[]> {
+async function startLanes(
+  crew: Crew,
+  sizes: Sizes,
+  definitions: readonly LaneDefinition[],
+): Promise<readonly RunningLane[]> {
   const [doors] = crew.doors;
   const kinds = [...new Set(definitions.map(({ relay }) => relay))];
-  const relays = new Map(await Promise.all(kinds.map(async (kind) => [kind, await startRelay(crew, kind, sizes)] as const)));
+  const relays = new Map(
+    await Promise.all(kinds.map(async (kind) => [kind, await startRelay(crew, kind, sizes)] as const)),
+  );
   const lanes: RunningLane[] = [];
   for (const definition of definitions) {
     const relay = relays.get(definition.relay);
@@ -69,7 +94,14 @@ async function startLanes(crew: Crew, sizes: Sizes, definitions: readonly LaneDe
       fresh: definition.checked,
     };
     const cipher = await openLane(crew, relay, plan);
-    lanes.push({ definition, parts: { relay, doors: [doors], load: crew.load }, cipher, rounds: [], envelopeChars: 0, perSecond: 0 });
+    lanes.push({
+      definition,
+      parts: { relay, doors: [doors], load: crew.load },
+      cipher,
+      rounds: [],
+      envelopeChars: 0,
+      perSecond: 0,
+    });
   }
   return lanes;
 }
@@ -79,7 +111,13 @@ const prefixOf = (kind: RelayKind): string => `lane-${kind.replace(/\W/g, '')}`;
 async function startRelay({ stage, doors }: Crew, kind: RelayKind, sizes: Sizes): Promise<RunningRelay> {
   const relay = await startRelayAlone(stage, kind, sizes);
   const fleetKind = kind === 'socket.io' ? 'socket.io' : 'ws';
-  await connectFleet(stage, doors[0], relay, { fleet: kind, prefix: prefixOf(kind), count: sizes.doors, kind: fleetKind, connecting: sizes.connecting });
+  await connectFleet(stage, doors[0], relay, {
+    fleet: kind,
+    prefix: prefixOf(kind),
+    count: sizes.doors,
+    kind: fleetKind,
+    connecting: sizes.connecting,
+  });
   return relay;
 }
 
@@ -113,7 +151,11 @@ async function pilot(lane: RunningLane, sizes: Sizes): Promise<void> {
   const { load } = lane.parts;
   const { id } = lane.definition;
   lane.envelopeChars = (await load.call('prepare', { lane: id, count: sizes.pilotCommands })).bytes;
-  const turn = await takeTurn(lane.parts, id, { senders: sizes.inFlight, warmUpMs: 0, measureMs: sizes.warmUpMs + sizes.measureMs });
+  const turn = await takeTurn(lane.parts, id, {
+    senders: sizes.inFlight,
+    warmUpMs: 0,
+    measureMs: sizes.warmUpMs + sizes.measureMs,
+  });
   refuseFailures(id, turn);
   lane.perSecond = turn.perSecond;
 }
@@ -122,7 +164,11 @@ async function playRound(lane: RunningLane, sizes: Sizes): Promise<LaneRound> {
   const { load } = lane.parts;
   const { id } = lane.definition;
   await load.call('prepare', { lane: id, count: commandsFor(lane.perSecond, sizes, sizes.inFlight) });
-  const saturated = await takeTurn(lane.parts, id, { senders: sizes.inFlight, warmUpMs: sizes.warmUpMs, measureMs: sizes.measureMs });
+  const saturated = await takeTurn(lane.parts, id, {
+    senders: sizes.inFlight,
+    warmUpMs: sizes.warmUpMs,
+    measureMs: sizes.measureMs,
+  });
   refuseFailures(id, saturated);
   lane.perSecond = Math.max(saturated.perSecond, lane.perSecond);
   const { moderatePerSecond: perSecond, moderateMs: measureMs } = sizes;
@@ -134,5 +180,6 @@ async function playRound(lane: RunningLane, sizes: Sizes): Promise<LaneRound> {
 
 /** A lane that answers errors quickly must not look fast. */
 function refuseFailures(lane: string, { completed, failed, problems }: LoadResult): void {
-  if (completed === 0 || failed > completed / 200) throw new Error(`lane ${lane}: ${failed} of ${completed + failed} commands failed (${problems.join(', ')})`);
+  if (completed === 0 || failed > completed / 200)
+    throw new Error(`lane ${lane}: ${failed} of ${completed + failed} commands failed (${problems.join(', ')})`);
 }

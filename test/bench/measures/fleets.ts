@@ -31,11 +31,17 @@ export async function measureFleets(crew: Crew, sizes: Sizes, say: Say): Promise
   for (const fleet of fleets) await playTurn(fleets, fleet, sizes, sizes.pilotCommands);
   for (const fleet of fleets) fleet.rates.length = fleet.relayCpu.length = 0;
   for (let round = 0; round < sizes.fleetRounds; round += 1) {
-    for (const fleet of fleets) await playTurn(fleets, fleet, sizes, commandsFor(fleet.perSecond, sizes, sizes.inFlight));
+    for (const fleet of fleets)
+      await playTurn(fleets, fleet, sizes, commandsFor(fleet.perSecond, sizes, sizes.inFlight));
   }
   await stage.release(mark);
   const smallest = fleets[0]?.rates ?? [];
-  return fleets.map(({ doors: count, rates, relayCpu }) => ({ doors: count, perSecond: spreadOf(rates), ratio: ratiosOf(rates, smallest), relayCpuMicros: spreadOf(relayCpu) }));
+  return fleets.map(({ doors: count, rates, relayCpu }) => ({
+    doors: count,
+    perSecond: spreadOf(rates),
+    ratio: ratiosOf(rates, smallest),
+    relayCpuMicros: spreadOf(relayCpu),
+  }));
 }
 
 async function startFleet(crew: Crew, sizes: Sizes, count: number): Promise<RunningFleet> {
@@ -46,18 +52,44 @@ async function startFleet(crew: Crew, sizes: Sizes, count: number): Promise<Runn
   const relay = await startOpenLock(stage, name, redis);
   const share = Math.ceil(count / doors.length);
   const plan = { fleet: name, prefix: name, connecting: sizes.connecting };
-  await Promise.all(doors.map((child, index) => connectFleet(stage, child, relay, { ...plan, first: index * share, count: Math.min(share, count - index * share) })));
-  await openLane(crew, relay, { lane: name, wire: 'ws', prefix: name, doors: count, connections: sizes.sockets, fresh: true });
+  await Promise.all(
+    doors.map((child, index) =>
+      connectFleet(stage, child, relay, {
+        ...plan,
+        first: index * share,
+        count: Math.min(share, count - index * share),
+      }),
+    ),
+  );
+  await openLane(crew, relay, {
+    lane: name,
+    wire: 'ws',
+    prefix: name,
+    doors: count,
+    connections: sizes.sockets,
+    fresh: true,
+  });
   return { name, doors: count, parts: { relay, doors, load }, rates: [], relayCpu: [], perSecond: 0 };
 }
 
-async function playTurn(fleets: readonly RunningFleet[], fleet: RunningFleet, sizes: Sizes, commands: number): Promise<void> {
+async function playTurn(
+  fleets: readonly RunningFleet[],
+  fleet: RunningFleet,
+  sizes: Sizes,
+  commands: number,
+): Promise<void> {
   const { doors, load } = fleet.parts;
   // Keep-alives of the fleets that are not measured would take time from the one that is.
-  for (const { name } of fleets) await Promise.all(doors.map((child) => child.call('setQuiet', { fleet: name, quiet: name !== fleet.name })));
+  for (const { name } of fleets)
+    await Promise.all(doors.map((child) => child.call('setQuiet', { fleet: name, quiet: name !== fleet.name })));
   await load.call('prepare', { lane: fleet.name, count: commands });
-  const turn = await takeTurn(fleet.parts, fleet.name, { senders: sizes.inFlight, warmUpMs: sizes.warmUpMs, measureMs: sizes.measureMs });
-  if (turn.failed > turn.completed / 200) throw new Error(`${fleet.name}: ${turn.failed} commands failed (${turn.problems.join(', ')})`);
+  const turn = await takeTurn(fleet.parts, fleet.name, {
+    senders: sizes.inFlight,
+    warmUpMs: sizes.warmUpMs,
+    measureMs: sizes.measureMs,
+  });
+  if (turn.failed > turn.completed / 200)
+    throw new Error(`${fleet.name}: ${turn.failed} commands failed (${turn.problems.join(', ')})`);
   fleet.rates.push(turn.perSecond);
   fleet.relayCpu.push(turn.cpu.relay);
   fleet.perSecond = Math.max(turn.perSecond, fleet.perSecond);

@@ -48,6 +48,11 @@ export class MemoryWatch {
   async #look(): Promise<void> {
     const now = await this.#child.call('usage', {});
     const most = (member: keyof Usage): number => Math.max(now[member], this.#peak[member]);
-    this.#peak = { cpuMicros: now.cpuMicros, rssBytes: most('rssBytes'), heapUsedBytes: most('heapUsedBytes'), externalBytes: most('externalBytes') };
+    this.#peak = {
+      cpuMicros: now.cpuMicros,
+      rssBytes: most('rssBytes'),
+      heapUsedBytes: most('heapUsedBytes'),
+      externalBytes: most('externalBytes'),
+    };
   }
 }

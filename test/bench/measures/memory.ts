@@ -37,7 +37,8 @@ export interface MemoryResult {
 export async function measureMemory(crew: Crew, sizes: Sizes): Promise<MemoryResult> {
   const samples: Record<Kind, Sample[]> = { bare: [], openlock: [] };
   for (let repeat = 0; repeat < sizes.memoryRepeats; repeat += 1) {
-    for (const kind of ['bare', 'openlock'] as const) samples[kind].push(await sample(crew, sizes, kind, `memory-${kind}-${repeat}`));
+    for (const kind of ['bare', 'openlock'] as const)
+      samples[kind].push(await sample(crew, sizes, kind, `memory-${kind}-${repeat}`));
   }
   const of = (kind: Kind, member: keyof Sample): number[] => samples[kind].map((one) => one[member]);
   return {
@@ -64,7 +65,12 @@ async function sample({ stage, doors: [doors] }: Crew, sizes: Sizes, kind: Kind,
   const empty = await settled(relay, sizes);
   await connectFleet(stage, doors, relay, { ...plan, fleet: `${name}-few`, count: few });
   const before = await settled(relay, sizes);
-  const elapsedMs = await connectFleet(stage, doors, relay, { ...plan, fleet: `${name}-many`, first: few, count: many - few });
+  const elapsedMs = await connectFleet(stage, doors, relay, {
+    ...plan,
+    fleet: `${name}-many`,
+    first: few,
+    count: many - few,
+  });
   const after = await settled(relay, sizes);
   await stage.release(mark);
   const added = many - few;
@@ -88,7 +94,10 @@ async function startOurs(stage: Stage, name: string, count: number): Promise<Run
   return startOpenLock(stage, name, redis, { exposeGc: true });
 }
 
-async function settled(relay: RunningRelay, { settleMs }: Sizes): Promise<{ readonly rssBytes: number; readonly heapUsedBytes: number }> {
+async function settled(
+  relay: RunningRelay,
+  { settleMs }: Sizes,
+): Promise<{ readonly rssBytes: number; readonly heapUsedBytes: number }> {
   await new Promise((resolve) => setTimeout(resolve, settleMs));
   await relay.child.call('collectGarbage', {});
   await new Promise((resolve) => setTimeout(resolve, settleMs));

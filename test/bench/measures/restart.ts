@@ -17,14 +17,23 @@ export interface RestartResult {
 }
 
 export async function measureRestart(crew: Crew, sizes: Sizes): Promise<RestartResult> {
-  const { stage, doors: [doors] } = crew;
+  const {
+    stage,
+    doors: [doors],
+  } = crew;
   const mark = stage.mark;
   const count = sizes.restartDoors;
   const bareHandshakesMs = await bareHandshakes(crew, sizes);
   const redis = await stage.redis('redis-restart', 'always');
   await furnish(redis.url, { prefix: 'restart', first: 0, count }, stage.doorKey);
   const relay = await startOpenLock(stage, 'restart', redis);
-  await connectFleet(stage, doors, relay, { fleet: 'restart', prefix: 'restart', count, connecting: sizes.connecting, returns: true });
+  await connectFleet(stage, doors, relay, {
+    fleet: 'restart',
+    prefix: 'restart',
+    count,
+    connecting: sizes.connecting,
+    returns: true,
+  });
   const stopping = Date.now();
   await relay.child.stop();
   const stopped = Date.now();
@@ -32,14 +41,25 @@ export async function measureRestart(crew: Crew, sizes: Sizes): Promise<RestartR
   const listening = Date.now();
   const { atUnixMs } = await doors.call('complete', { fleet: 'restart' });
   await stage.release(mark);
-  return { doors: count, bareHandshakesMs, stopMs: stopped - stopping, startMs: listening - stopped, backMs: atUnixMs - listening };
+  return {
+    doors: count,
+    bareHandshakesMs,
+    stopMs: stopped - stopping,
+    startMs: listening - stopped,
+    backMs: atUnixMs - listening,
+  };
 }
 
 async function bareHandshakes({ stage, doors: [doors] }: Crew, sizes: Sizes): Promise<number> {
   const bare = startChild<BareTls>(stage, 'bare-tls');
   const { cert, key, ca } = stage.certificate;
   const { port } = await bare.call('start', { cert, key });
-  const { elapsedMs } = await doors.call('handshakes', { port, ca, count: sizes.restartDoors, connecting: sizes.connecting });
+  const { elapsedMs } = await doors.call('handshakes', {
+    port,
+    ca,
+    count: sizes.restartDoors,
+    connecting: sizes.connecting,
+  });
   await bare.stop();
   return elapsedMs;
 }

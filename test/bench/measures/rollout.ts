@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ROLLOUT_LIMITS } from '../../../src/firmware/rollout-service.js';
+import { ROLLOUT_LIMITS } from '../../../src/updates/rollout-service.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
 import { RolloutStore, type RolloutRecord } from '../../../src/store/rollout-store.js';
 import { freePorts } from '../../support/redis.js';
@@ -101,7 +101,13 @@ export async function measureRollout(crew: Crew, sizes: Sizes, say: Say): Promis
   const mark = stage.mark;
   const { doors: count, imageBytes } = sizes.rollout;
   const key = makeReleaseKey();
-  const release = makeRelease({ key, version: '2.0.0', board: BOARD, securityVersion: 1, image: randomBytes(imageBytes) });
+  const release = makeRelease({
+    key,
+    version: '2.0.0',
+    board: BOARD,
+    securityVersion: 1,
+    image: randomBytes(imageBytes),
+  });
   const redis = await stage.redis('redis-rollout', 'always');
   const set = await setUp(crew, sizes, redis, key.pem);
   const link = await RedisLink.open({ url: redis.url, clientName: 'bench', commandTimeoutMs: 10_000 });
@@ -119,7 +125,8 @@ export async function measureRollout(crew: Crew, sizes: Sizes, say: Say): Promis
   const peak = await memory.stop();
   const updates = (await set.fleet.call('statistics', {}))?.updates;
   await stage.release(mark);
-  if (end.state !== 'completed') throw new Error(`the rollout is ${end.state}: ${end.reason ?? `not done within ${LIMIT_MS / 1000} s`}`);
+  if (end.state !== 'completed')
+    throw new Error(`the rollout is ${end.state}: ${end.reason ?? `not done within ${LIMIT_MS / 1000} s`}`);
   return {
     doors: count,
     imageBytes,
@@ -138,12 +145,21 @@ export async function measureRollout(crew: Crew, sizes: Sizes, say: Say): Promis
 
 /** A relay with doors that will be updated and doors that will not, and a lane of load to each kind. */
 async function setUp(crew: Crew, sizes: Sizes, redis: BenchRedis, releaseKey: string): Promise<Set> {
-  const { stage, doors: [doors] } = crew;
+  const {
+    stage,
+    doors: [doors],
+  } = crew;
   const counts: Readonly<Record<Lane, number>> = { others: sizes.doors, updated: sizes.rollout.doors };
   const [port] = await freePorts(1);
-  for (const lane of ['others', 'updated'] as const) await furnish(redis.url, { prefix: PREFIXES[lane], first: 0, count: counts[lane] }, stage.doorKey);
+  for (const lane of ['others', 'updated'] as const)
+    await furnish(redis.url, { prefix: PREFIXES[lane], first: 0, count: counts[lane] }, stage.doorKey);
   const relay = await startOpenLock(stage, NAME, redis, { exposeGc: true, ...(port !== undefined && { port }) });
-  await connectFleet(stage, doors, relay, { fleet: PREFIXES.others, prefix: PREFIXES.others, count: counts.others, connecting: sizes.connecting });
+  await connectFleet(stage, doors, relay, {
+    fleet: PREFIXES.others,
+    prefix: PREFIXES.others,
+    count: counts.others,
+    connecting: sizes.connecting,
+  });
   const fleet = startChild<UpdatableDoors>(stage, 'updatable-doors');
   stage.onRelease(() => fleet.call('close', {}));
   await fleet.call('connect', {
@@ -156,13 +172,25 @@ async function setUp(crew: Crew, sizes: Sizes, redis: BenchRedis, releaseKey: st
     connecting: sizes.connecting,
   });
   for (const lane of ['others', 'updated'] as const) {
-    await openLane(crew, relay, { lane, wire: 'ws', prefix: PREFIXES[lane], doors: counts[lane], connections: sizes.sockets, fresh: true });
+    await openLane(crew, relay, {
+      lane,
+      wire: 'ws',
+      prefix: PREFIXES[lane],
+      doors: counts[lane],
+      connections: sizes.sockets,
+      fresh: true,
+    });
   }
   return { crew, sizes, relay, fleet };
 }
 
 /** Slices of load until the rollout has ended; only those that began while it went on count. */
-async function duringRollout(set: Set, operator: UpdateOperator, store: RolloutStore, sha256: string): Promise<{ readonly during: readonly Slice[]; readonly end: RolloutRecord }> {
+async function duringRollout(
+  set: Set,
+  operator: UpdateOperator,
+  store: RolloutStore,
+  sha256: string,
+): Promise<{ readonly during: readonly Slice[]; readonly end: RolloutRecord }> {
   const { rolloutId } = await operator.start({ sha256 }, { parallel: ROLLOUT_LIMITS.defaultParallel });
   const during: Slice[] = [];
   const deadline = performance.now() + LIMIT_MS;
@@ -179,15 +207,20 @@ async function duringRollout(set: Set, operator: UpdateOperator, store: RolloutS
 async function playSlice(set: Set): Promise<Slice> {
   const { commandsPerSecond: perSecond, sliceMs: measureMs } = set.sizes.rollout;
   const { load } = set.crew;
-  const play = async (lane: Lane): Promise<LoadResult> => load.call('openLoop', { lane, load: { perSecond, measureMs } });
-  for (const lane of ['others', 'updated'] as const) await load.call('prepare', { lane, count: commandsFor(perSecond, { warmUpMs: 0, measureMs }, set.sizes.inFlight) });
+  const play = async (lane: Lane): Promise<LoadResult> =>
+    load.call('openLoop', { lane, load: { perSecond, measureMs } });
+  for (const lane of ['others', 'updated'] as const)
+    await load.call('prepare', { lane, count: commandsFor(perSecond, { warmUpMs: 0, measureMs }, set.sizes.inFlight) });
   const [begun, before] = [performance.now(), await usedBy(set)];
   const [others, updated] = await Promise.all([play('others'), play('updated')]);
   const [micros, after] = [(performance.now() - begun) * 1000, await usedBy(set)];
   const unexpected = others.problems[0] ?? updated.problems.find((problem) => !RESTARTING.has(problem));
   if (unexpected !== undefined) throw new Error(`a command failed with ${unexpected}`);
   const seen = (await set.fleet.call('statistics', {}))?.updates;
-  const processors = { relay: (after.relay - before.relay) / micros, updatedDoors: (after.updatedDoors - before.updatedDoors) / micros };
+  const processors = {
+    relay: (after.relay - before.relay) / micros,
+    updatedDoors: (after.updatedDoors - before.updatedDoors) / micros,
+  };
   return { others, updated, processors, restarting: (seen?.rebooting ?? 0) > 0 };
 }
 
@@ -222,6 +255,7 @@ function latencyOf(slices: readonly LoadResult[]): CommandLatency {
 }
 
 function processorsOf(slices: readonly Slice[]): Processors {
-  const median = (member: keyof Processors): number => spreadOf(slices.map(({ processors }) => processors[member])).median;
+  const median = (member: keyof Processors): number =>
+    spreadOf(slices.map(({ processors }) => processors[member])).median;
   return { relay: median('relay'), updatedDoors: median('updatedDoors') };
 }

@@ -28,11 +28,29 @@ export async function measureStoreCost(crew: Crew, sizes: Sizes): Promise<readon
   const mark = stage.mark;
   const redis = await stage.redis('redis-cost', 'always');
   await furnish(redis.url, { prefix: 'cost', first: 0, count: sizes.doors }, stage.doorKey);
-  const [owner, other] = await Promise.all([startOpenLock(stage, 'cost-owner', redis), startOpenLock(stage, 'cost-other', redis)]);
-  await connectFleet(stage, crew.doors[0], owner, { fleet: 'cost', prefix: 'cost', count: sizes.doors, connecting: sizes.connecting });
+  const [owner, other] = await Promise.all([
+    startOpenLock(stage, 'cost-owner', redis),
+    startOpenLock(stage, 'cost-other', redis),
+  ]);
+  await connectFleet(stage, crew.doors[0], owner, {
+    fleet: 'cost',
+    prefix: 'cost',
+    count: sizes.doors,
+    connecting: sizes.connecting,
+  });
   const costs: StoreCost[] = [];
-  for (const [through, relay] of [['owner', owner], ['another relay', other]] as const) {
-    await openLane(crew, relay, { lane: through, wire: 'ws', prefix: 'cost', doors: sizes.doors, connections: sizes.sockets, fresh: true });
+  for (const [through, relay] of [
+    ['owner', owner],
+    ['another relay', other],
+  ] as const) {
+    await openLane(crew, relay, {
+      lane: through,
+      wire: 'ws',
+      prefix: 'cost',
+      doors: sizes.doors,
+      connections: sizes.sockets,
+      fresh: true,
+    });
     await count(load, redis, through, 'one by one', 1, Math.min(50, sizes.counted.oneByOne));
     costs.push(await count(load, redis, through, 'one by one', 1, sizes.counted.oneByOne));
     costs.push(await count(load, redis, through, 'saturated', sizes.inFlight, sizes.counted.saturated));
@@ -41,13 +59,25 @@ export async function measureStoreCost(crew: Crew, sizes: Sizes): Promise<readon
   return costs;
 }
 
-async function count(load: Child<Load>, redis: BenchRedis, through: StoreCost['through'], way: StoreCost['load'], senders: number, commands: number): Promise<StoreCost> {
+async function count(
+  load: Child<Load>,
+  redis: BenchRedis,
+  through: StoreCost['through'],
+  way: StoreCost['load'],
+  senders: number,
+  commands: number,
+): Promise<StoreCost> {
   await load.call('prepare', { lane: through, count: commands });
   const before = await redis.counts();
-  const result = await load.call('closedLoop', { lane: through, load: { senders, warmUpMs: 0, measureMs: NO_LIMIT_MS } });
+  const result = await load.call('closedLoop', {
+    lane: through,
+    load: { senders, warmUpMs: 0, measureMs: NO_LIMIT_MS },
+  });
   const after = await redis.counts();
-  if (result.failed > 0) throw new Error(`store cost: ${result.failed} commands failed (${result.problems.join(', ')})`);
-  const each = (member: 'functionCalls' | 'commands' | 'appendOnlyBytes'): number => (after[member] - before[member]) / result.completed;
+  if (result.failed > 0)
+    throw new Error(`store cost: ${result.failed} commands failed (${result.problems.join(', ')})`);
+  const each = (member: 'functionCalls' | 'commands' | 'appendOnlyBytes'): number =>
+    (after[member] - before[member]) / result.completed;
   const eachIfKnown = (member: 'fsyncs' | 'writes'): number | undefined => {
     const [now, then] = [after[member], before[member]];
     return now === undefined || then === undefined ? undefined : (now - then) / result.completed;

@@ -63,6 +63,10 @@ export async function takeTurn(parts: TurnParts, lane: string, load: ClosedLoop)
 }
 
 /** How many commands to make ready for a turn, from the best rate seen: too few would cut it short, and each costs time to make. */
-export function commandsFor(perSecond: number, { warmUpMs, measureMs }: { readonly warmUpMs: number; readonly measureMs: number }, spare: number): number {
+export function commandsFor(
+  perSecond: number,
+  { warmUpMs, measureMs }: { readonly warmUpMs: number; readonly measureMs: number },
+  spare: number,
+): number {
   return Math.ceil((perSecond * (warmUpMs + measureMs) * 1.5) / 1000) + spare;
 }

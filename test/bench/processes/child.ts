@@ -42,7 +42,10 @@ export class Child<M extends Methods> {
   }
 
   /** Calls a method; rejects with the child's error, or when it ends. */
-  call<K extends keyof (M & CommonMethods) & string>(method: K, params: Parameter<(M & CommonMethods)[K]>): Promise<Result<(M & CommonMethods)[K]>> {
+  call<K extends keyof (M & CommonMethods) & string>(
+    method: K,
+    params: Parameter<(M & CommonMethods)[K]>,
+  ): Promise<Result<(M & CommonMethods)[K]>> {
     if (this.#ended !== undefined) return Promise.reject(new Error(this.#ended));
     const id = (this.#calls += 1);
     return new Promise((resolve, reject) => {

@@ -56,13 +56,20 @@ const methods = {
   },
 
   /** TLS connections and nothing on them; closed at the end. */
-  async handshakes({ port, ca, count, connecting }: Target & { readonly count: number; readonly connecting: number }): Promise<{ readonly elapsedMs: number }> {
+  async handshakes({
+    port,
+    ca,
+    count,
+    connecting,
+  }: Target & { readonly count: number; readonly connecting: number }): Promise<{ readonly elapsedMs: number }> {
     const secureContext = createSecureContext({ ca });
     const gate = new Gate(connecting);
     const started = performance.now();
     const shake = (): Promise<() => void> =>
       new Promise((resolve, reject) => {
-        const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', secureContext }, () => resolve(() => socket.destroy()));
+        const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', secureContext }, () =>
+          resolve(() => socket.destroy()),
+        );
         socket.on('error', reject);
       });
     const closers = await Promise.all(Array.from({ length: count }, () => gate.run(shake)));

@@ -44,12 +44,24 @@ const wires = { ws: WebSocketWire, http: HttpWire, 'socket.io': SocketIoWire } a
 const methods = {
   async open(request: OpenRequest): Promise<{ readonly cipher: string }> {
     const wire: Wire = await wires[request.kind].open(request);
-    lanes.set(request.lane, { request, key: createPublicKey(request.publicKey), wire, queues: emptyQueues(request), refs: 0 });
+    lanes.set(request.lane, {
+      request,
+      key: createPublicKey(request.publicKey),
+      wire,
+      queues: emptyQueues(request),
+      refs: 0,
+    });
     return { cipher: wire.cipher };
   },
 
-  /** Makes commands ready, in place of those left over: an envelope is good for a minute (contract 6.5). */
-  async prepare({ lane, count }: { readonly lane: string; readonly count: number }): Promise<{ readonly bytes: number }> {
+  /** Makes commands ready, in place of those left over: an envelope is good for a minute (protocol 6.5). */
+  async prepare({
+    lane,
+    count,
+  }: {
+    readonly lane: string;
+    readonly count: number;
+  }): Promise<{ readonly bytes: number }> {
     const known = find(lane);
     known.queues = emptyQueues(known.request);
     const { doors, kid, fresh } = known.request;

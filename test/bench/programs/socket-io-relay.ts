@@ -12,10 +12,19 @@ import { listen, tlsServer, type Listening, type ServerFiles } from './support.j
 const TIMEOUT_MS = 5000;
 
 const methods = {
-  async start({ redis, ...files }: ServerFiles & { readonly redis: { readonly path: string; readonly username: string; readonly password: string } }): Promise<Listening> {
+  async start({
+    redis,
+    ...files
+  }: ServerFiles & {
+    readonly redis: { readonly path: string; readonly username: string; readonly password: string };
+  }): Promise<Listening> {
     const publisher = new Redis(redis);
     const server = tlsServer(files);
-    const io = new Server(server, { transports: ['websocket'], serveClient: false, adapter: createAdapter(publisher, publisher.duplicate()) });
+    const io = new Server(server, {
+      transports: ['websocket'],
+      serveClient: false,
+      adapter: createAdapter(publisher, publisher.duplicate()),
+    });
     io.on('connection', (socket) => {
       const { door } = socket.handshake.auth as { readonly door?: string };
       if (door !== undefined) void socket.join(door);

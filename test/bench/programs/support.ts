@@ -23,7 +23,14 @@ export const listen = async (server: Server, port = 0): Promise<Listening> => {
 };
 
 /** With the bounds OpenLock has (facts: ws): they cost nothing, and memory is compared. */
-const webSocketServer = (): WebSocketServer => new WebSocketServer({ noServer: true, maxPayload: 16 * 1024, perMessageDeflate: false, maxFragments: 16, clientTracking: false });
+const webSocketServer = (): WebSocketServer =>
+  new WebSocketServer({
+    noServer: true,
+    maxPayload: 16 * 1024,
+    perMessageDeflate: false,
+    maxFragments: 16,
+    clientTracking: false,
+  });
 
 export interface SocketHandlers {
   /** A door's answer, as it came. */
@@ -62,11 +69,13 @@ export class UncheckedDoors {
     socket.on('message', (data) => {
       const frame = JSON.parse((data as Buffer).toString()) as { readonly t: string; readonly id: string };
       if (frame.t === 'result') this.#handlers.onResult(data, frame);
-      else if (frame.t === 'hello') socket.send(JSON.stringify({ t: 'welcome', door: doorId, epoch: 1, time: Date.now(), keepAliveSeconds: 10 }));
+      else if (frame.t === 'hello')
+        socket.send(JSON.stringify({ t: 'welcome', door: doorId, epoch: 1, time: Date.now(), keepAliveSeconds: 10 }));
       else if (frame.t === 'keepalive') socket.send(JSON.stringify({ t: 'keepalive', time: Date.now() }));
     });
     socket.on('close', () => this.#sockets.delete(doorId));
   }
 }
 
-export const tlsServer = (files: ServerFiles): Server => createServer({ cert: files.cert, key: files.key, minVersion: 'TLSv1.3' });
+export const tlsServer = (files: ServerFiles): Server =>
+  createServer({ cert: files.cert, key: files.key, minVersion: 'TLSv1.3' });

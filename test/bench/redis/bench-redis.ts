@@ -61,25 +61,45 @@ export class BenchRedis {
     const socket = join(socketDir, 'redis.sock');
     writeFileSync(join(dir, 'users.acl'), testUsers());
     writeFileSync(join(dir, 'fsyncs'), Buffer.alloc(8));
-    const own = ['--port', '0', '--unixsocket', socket, '--dir', dir, '--aclfile', join(dir, 'users.acl'), '--maxclients', '1000'];
+    const own = [
+      '--port',
+      '0',
+      '--unixsocket',
+      socket,
+      '--dir',
+      dir,
+      '--aclfile',
+      join(dir, 'users.acl'),
+      '--maxclients',
+      '1000',
+    ];
     const durability = fsync === 'off' ? ['--appendonly', 'no'] : ['--appendfsync', fsync];
     const library = compiledCounter(join(dir, '..'));
     const counting = library === undefined ? {} : { LD_PRELOAD: library, BENCH_FSYNC_COUNT: join(dir, 'fsyncs') };
-    const child = spawn('redis-server', [SETTINGS, ...own, ...durability], { env: { ...process.env, ...counting }, stdio: 'ignore' });
+    const child = spawn('redis-server', [SETTINGS, ...own, ...durability], {
+      env: { ...process.env, ...counting },
+      stdio: 'ignore',
+    });
     endsWithUs(child);
     await untilUp(child, socket);
     return new BenchRedis(dir, socketDir, child);
   }
 
   async counts(): Promise<RedisCounts> {
-    const [cpu, calls, stats, persistence] = await Promise.all([this.#admin.info('cpu'), this.#admin.info('commandstats'), this.#admin.info('stats'), this.#admin.info('persistence')]);
+    const [cpu, calls, stats, persistence] = await Promise.all([
+      this.#admin.info('cpu'),
+      this.#admin.info('commandstats'),
+      this.#admin.info('stats'),
+      this.#admin.info('persistence'),
+    ]);
     const seconds = numberIn(cpu, /^used_cpu_sys:([\d.]+)/m) + numberIn(cpu, /^used_cpu_user:([\d.]+)/m);
     return {
       cpuMicros: seconds * 1e6,
       functionCalls: numberIn(calls, /^cmdstat_fcall:calls=(\d+)/m),
       commands: numberIn(stats, /^total_commands_processed:(\d+)/m),
       appendOnlyBytes: numberIn(persistence, /^aof_current_size:(\d+)/m),
-      fsyncs: counterPath === undefined ? undefined : Number(readFileSync(join(this.#dir, 'fsyncs')).readBigUInt64LE(0)),
+      fsyncs:
+        counterPath === undefined ? undefined : Number(readFileSync(join(this.#dir, 'fsyncs')).readBigUInt64LE(0)),
       writes: this.#writes(),
     };
   }
@@ -112,7 +132,9 @@ function compiledCounter(dir: string): string | undefined {
   if (counterTried) return counterPath;
   counterTried = true;
   const path = join(dir, 'fsync-counter.so');
-  const made = process.platform === 'linux' && spawnSync('cc', ['-O2', '-shared', '-fPIC', '-o', path, COUNTER, '-ldl'], { stdio: 'ignore' }).status === 0;
+  const made =
+    process.platform === 'linux' &&
+    spawnSync('cc', ['-O2', '-shared', '-fPIC', '-o', path, COUNTER, '-ldl'], { stdio: 'ignore' }).status === 0;
   counterPath = made ? path : undefined;
   return counterPath;
 }

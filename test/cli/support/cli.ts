@@ -55,7 +55,9 @@ export interface TestIo extends Io {
   stop(): void;
 }
 
-export function testIo(options: { readonly environment?: Environment; readonly input?: string; readonly isTTY?: boolean } = {}): TestIo {
+export function testIo(
+  options: { readonly environment?: Environment; readonly input?: string; readonly isTTY?: boolean } = {},
+): TestIo {
   const stopping = new AbortController();
   return {
     environment: { OPENLOCK_LOG_LEVEL: 'silent', ...options.environment },
@@ -76,17 +78,30 @@ export async function cli(args: readonly string[], io: TestIo = testIo()): Promi
 /** A data dir of the test's own. */
 export function dataDir(): { readonly path: string; readonly environment: Environment; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'openlock-cli-'));
-  return { path, environment: { OPENLOCK_DATA_DIR: path }, remove: () => rmSync(path, { recursive: true, force: true }) };
+  return {
+    path,
+    environment: { OPENLOCK_DATA_DIR: path },
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
 }
 
 /** Starts the command line as a process of its own, from the sources, with nothing of this machine's OPENLOCK_ settings. */
-export function startCli(args: readonly string[], environment: Environment = {}): ChildProcess & { readonly done: Promise<Outcome> } {
+export function startCli(
+  args: readonly string[],
+  environment: Environment = {},
+): ChildProcess & { readonly done: Promise<Outcome> } {
   return startNode(['--import', TSX, join(ROOT, 'src/main.ts'), ...args], environment);
 }
 
-export function startNode(args: readonly string[], environment: Environment = {}): ChildProcess & { readonly done: Promise<Outcome> } {
+export function startNode(
+  args: readonly string[],
+  environment: Environment = {},
+): ChildProcess & { readonly done: Promise<Outcome> } {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('OPENLOCK_'));
-  const child = spawn(process.execPath, args, { env: { ...Object.fromEntries(inherited), ...environment }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    env: { ...Object.fromEntries(inherited), ...environment },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));

@@ -1,5 +1,8 @@
 /** The error of an act that must fail. */
-export async function failure<T extends Error>(act: Promise<unknown>, type: abstract new (...args: never[]) => T): Promise<T> {
+export async function failure<T extends Error>(
+  act: Promise<unknown>,
+  type: abstract new (...args: never[]) => T,
+): Promise<T> {
   try {
     await act;
   } catch (error) {

@@ -1,5 +1,14 @@
 /** A door for the SDK to talk to, made of node:crypto alone: what jose seals, somebody else opens. */
-import { createCipheriv, createDecipheriv, createHash, createPublicKey, generateKeyPairSync, privateDecrypt, randomBytes, type KeyObject } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  privateDecrypt,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
 
 import type { DoorKey } from '../../../src/protocol/api.js';
 
@@ -53,7 +62,13 @@ export class FakeDoor {
   served(): DoorKey {
     const publicKey = createPublicKey(this.key);
     const { e = '', n = '' } = publicKey.export({ format: 'jwk' });
-    return { doorId: this.id, kid: this.kid, publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(), jwk: { kty: 'RSA', n, e }, registeredAt: 1 };
+    return {
+      doorId: this.id,
+      kid: this.kid,
+      publicKey: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+      jwk: { kty: 'RSA', n, e },
+      registeredAt: 1,
+    };
   }
 
   open(jwe: string): OpenedCommand {
@@ -61,9 +76,16 @@ export class FakeDoor {
     const contentKey = privateDecrypt({ key: this.key, oaepHash: 'sha256' }, Buffer.from(key, 'base64url'));
     const decipher = createDecipheriv('aes-256-gcm', contentKey, Buffer.from(iv, 'base64url'), { authTagLength: 16 });
     decipher.setAAD(Buffer.from(header)).setAuthTag(Buffer.from(tag, 'base64url'));
-    const plaintext = Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString('utf8');
+    const plaintext = Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString(
+      'utf8',
+    );
     const headerText = Buffer.from(header, 'base64url').toString('utf8');
-    return { headerText, header: JSON.parse(headerText) as OpenedCommand['header'], plaintext, body: JSON.parse(plaintext) as OpenedCommand['body'] };
+    return {
+      headerText,
+      header: JSON.parse(headerText) as OpenedCommand['header'],
+      plaintext,
+      body: JSON.parse(plaintext) as OpenedCommand['body'],
+    };
   }
 
   /** Obeys or refuses, and answers with a receipt. */
@@ -92,5 +114,11 @@ export function sealReceipt(plaintext: string, replyKey: Buffer): string {
   const cipher = createCipheriv('aes-256-gcm', replyKey, iv);
   cipher.setAAD(Buffer.from(header));
   const ciphertext = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
-  return [header, '', iv.toString('base64url'), ciphertext.toString('base64url'), cipher.getAuthTag().toString('base64url')].join('.');
+  return [
+    header,
+    '',
+    iv.toString('base64url'),
+    ciphertext.toString('base64url'),
+    cipher.getAuthTag().toString('base64url'),
+  ].join('.');
 }

@@ -1,5 +1,5 @@
 /**
- * A stand-in for the relay over real HTTP and real WebSockets: enough of contract 3 and 7 to drive the SDK, and hooks to
+ * A stand-in for the relay over real HTTP and real WebSockets: enough of protocol 3 and 7 to drive the SDK, and hooks to
  * make it answer badly, late or not at all. The real relay meets the SDK in test/e2e.
  */
 import { createHash } from 'node:crypto';
@@ -35,7 +35,11 @@ type Override = (request: SeenRequest) => Answer | 'hang' | 'cut' | undefined;
 
 export function problem(code: ProblemCode, extras: object = {}): Answer {
   const { status, title } = PROBLEMS[code];
-  return { status, headers: { 'content-type': 'application/problem+json', 'x-request-id': 'req-1' }, body: { type: 'about:blank', title, status, code, detail: `because ${code}`, requestId: 'req-1', ...extras } };
+  return {
+    status,
+    headers: { 'content-type': 'application/problem+json', 'x-request-id': 'req-1' },
+    body: { type: 'about:blank', title, status, code, detail: `because ${code}`, requestId: 'req-1', ...extras },
+  };
 }
 
 export class FakeRelay {
@@ -54,14 +58,18 @@ export class FakeRelay {
   refuseUpgrade: number | undefined;
   upgrades = 0;
   readonly #server: Server;
-  readonly #webSockets = new WebSocketServer({ noServer: true, handleProtocols: (protocols) => (protocols.has('openlock.client.v1') ? 'openlock.client.v1' : false) });
+  readonly #webSockets = new WebSocketServer({
+    noServer: true,
+    handleProtocols: (protocols) => (protocols.has('openlock.client.v1') ? 'openlock.client.v1' : false),
+  });
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#handle(request, response));
     this.#server.on('upgrade', (request, socket, head) => {
       this.upgrades += 1;
       const token = /openlock\.bearer\.(\S+)/.exec(request.headers['sec-websocket-protocol'] ?? '')?.[1];
-      if (this.refuseUpgrade !== undefined || token !== this.accessToken) return void socket.end(`HTTP/1.1 ${this.refuseUpgrade ?? 401} No\r\n\r\n`);
+      if (this.refuseUpgrade !== undefined || token !== this.accessToken)
+        return void socket.end(`HTTP/1.1 ${this.refuseUpgrade ?? 401} No\r\n\r\n`);
       this.#webSockets.handleUpgrade(request, socket, head, (webSocket) => this.#adopt(webSocket));
     });
   }
@@ -131,35 +139,76 @@ export class FakeRelay {
   #usual(seen: SeenRequest): Answer {
     const { method, path, body } = seen;
     if (path === '/v1/auth/login') {
-      return { status: 202, body: { loginId: 'login-1', expiresInSeconds: 600, website: { origin: body['website'], challenge: { path: '/.well-known/openlock-challenge.txt', token: 't' } } } };
+      return {
+        status: 202,
+        body: {
+          loginId: 'login-1',
+          expiresInSeconds: 600,
+          website: { origin: body['website'], challenge: { path: '/.well-known/openlock-challenge.txt', token: 't' } },
+        },
+      };
     }
     if (path === '/v1/auth/token') return this.#tokenAnswer();
-    if (path === '/v1/auth/refresh') return body['refreshToken'] === this.refreshToken ? this.#rotate() : problem('token_revoked');
+    if (path === '/v1/auth/refresh')
+      return body['refreshToken'] === this.refreshToken ? this.#rotate() : problem('token_revoked');
     if (seen.authorization !== `Bearer ${this.accessToken}`) return problem('token_expired');
     if (path === '/v1/auth/revoke') return { status: 204 };
-    if (path === '/v1/doors') return { status: 200, body: { doors: [...this.doors.keys()].map((doorId) => ({ doorId, name: doorId, role: 'user', online: true, lastSeen: 1 })) } };
+    if (path === '/v1/doors')
+      return {
+        status: 200,
+        body: {
+          doors: [...this.doors.keys()].map((doorId) => ({
+            doorId,
+            name: doorId,
+            role: 'user',
+            online: true,
+            lastSeen: 1,
+          })),
+        },
+      };
     const [, , , doorId = '', resource = '', commandId] = path.split('/');
     const door = this.doors.get(doorId);
     if (door === undefined) return problem('door_not_found');
     return this.#doorAnswer(door, method, resource, commandId, body);
   }
 
-  #doorAnswer(door: FakeDoor, method: string, resource: string, commandId: string | undefined, body: SeenRequest['body']): Answer {
-    if (resource === '') return { status: 200, body: { doorId: door.id, name: door.id, role: 'user', online: true, lastSeen: null } };
+  #doorAnswer(
+    door: FakeDoor,
+    method: string,
+    resource: string,
+    commandId: string | undefined,
+    body: SeenRequest['body'],
+  ): Answer {
+    if (resource === '')
+      return { status: 200, body: { doorId: door.id, name: door.id, role: 'user', online: true, lastSeen: null } };
     if (resource === 'key') return { status: 200, body: door.served() };
     if (resource === 'status') return { status: 200, body: { online: true, live: true, state: door.state, at: 5 } };
     if (method === 'GET' && commandId !== undefined) {
       const stored = this.commands.get(commandId);
-      return stored === undefined ? problem('command_not_found') : { status: 200, body: { commandId, submittedAt: 1, ...stored } };
+      return stored === undefined
+        ? problem('command_not_found')
+        : { status: 200, body: { commandId, submittedAt: 1, ...stored } };
     }
     const done = this.execute(door.id, String(body['jwe']));
-    return done.status === 200 ? { status: 200, body: { ...done, latencyMs: 7 } } : problem('door_refused', { ...done });
+    return done.status === 200
+      ? { status: 200, body: { ...done, latencyMs: 7 } }
+      : problem('door_refused', { ...done });
   }
 
   #tokenAnswer(): Answer {
     const { accessToken, refreshToken, expiresInSeconds } = this;
     const site = { id: 'site-1', origin: 'https://shop.example', email: 'owner@shop.example' };
-    return { status: 200, body: { accessToken, tokenType: 'Bearer', expiresInSeconds, refreshToken, refreshExpiresInSeconds: 2_592_000, site } };
+    return {
+      status: 200,
+      body: {
+        accessToken,
+        tokenType: 'Bearer',
+        expiresInSeconds,
+        refreshToken,
+        refreshExpiresInSeconds: 2_592_000,
+        site,
+      },
+    };
   }
 
   #rotate(): Answer {
@@ -183,7 +232,8 @@ export class FakeRelay {
   #frameAnswer(frame: Record<string, unknown>): object {
     const { t, ref, door } = frame;
     if (t === 'command') return { t: 'result', ref, ...this.execute(String(door), String(frame['jwe'])), latencyMs: 3 };
-    if (t === 'status') return { t: 'status', ref, door, online: true, live: true, state: this.#door(String(door)).state, at: 5 };
+    if (t === 'status')
+      return { t: 'status', ref, door, online: true, live: true, state: this.#door(String(door)).state, at: 5 };
     return { t: 'ok', ref };
   }
 }

@@ -5,14 +5,20 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import type { RolloutView } from '../../../src/firmware/rollout-view.js';
+import type { RolloutView } from '../../../src/updates/rollout-view.js';
 import { dataDir, startCli, type Outcome } from '../../cli/support/cli.js';
 
 /** What docs/updates.md tells an operator to try before any real door is touched: a whole rollout to simulated doors, by commands alone. */
 describe('a rollout by commands alone, to simulated doors', function () {
   this.timeout(120_000);
   const dir = dataDir();
-  const environment = { ...dir.environment, OPENLOCK_HOST: '127.0.0.1', OPENLOCK_PORT: '0', OPENLOCK_LOG_LEVEL: 'silent', OPENLOCK_ADDRESS_RATE: '1000' };
+  const environment = {
+    ...dir.environment,
+    OPENLOCK_HOST: '127.0.0.1',
+    OPENLOCK_PORT: '0',
+    OPENLOCK_LOG_LEVEL: 'silent',
+    OPENLOCK_ADDRESS_RATE: '1000',
+  };
   const file = (name: string): string => join(dir.path, name);
   let relay: ReturnType<typeof startCli>;
   let simulation: ReturnType<typeof startCli> | undefined;
@@ -43,12 +49,32 @@ describe('a rollout by commands alone, to simulated doors', function () {
   it('goes from a key to doors that run the new image', async () => {
     await run('firmware', 'keygen', '--out', file('release-key.pem'));
     writeFileSync(file('esplock.bin'), randomBytes(300_000));
-    await run('firmware', 'sign', file('esplock.bin'), '--key', file('release-key.pem'), '--board', 'simulator', '--version', '0.2.0', '--security-version', '0', '--out', file('esplock.manifest'));
+    await run(
+      'firmware',
+      'sign',
+      file('esplock.bin'),
+      '--key',
+      file('release-key.pem'),
+      '--board',
+      'simulator',
+      '--version',
+      '0.2.0',
+      '--security-version',
+      '0',
+      '--out',
+      file('esplock.manifest'),
+    );
     await run('firmware', 'trust', 'add', file('release-key.pub.pem'));
     await run('firmware', 'publish', file('esplock.bin'), file('esplock.manifest'));
-    simulation = startCli(['simulate', '--doors', '6', '--release-key', file('release-key.pub.pem'), '--rate', '500', '--json'], environment);
+    simulation = startCli(
+      ['simulate', '--doors', '6', '--release-key', file('release-key.pub.pem'), '--rate', '500', '--json'],
+      environment,
+    );
     await saidBy(simulation.stderr, /6\/6 connected/);
-    const started = JSON.parse((await run('rollout', 'start', '0.2.0', '--board', 'simulator', '--stages', '2,100%', '--soak', '0', '--json')).stdout) as RolloutView;
+    const started = JSON.parse(
+      (await run('rollout', 'start', '0.2.0', '--board', 'simulator', '--stages', '2,100%', '--soak', '0', '--json'))
+        .stdout,
+    ) as RolloutView;
     expect(started.total).to.equal(6);
     const followed = await run('rollout', 'status', started.rolloutId, '--follow', '--json');
     // One JSON value a change; the last says how it ended.
@@ -59,12 +85,22 @@ describe('a rollout by commands alone, to simulated doors', function () {
     simulation.kill('SIGINT');
     const end = await simulation.done;
     simulation = undefined;
-    expect(JSON.parse(end.stdout)).to.have.nested.include({ 'updates.confirmed': 6, 'updates.bytes': 6 * 300_000, 'updates.strays': 0, duplicates: 0 });
+    expect(JSON.parse(end.stdout)).to.have.nested.include({
+      'updates.confirmed': 6,
+      'updates.bytes': 6 * 300_000,
+      'updates.strays': 0,
+      duplicates: 0,
+    });
   });
 
   it('takes no private key for a release key, and says so', async () => {
-    const { code, stdout } = await startCli(['simulate', '--doors', '1', '--release-key', file('release-key.pem'), '--json'], environment).done;
+    const { code, stdout } = await startCli(
+      ['simulate', '--doors', '1', '--release-key', file('release-key.pem'), '--json'],
+      environment,
+    ).done;
     expect(code).to.equal(1);
-    expect((JSON.parse(stdout) as { error: { code: string; detail: string } }).error).to.include({ code: 'invalid_request' });
+    expect((JSON.parse(stdout) as { error: { code: string; detail: string } }).error).to.include({
+      code: 'invalid_request',
+    });
   });
 });

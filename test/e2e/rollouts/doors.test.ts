@@ -5,7 +5,7 @@ import { startTestRelay, type TestRelay } from '../../support/relay.js';
 import { call, loginTestSite, type TestSite } from '../../support/site.js';
 import { doorOf, PASSWORD, RolloutLab } from './support/lab.js';
 
-/** Contract 12.3, 12.5, 12.6 door by door: who is offered what, and what each end is called. */
+/** Protocol 12.3, 12.5, 12.6 door by door: who is offered what, and what each end is called. */
 describe('doors of a rollout', function () {
   this.timeout(90_000);
   let lab: RolloutLab;
@@ -61,7 +61,9 @@ describe('doors of a rollout', function () {
       await lab.addDoor(relay, { firmware: { version: '1.0.0', board: 'simulator', securityVersion: 2 } }),
     ];
     const release = await lab.published('1.4.0');
-    const has = await lab.addDoor(relay, { firmware: { version: '1.4.0', board: 'simulator', securityVersion: 1, sha256: release.sha256 } });
+    const has = await lab.addDoor(relay, {
+      firmware: { version: '1.4.0', board: 'simulator', securityVersion: 1, sha256: release.sha256 },
+    });
     const { rolloutId } = await lab.start(release);
     const view = await lab.ended(rolloutId, 'completed');
     expect(doors.map(({ doorId }) => doorOf(view, doorId).code)).to.deep.equal(['downgrade', 'security_version']);
@@ -70,23 +72,43 @@ describe('doors of a rollout', function () {
   });
 
   it('calls every end by its name, and counts success by the proof alone', async () => {
-    const door = (update: NonNullable<Parameters<RolloutLab['addDoor']>[1]>['update'] = {}) => lab.addDoor(relay, { update });
+    const door = (update: NonNullable<Parameters<RolloutLab['addDoor']>[1]>['update'] = {}) =>
+      lab.addDoor(relay, { update });
     const cases = [
       { door: await door(), state: 'confirmed', code: undefined },
-      { door: await door({ fault: () => ({ kind: 'refuses', code: 'no_space' }) }), state: 'refused', code: 'no_space' },
+      {
+        door: await door({ fault: () => ({ kind: 'refuses', code: 'no_space' }) }),
+        state: 'refused',
+        code: 'no_space',
+      },
       { door: await door({ releaseKeys: [] }), state: 'refused', code: 'unknown_key' },
       { door: await door({ slotBytes: 50_000 }), state: 'refused', code: 'no_space' },
       { door: await door({ fault: () => ({ kind: 'flips_byte' }) }), state: 'failed', code: 'hash_mismatch' },
-      { door: await door({ fault: () => ({ kind: 'write_fails', atPercent: 60 }) }), state: 'failed', code: 'write_failed' },
+      {
+        door: await door({ fault: () => ({ kind: 'write_fails', atPercent: 60 }) }),
+        state: 'failed',
+        code: 'write_failed',
+      },
       { door: await door({ fault: () => ({ kind: 'boot_fails' }) }), state: 'rolled_back', code: 'boot_failed' },
-      { door: await door({ fault: () => ({ kind: 'never_welcomed' }), trialMs: 1500 }), state: 'rolled_back', code: 'not_confirmed' },
+      {
+        door: await door({ fault: () => ({ kind: 'never_welcomed' }), trialMs: 1500 }),
+        state: 'rolled_back',
+        code: 'not_confirmed',
+      },
       { door: await door({ fault: () => ({ kind: 'silent' }) }), state: 'timed_out', code: undefined },
       { door: await door({ fault: () => ({ kind: 'stalls', atPercent: 40 }) }), state: 'timed_out', code: undefined },
-      { door: await door({ fault: () => ({ kind: 'goes_offline', atPercent: 40 }) }), state: 'confirmed', code: undefined },
+      {
+        door: await door({ fault: () => ({ kind: 'goes_offline', atPercent: 40 }) }),
+        state: 'confirmed',
+        code: undefined,
+      },
       // Nothing but `confirmed` comes from the old image: the relay hears no reason, and the time runs out.
       { door: await door({ fault: () => ({ kind: 'lies' }) }), state: 'timed_out', code: undefined },
     ];
-    const { rolloutId } = await lab.start(await lab.published('1.5.0', { image: Buffer.alloc(40 * 4096, 2) }), { maxFailures: { count: 100 }, doorTimeoutMs: 8000 });
+    const { rolloutId } = await lab.start(await lab.published('1.5.0', { image: Buffer.alloc(40 * 4096, 2) }), {
+      maxFailures: { count: 100 },
+      doorTimeoutMs: 8000,
+    });
     const view = await lab.ended(rolloutId, 'completed', 60_000);
     for (const { door: watched, state, code } of cases) {
       const { state: was, code: why } = doorOf(view, watched.doorId);
@@ -99,13 +121,18 @@ describe('doors of a rollout', function () {
 
   it('offers the same update again after a reconnect, and the door goes on where it was', async () => {
     const image = Buffer.alloc(80 * 4096, 3);
-    const door = await lab.addDoor(relay, { update: { paceMs: 20, fault: () => ({ kind: 'goes_offline', atPercent: 50, forMs: 1000 }) } });
+    const door = await lab.addDoor(relay, {
+      update: { paceMs: 20, fault: () => ({ kind: 'goes_offline', atPercent: 50, forMs: 1000 }) },
+    });
     const { rolloutId } = await lab.start(await lab.published('1.6.0', { image }));
     const view = await lab.ended(rolloutId, 'completed');
     const [first = [], second = []] = door.offers.filter((ids) => ids.length > 0);
     expect([first.length, second.length]).to.deep.equal([1, 1]);
     expect(second).to.deep.equal(first);
-    expect(door.steps.filter(({ phase }) => phase === 'accept').map(({ offset = 0 }) => offset > 0)).to.deep.equal([false, true]);
+    expect(door.steps.filter(({ phase }) => phase === 'accept').map(({ offset = 0 }) => offset > 0)).to.deep.equal([
+      false,
+      true,
+    ]);
     expect(door.door.updateCounts).to.include({ bytes: image.length, strays: 0 });
     // Sent twice at most: what was outstanding when the socket broke.
     expect(view.bytesSent).to.be.within(image.length, image.length + 4 * 4096);
@@ -137,8 +164,17 @@ describe('doors of a rollout', function () {
       await door.reaches('downloading');
       let commands = 0;
       while (door.step('verified') === undefined) {
-        const lock = seal({ publicPem: lab.identity.publicPem, kid: lab.identity.kid, door: door.doorId, password: PASSWORD, act: 'lock' });
-        const { status, body } = await call(relay, 'POST', `/v1/doors/${door.doorId}/commands`, { token: site.accessToken, body: { jwe: lock.jwe } });
+        const lock = seal({
+          publicPem: lab.identity.publicPem,
+          kid: lab.identity.kid,
+          door: door.doorId,
+          password: PASSWORD,
+          act: 'lock',
+        });
+        const { status, body } = await call(relay, 'POST', `/v1/doors/${door.doorId}/commands`, {
+          token: site.accessToken,
+          body: { jwe: lock.jwe },
+        });
         if (door.step('verified') === undefined) expect(status, JSON.stringify(body)).to.equal(200);
         commands += 1;
       }

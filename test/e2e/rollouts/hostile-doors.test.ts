@@ -14,7 +14,7 @@ const BOARD = 'raw';
 const OLD = { version: '1.0.0', board: BOARD, securityVersion: 1 };
 const SIZE = 20 * 4096 + 100;
 
-/** Doors that say what they please: the relay closes or sets aside, stays healthy, and counts no success (contract 12.4, 12.6). */
+/** Doors that say what they please: the relay closes or sets aside, stays healthy, and counts no success (protocol 12.4, 12.6). */
 describe('hostile doors in a rollout', function () {
   this.timeout(60_000);
   let lab: RolloutLab;
@@ -70,7 +70,10 @@ describe('hostile doors in a rollout', function () {
     return again;
   }
 
-  async function offered(image: Buffer = randomBytes(SIZE), over: Parameters<RolloutLab['start']>[1] = {}): Promise<{ door: RawUpdateDoor; release: TestRelease; rolloutId: string }> {
+  async function offered(
+    image: Buffer = randomBytes(SIZE),
+    over: Parameters<RolloutLab['start']>[1] = {},
+  ): Promise<{ door: RawUpdateDoor; release: TestRelease; rolloutId: string }> {
     const door = await rawDoor();
     minor += 1;
     const release = await lab.published(`2.${minor}.0`, { board: BOARD, image });
@@ -79,7 +82,8 @@ describe('hostile doors in a rollout', function () {
     return { door, release, rolloutId };
   }
 
-  const stateOf = async (rolloutId: string, door: RawUpdateDoor): Promise<string> => doorOf(await lab.operator.rollouts.status(rolloutId), door.doorId).state;
+  const stateOf = async (rolloutId: string, door: RawUpdateDoor): Promise<string> =>
+    doorOf(await lab.operator.rollouts.status(rolloutId), door.doorId).state;
   const newFirmware = ({ version, sha256 }: TestRelease): object => ({ ...OLD, version, sha256 });
 
   it('serves exactly what a correct door asks for, and counts it when its proof says so', async () => {
@@ -98,18 +102,34 @@ describe('hostile doors in a rollout', function () {
   const violations: readonly (readonly [string, (door: RawUpdateDoor, id: string) => void])[] = [
     ['asks before it accepted', (door, id) => door.say(id, 'get', { offset: 0, length: 4096 })],
     ['asks past the end', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: SIZE, length: 1 }))],
-    ['asks at 4 GiB', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: 2 ** 32 - 1, length: 4096 }))],
-    ['asks at a negative offset', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: -1, length: 4096 }))],
+    [
+      'asks at 4 GiB',
+      (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: 2 ** 32 - 1, length: 4096 })),
+    ],
+    [
+      'asks at a negative offset',
+      (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: -1, length: 4096 })),
+    ],
     ['asks at half a byte', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: 0.5, length: 4096 }))],
     ['asks for nothing', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: 0, length: 0 }))],
     ['asks for 4097 bytes', (door, id) => accepted(door, id, () => door.say(id, 'get', { offset: 0, length: 4097 }))],
     ['asks without an offset', (door, id) => accepted(door, id, () => door.say(id, 'get', { length: 4096 }))],
-    ['asks for five blocks at once', (door, id) => accepted(door, id, () => [0, 1, 2, 3, 4].forEach((index) => door.say(id, 'get', { offset: index * 4096, length: 4096 })))],
+    [
+      'asks for five blocks at once',
+      (door, id) =>
+        accepted(door, id, () =>
+          [0, 1, 2, 3, 4].forEach((index) => door.say(id, 'get', { offset: index * 4096, length: 4096 })),
+        ),
+    ],
     ['accepts past the end', (door, id) => door.say(id, 'accept', { offset: SIZE + 1 })],
     ['accepts at a negative offset', (door, id) => door.say(id, 'accept', { offset: -4096 })],
     ['has verified what it never accepted', (door, id) => door.say(id, 'verified')],
     ['reboots into what it never accepted', (door, id) => door.say(id, 'rebooting')],
-    ['asks after it has verified', (door, id) => accepted(door, id, () => ['verified', 'get'].forEach((phase) => door.say(id, phase, { offset: 0, length: 1 })))],
+    [
+      'asks after it has verified',
+      (door, id) =>
+        accepted(door, id, () => ['verified', 'get'].forEach((phase) => door.say(id, phase, { offset: 0, length: 1 }))),
+    ],
     ['is at 101 percent', (door, id) => accepted(door, id, () => door.say(id, 'downloading', { percent: 101 }))],
     ['refuses with a sentence', (door, id) => door.say(id, 'refuse', { code: 'No, thank you!' })],
     ['has an id of 65 characters', (door) => door.say('x'.repeat(65), 'get', { offset: 0, length: 1 })],
@@ -131,7 +151,13 @@ describe('hostile doors in a rollout', function () {
   }
 
   const setAside: readonly (readonly [string, (door: RawUpdateDoor, id: string) => void])[] = [
-    ['frames for an id it was never offered', (door) => ['accept', 'get', 'verified', 'rebooting', 'confirmed', 'failed'].forEach((phase) => door.say('another', phase, { offset: 0, length: 1 }))],
+    [
+      'frames for an id it was never offered',
+      (door) =>
+        ['accept', 'get', 'verified', 'rebooting', 'confirmed', 'failed'].forEach((phase) =>
+          door.say('another', phase, { offset: 0, length: 1 }),
+        ),
+    ],
     ['a phase of a newer door', (door, id) => door.say(id, 'defragmenting', { speed: 9 })],
     ['an accept for the second time', (door, id) => accepted(door, id, () => door.say(id, 'accept', { offset: 4096 }))],
     ['a percentage nobody asked for', (door, id) => door.say(id, 'downloading', { percent: 99 })],
@@ -191,11 +217,14 @@ describe('hostile doors in a rollout', function () {
     expect(await door.answers()).to.equal(true);
   });
 
-  describe('success is the proof, and nothing else (contract 12.6)', () => {
+  describe('success is the proof, and nothing else (protocol 12.6)', () => {
     const proofs: readonly (readonly [string, (release: TestRelease) => object])[] = [
       ['the old version', () => OLD],
       ['the new version and no digest', ({ version }) => ({ ...OLD, version })],
-      ['the new version and another digest', ({ version }) => ({ ...OLD, version, sha256: createHash('sha256').update('other').digest('hex') })],
+      [
+        'the new version and another digest',
+        ({ version }) => ({ ...OLD, version, sha256: createHash('sha256').update('other').digest('hex') }),
+      ],
       ['the old version and the new digest', ({ sha256 }) => ({ ...OLD, sha256 })],
     ];
     for (const [name, firmware] of proofs) {

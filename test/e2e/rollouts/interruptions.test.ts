@@ -27,8 +27,13 @@ describe('a rollout that is interrupted', function () {
   it('halts when the key that signed the release is trusted no more', async () => {
     const other = makeReleaseKey();
     await lab.operator.releases.trust(other.pem);
-    const [door, next] = await lab.addDoors(relay, 2, () => ({ random: quick, update: { paceMs: 50, releaseKeys: [other.pem] } }));
-    const { rolloutId } = await lab.start(await lab.published('1.1.0', { key: other, image: long(1) }), { parallel: 1 });
+    const [door, next] = await lab.addDoors(relay, 2, () => ({
+      random: quick,
+      update: { paceMs: 50, releaseKeys: [other.pem] },
+    }));
+    const { rolloutId } = await lab.start(await lab.published('1.1.0', { key: other, image: long(1) }), {
+      parallel: 1,
+    });
     await Promise.race([door?.reaches('downloading'), next?.reaches('downloading')]);
     await lab.operator.releases.distrust(other.kid);
     const view = await lab.ended(rolloutId, 'halted', 5000);
@@ -40,7 +45,10 @@ describe('a rollout that is interrupted', function () {
 
   it('halts when the release runs out, and no door that has not begun is offered it', async () => {
     const doors = await lab.addDoors(relay, 2, slow);
-    const { rolloutId } = await lab.start(await lab.published('1.2.0', { image: long(2), claims: { expiresAt: Date.now() + 1500 } }), { parallel: 1 });
+    const { rolloutId } = await lab.start(
+      await lab.published('1.2.0', { image: long(2), claims: { expiresAt: Date.now() + 1500 } }),
+      { parallel: 1 },
+    );
     const view = await lab.ended(rolloutId, 'halted', 10_000);
     expect(view.reason).to.match(/expired/);
     expect(doors.filter((door) => door.count('offer') > 0)).to.have.length(1);
@@ -48,7 +56,10 @@ describe('a rollout that is interrupted', function () {
 
   it('ends without a door that is disabled, or removed, in the middle of its download', async () => {
     const [disabled, removed, good] = await lab.addDoors(relay, 3, slow);
-    const { rolloutId } = await lab.start(await lab.published('1.3.0', { image: long(3) }), { doorTimeoutMs: 4000, maxFailures: { count: 5 } });
+    const { rolloutId } = await lab.start(await lab.published('1.3.0', { image: long(3) }), {
+      doorTimeoutMs: 4000,
+      maxFailures: { count: 5 },
+    });
     await Promise.all([disabled?.reaches('downloading'), removed?.reaches('downloading')]);
     await lab.admin.disable(disabled?.doorId ?? '');
     await lab.admin.remove(removed?.doorId ?? '');
@@ -60,10 +71,17 @@ describe('a rollout that is interrupted', function () {
   });
 
   it('sets right what it had given up, when a door returns late from the new image', async () => {
-    const [late] = await lab.addDoors(relay, 2, (index) => (index === 0 ? { random: quick } : { random: quick, update: { paceMs: 200 } }));
+    const [late] = await lab.addDoors(relay, 2, (index) =>
+      index === 0 ? { random: quick } : { random: quick, update: { paceMs: 200 } },
+    );
     // The plug is pulled at the moment it restarts, so nothing comes back until it is put in again.
-    const gone = new Promise<void>((resolve) => late?.door.on('update', ({ phase }) => phase === 'rebooting' && resolve(late.door.stop())));
-    const { rolloutId } = await lab.start(await lab.published('1.4.0', { image: long(4) }), { doorTimeoutMs: 1500, maxFailures: { count: 5 } });
+    const gone = new Promise<void>((resolve) =>
+      late?.door.on('update', ({ phase }) => phase === 'rebooting' && resolve(late.door.stop())),
+    );
+    const { rolloutId } = await lab.start(await lab.published('1.4.0', { image: long(4) }), {
+      doorTimeoutMs: 1500,
+      maxFailures: { count: 5 },
+    });
     await gone;
     const given = await lab.until(rolloutId, ({ counts }) => counts.timed_out === 1);
     expect([given.failures, doorOf(given, late?.doorId ?? '').state]).to.deep.equal([1, 'timed_out']);
@@ -76,7 +94,10 @@ describe('a rollout that is interrupted', function () {
 
   it('carries rollouts for two boards out at the same time, each to its own doors', async () => {
     const other = 'other-board';
-    const [a, b] = [await lab.addDoor(relay), await lab.addDoor(relay, { firmware: { version: '1.0.0', board: other, securityVersion: 1 } })];
+    const [a, b] = [
+      await lab.addDoor(relay),
+      await lab.addDoor(relay, { firmware: { version: '1.0.0', board: other, securityVersion: 1 } }),
+    ];
     const [first, second] = [await lab.published('1.5.0'), await lab.published('2.5.0', { board: other })];
     const [one, two] = await Promise.all([lab.start(first), lab.start(second)]);
     await Promise.all([lab.ended(one.rolloutId, 'completed'), lab.ended(two.rolloutId, 'completed')]);
@@ -100,7 +121,11 @@ describe('a rollout that is interrupted', function () {
     await Promise.all(doors.map((door) => door.reaches('downloading')));
     const { dataDir } = relay;
     await relay.app.stop();
-    relay = await startTestRelay(lab.redis.url, { OPENLOCK_UPDATE_RATE: '0', OPENLOCK_PORT: port, OPENLOCK_DATA_DIR: dataDir });
+    relay = await startTestRelay(lab.redis.url, {
+      OPENLOCK_UPDATE_RATE: '0',
+      OPENLOCK_PORT: port,
+      OPENLOCK_DATA_DIR: dataDir,
+    });
     const view = await lab.ended(rolloutId, 'completed', 40_000);
     expect(view.counts.confirmed).to.equal(3);
     for (const door of doors) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import type { AuditEntry } from '../../../src/audit/entry.js';
-import type { RolloutView } from '../../../src/firmware/rollout-view.js';
+import type { RolloutView } from '../../../src/updates/rollout-view.js';
 import { AuditStore } from '../../../src/store/audit-store.js';
 import { firmwareKeys } from '../../../src/store/keys.js';
 import type { RedisLink } from '../../../src/store/redis-link.js';
@@ -94,7 +94,10 @@ describe('a rollout and several relays', function () {
     const steps = (await audit(view.rolloutId)).filter(({ kind }) => kind === 'update_step');
     for (const door of doors) {
       const words = steps.filter((entry) => entry.door === door.doorId).map(({ code }) => code);
-      expect(words.filter((code) => code === 'offered'), `${door.doorId}: ${words.join(', ')}`).to.have.length(1);
+      expect(
+        words.filter((code) => code === 'offered'),
+        `${door.doorId}: ${words.join(', ')}`,
+      ).to.have.length(1);
       expect(words.filter((code) => code === 'confirmed')).to.have.length(1);
     }
   }
@@ -106,9 +109,20 @@ describe('a rollout and several relays', function () {
     const view = await lab.ended(rolloutId, 'completed', 60_000);
     await expectUpdatedOnce(doors, view, '1.1.0');
     const entries = await audit(rolloutId);
-    const drivers = new Set(entries.filter(({ kind, code }) => kind === 'rollout_stage' || kind === 'rollout_completed' || (kind === 'update_step' && code === 'offered')).map(({ node }) => node));
+    const drivers = new Set(
+      entries
+        .filter(
+          ({ kind, code }) =>
+            kind === 'rollout_stage' || kind === 'rollout_completed' || (kind === 'update_step' && code === 'offered'),
+        )
+        .map(({ node }) => node),
+    );
     expect(drivers.size).to.equal(1);
-    const served = new Set(entries.filter(({ kind, code }) => kind === 'update_step' && code === 'downloading').map(({ node }) => nameOf(node)));
+    const served = new Set(
+      entries
+        .filter(({ kind, code }) => kind === 'update_step' && code === 'downloading')
+        .map(({ node }) => nameOf(node)),
+    );
     expect([...served].sort()).to.deep.equal(['relay-a', 'relay-b']);
   });
 
@@ -138,7 +152,9 @@ describe('a rollout and several relays', function () {
     child.kill('SIGCONT');
     const view = await lab.ended(rolloutId, 'completed', 60_000);
     await expectUpdatedOnce(doors, view, '1.3.0');
-    const entries = (await audit(rolloutId)).filter(({ kind, code }) => kind === 'rollout_stage' || (kind === 'update_step' && code === 'offered'));
+    const entries = (await audit(rolloutId)).filter(
+      ({ kind, code }) => kind === 'rollout_stage' || (kind === 'update_step' && code === 'offered'),
+    );
     const changes = entries.filter(({ node }, index) => index > 0 && node !== entries[index - 1]?.node);
     expect(changes.length, 'the one that stood still does not get it back in between').to.be.at.most(1);
     expect(after.driver).to.not.equal(before.driver);

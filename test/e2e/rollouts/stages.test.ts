@@ -5,7 +5,7 @@ import { startTestRelay, type TestRelay } from '../../support/relay.js';
 import { doorOf, RolloutLab } from './support/lab.js';
 import type { Watched } from './support/watched.js';
 
-/** Contract 12.3 on one relay: stages, soak, limits, and the operator's hand on it. */
+/** Protocol 12.3 on one relay: stages, soak, limits, and the operator's hand on it. */
 describe('a rollout in stages', function () {
   this.timeout(90_000);
   let lab: RolloutLab;
@@ -22,15 +22,21 @@ describe('a rollout in stages', function () {
     await lab?.close();
   });
 
-  const failing = (doors: readonly number[], fault: UpdateFault) => (index: number) => (doors.includes(index) ? { update: { fault: () => fault } } : {});
-  const confirmedAt = (doors: readonly Watched[]): readonly number[] => doors.flatMap((door) => door.step('confirmed')?.at ?? []).sort((a, b) => a - b);
-  const offeredAt = (doors: readonly Watched[]): readonly number[] => doors.flatMap((door) => door.step('offer')?.at ?? []).sort((a, b) => a - b);
+  const failing = (doors: readonly number[], fault: UpdateFault) => (index: number) =>
+    doors.includes(index) ? { update: { fault: () => fault } } : {};
+  const confirmedAt = (doors: readonly Watched[]): readonly number[] =>
+    doors.flatMap((door) => door.step('confirmed')?.at ?? []).sort((a, b) => a - b);
+  const offeredAt = (doors: readonly Watched[]): readonly number[] =>
+    doors.flatMap((door) => door.step('offer')?.at ?? []).sort((a, b) => a - b);
 
   it('updates twenty doors in three stages, each opened when the one before has succeeded and soaked', async () => {
     const doors = await lab.addDoors(relay, 20);
     const release = await lab.published('1.1.0');
     const soakMs = 600;
-    const { rolloutId } = await lab.start(release, { stages: [{ percent: 10 }, { percent: 50 }, { percent: 100 }], soakMs });
+    const { rolloutId } = await lab.start(release, {
+      stages: [{ percent: 10 }, { percent: 50 }, { percent: 100 }],
+      soakMs,
+    });
     const view = await lab.ended(rolloutId, 'completed');
     expect(view.counts.confirmed).to.equal(20);
     expect(view.bytesSent).to.equal(20 * release.image.length);
@@ -40,21 +46,32 @@ describe('a rollout in stages', function () {
       expect(door.count('offer')).to.equal(1);
     }
     const [offers, confirmations] = [offeredAt(doors), confirmedAt(doors)];
-    for (const [stageEnd, next] of [[2, 2], [10, 10]] as const) {
+    for (const [stageEnd, next] of [
+      [2, 2],
+      [10, 10],
+    ] as const) {
       const gap = (offers[next] ?? 0) - (confirmations[stageEnd - 1] ?? Infinity);
       // A soak begins with the relay's record of the last door, a moment after or before the door's own frame.
       expect(gap, `door ${next + 1} waits for ${stageEnd} and their soak`).to.be.above(soakMs - 300);
     }
-    expect(view.stages.map(({ doors: count, state }) => [count, state])).to.deep.equal([[2, 'done'], [10, 'done'], [20, 'done']]);
+    expect(view.stages.map(({ doors: count, state }) => [count, state])).to.deep.equal([
+      [2, 'done'],
+      [10, 'done'],
+      [20, 'done'],
+    ]);
   });
 
   it('halts past a number of failures, opens no further stage, and says why; every failed door is back on its image and says why', async () => {
     const doors = await lab.addDoors(relay, 10, failing([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], { kind: 'boot_fails' }));
-    const { rolloutId } = await lab.start(await lab.published('1.2.0'), { stages: [{ count: 3 }, { percent: 100 }], maxFailures: { count: 2 } });
+    const { rolloutId } = await lab.start(await lab.published('1.2.0'), {
+      stages: [{ count: 3 }, { percent: 100 }],
+      maxFailures: { count: 2 },
+    });
     const view = await lab.ended(rolloutId, 'halted');
     expect(view.reason).to.match(/3 failed/);
     expect(view.counts).to.include({ rolled_back: 3, waiting: 7 });
-    for (const door of view.doors.filter(({ state }) => state === 'rolled_back')) expect(door.code).to.equal('boot_failed');
+    for (const door of view.doors.filter(({ state }) => state === 'rolled_back'))
+      expect(door.code).to.equal('boot_failed');
     expect(doors.filter((door) => door.count('offer') > 0)).to.have.length(3);
     for (const door of doors) expect(door.version).to.equal('1.0.0');
   });
@@ -65,11 +82,18 @@ describe('a rollout in stages', function () {
     const first = await lab.start(standing, { maxFailures: { percent: 10 }, doors: stand.map(({ doorId }) => doorId) });
     expect((await lab.ended(first.rolloutId, 'completed')).counts).to.include({ confirmed: 9, failed: 1 });
     const fall = await lab.addDoors(relay, 10, failing([0, 1], { kind: 'flips_byte' }));
-    const second = await lab.start(standing, { maxFailures: { percent: 10 }, doors: fall.map(({ doorId }) => doorId), parallel: 1 });
+    const second = await lab.start(standing, {
+      maxFailures: { percent: 10 },
+      doors: fall.map(({ doorId }) => doorId),
+      parallel: 1,
+    });
     const view = await lab.ended(second.rolloutId, 'halted');
     expect(view.reason).to.match(/10%/);
     expect(view.counts.failed).to.equal(2);
-    expect(view.doors.filter(({ state }) => state === 'failed').map(({ code }) => code)).to.deep.equal(['hash_mismatch', 'hash_mismatch']);
+    expect(view.doors.filter(({ state }) => state === 'failed').map(({ code }) => code)).to.deep.equal([
+      'hash_mismatch',
+      'hash_mismatch',
+    ]);
   });
 
   it('gives no further door its turn while it is paused, and goes on when it is resumed', async () => {
@@ -77,7 +101,10 @@ describe('a rollout in stages', function () {
     const { rolloutId } = await lab.start(await lab.published('1.4.0'), { parallel: 2 });
     await Promise.race(doors.map((door) => door.reaches('downloading')));
     await lab.operator.rollouts.pause(rolloutId);
-    const paused = await lab.until(rolloutId, ({ counts }) => counts.offered + counts.downloading + counts.verified + counts.rebooting === 0);
+    const paused = await lab.until(
+      rolloutId,
+      ({ counts }) => counts.offered + counts.downloading + counts.verified + counts.rebooting === 0,
+    );
     expect(paused.state).to.equal('paused');
     // Downloads under way were finished: pausing holds back, it does not break off.
     expect(paused.counts).to.include({ confirmed: 2, waiting: 4 });
@@ -118,7 +145,10 @@ describe('a rollout in stages', function () {
     await lab.until(rolloutId, ({ counts }) => counts.waiting === 4);
     for (const door of doors) expect(door.version).to.equal('1.0.0');
     expect(doors.filter((door) => door.count('offer') > 0)).to.have.length(2);
-    const refused = await lab.operator.rollouts.resume(rolloutId).then(() => lab.ended(rolloutId, 'halted', 5000), (error: unknown) => error);
+    const refused = await lab.operator.rollouts.resume(rolloutId).then(
+      () => lab.ended(rolloutId, 'halted', 5000),
+      (error: unknown) => error,
+    );
     expect(refused instanceof Error ? refused.message : (refused as { reason?: string }).reason).to.match(/withdrawn/);
     expect(doors.filter((door) => door.count('offer') > 0)).to.have.length(2);
   });

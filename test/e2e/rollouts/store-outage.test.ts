@@ -27,9 +27,14 @@ describe('a rollout and a store that goes away', function () {
   it('goes on when the store is back: no door is offered anything twice, and none is lost', async () => {
     // Some will be in the middle of their download, some will have restarted while nobody could write it down.
     const paces = [10, 20, 60, 60, 120, 120];
-    const doors = await lab.addDoors(relay, paces.length, (index) => ({ random: quick, update: { paceMs: paces[index] ?? 0 } }));
+    const doors = await lab.addDoors(relay, paces.length, (index) => ({
+      random: quick,
+      update: { paceMs: paces[index] ?? 0 },
+    }));
     const image = Buffer.alloc(BLOCKS * 4096, 6);
-    const { rolloutId } = await lab.start(await lab.published('1.1.0', { image }), { stages: [{ count: 4 }, { percent: 100 }] });
+    const { rolloutId } = await lab.start(await lab.published('1.1.0', { image }), {
+      stages: [{ count: 4 }, { percent: 100 }],
+    });
     await Promise.race(doors.map((door) => door.reaches('downloading')));
     await lab.redis.kill();
     await sleep(10_000);

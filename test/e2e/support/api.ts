@@ -16,7 +16,10 @@ export class Api {
   /** Rejects when the connection breaks before the answer is whole. */
   call(method: string, path: string, token: string, body?: object): Promise<HttpAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = { authorization: `Bearer ${token}`, ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }) };
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(text !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+    };
     return new Promise((resolve, reject) => {
       const outgoing = request(`${this.#relay.url}${path}`, { method, headers, agent: this.#agent }, (incoming) => {
         const chunks: Buffer[] = [];
@@ -24,7 +27,11 @@ export class Api {
         incoming.on('error', reject);
         incoming.on('end', () => {
           const received = Buffer.concat(chunks).toString('utf8');
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: (received === '' ? {} : JSON.parse(received)) as Record<string, unknown> });
+          resolve({
+            status: incoming.statusCode ?? 0,
+            headers: incoming.headers,
+            body: (received === '' ? {} : JSON.parse(received)) as Record<string, unknown>,
+          });
         });
       });
       outgoing.on('error', reject);

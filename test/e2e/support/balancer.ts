@@ -44,7 +44,10 @@ export class Balancer {
     });
     server.once('connect', () => {
       client.pipe(server).pipe(client);
-      for (const [socket, other] of [[client, server], [server, client]] as const) {
+      for (const [socket, other] of [
+        [client, server],
+        [server, client],
+      ] as const) {
         this.#sockets.add(socket);
         socket.once('close', () => {
           this.#sockets.delete(socket);

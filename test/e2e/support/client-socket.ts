@@ -1,4 +1,4 @@
-/** A client socket (contract 7.7) without the SDK: what goes over the wire, and nothing else. */
+/** A client socket (protocol 7.7) without the SDK: what goes over the wire, and nothing else. */
 import { randomUUID } from 'node:crypto';
 
 import WebSocket from 'ws';
@@ -26,7 +26,11 @@ export class ClientSocket {
   /** Connects; rejects with the HTTP status when the upgrade is refused. */
   static open(relay: Reachable, token: string, headers: Record<string, string> = {}): Promise<ClientSocket> {
     const url = `${relay.url.replace('https:', 'wss:')}/v1/socket`;
-    const socket = new WebSocket(url, [CLIENT_SUBPROTOCOL], { ca: relay.ca, perMessageDeflate: false, headers: { authorization: `Bearer ${token}`, ...headers } });
+    const socket = new WebSocket(url, [CLIENT_SUBPROTOCOL], {
+      ca: relay.ca,
+      perMessageDeflate: false,
+      headers: { authorization: `Bearer ${token}`, ...headers },
+    });
     const client = new ClientSocket(socket);
     return new Promise((resolve, reject) => {
       socket.once('open', () => resolve(client));
@@ -43,8 +47,12 @@ export class ClientSocket {
   }
 
   /** The first frame, past or future, that `matches`; rejects when the socket closes before it came. */
-  frame<T extends ClientEventFrame['t']>(t: T, matches: (frame: Extract<ClientEventFrame, { t: T }>) => boolean = () => true): Promise<Extract<ClientEventFrame, { t: T }>> {
-    const isIt = (frame: ClientEventFrame): frame is Extract<ClientEventFrame, { t: T }> => frame.t === t && matches(frame as Extract<ClientEventFrame, { t: T }>);
+  frame<T extends ClientEventFrame['t']>(
+    t: T,
+    matches: (frame: Extract<ClientEventFrame, { t: T }>) => boolean = () => true,
+  ): Promise<Extract<ClientEventFrame, { t: T }>> {
+    const isIt = (frame: ClientEventFrame): frame is Extract<ClientEventFrame, { t: T }> =>
+      frame.t === t && matches(frame as Extract<ClientEventFrame, { t: T }>);
     return new Promise((resolve, reject) => {
       const check = (): void => {
         const found = this.frames.find(isIt);

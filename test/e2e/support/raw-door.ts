@@ -27,7 +27,12 @@ export class RawDoor {
   }
 
   /** Registers; resolves with the headers an upgrade needs. */
-  static async session(relay: Reachable, doorId: string, identity: DoorIdentity, enrolmentToken?: string): Promise<Record<string, string>> {
+  static async session(
+    relay: Reachable,
+    doorId: string,
+    identity: DoorIdentity,
+    enrolmentToken?: string,
+  ): Promise<Record<string, string>> {
     const transport = new RelayTransport();
     const settings = {
       ...DEFAULT_SETTINGS,

@@ -34,7 +34,10 @@ export interface RelayProcess extends Reachable {
  * Starts `serve` and waits until it listens; throws with its output when it ends before that. `ca`: PEM of the authority,
  * where the environment names a certificate of the test's own.
  */
-export async function startRelayProcess(environment: Readonly<Record<string, string>>, ca?: string): Promise<RelayProcess> {
+export async function startRelayProcess(
+  environment: Readonly<Record<string, string>>,
+  ca?: string,
+): Promise<RelayProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'openlock-relay-'));
   const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'serve', '--json'], {
     cwd: ROOT,

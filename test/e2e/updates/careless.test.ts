@@ -23,7 +23,12 @@ describe('a virtual door that is updated over the air', function () {
     expect(offer.bytes).to.equal(600_000);
     const phases = offer.frames.map(({ phase }) => phase).filter((phase) => phase !== 'get' && phase !== 'downloading');
     expect(phases).to.deep.equal(['accept', 'verified', 'rebooting', 'confirmed']);
-    expect(scene.door.lines.filter(({ t }) => t === 'update').map((line) => line['phase'])).to.include.members(['progress', 'verified', 'rebooting', 'confirmed']);
+    expect(scene.door.lines.filter(({ t }) => t === 'update').map((line) => line['phase'])).to.include.members([
+      'progress',
+      'verified',
+      'rebooting',
+      'confirmed',
+    ]);
     await scene.door.line({ t: 'door', version: '0.2.0' });
     scene.neverOpened();
   });

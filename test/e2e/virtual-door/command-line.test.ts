@@ -16,7 +16,11 @@ describe('openlock virtual-door', function () {
   let running: CommandProcess[] = [];
 
   const start = (args: readonly string[], input?: string): CommandProcess => {
-    const started = startCommand(args, { OPENLOCK_DATA_DIR: dataDir, OPENLOCK_HOST: '127.0.0.1', OPENLOCK_PORT: '0', OPENLOCK_LOG_LEVEL: 'silent' }, input);
+    const started = startCommand(
+      args,
+      { OPENLOCK_DATA_DIR: dataDir, OPENLOCK_HOST: '127.0.0.1', OPENLOCK_PORT: '0', OPENLOCK_LOG_LEVEL: 'silent' },
+      input,
+    );
     running.push(started);
     return started;
   };
@@ -50,14 +54,19 @@ describe('openlock virtual-door', function () {
     door.child.kill('SIGTERM');
     const { code, stdout } = await door.done;
     expect(code).to.equal(0);
-    expect(stdout).to.match(/stopped {2}asked to\n$/).and.not.contain(PASSWORD);
+    expect(stdout)
+      .to.match(/stopped {2}asked to\n$/)
+      .and.not.contain(PASSWORD);
   });
 
   it('starts again with nothing but the door’s id, and passes its console on', async () => {
     const door = start(['virtual-door', 'front-door', '--json'], 'not the password: it has one\nquit\n');
     const { code, stdout, stderr } = await door.done;
     expect(code, stderr).to.equal(0);
-    const lines = stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.find(({ t }) => t === 'door')).to.include({ doorId: 'front-door' });
     expect(lines.at(-1)).to.deep.equal({ t: 'stopped', why: 'asked to' });
   });
@@ -86,12 +95,28 @@ describe('openlock virtual-door', function () {
 
   it('exits 1 with a line that says why: token, authority, state directory in use', async () => {
     await added('wrong-token');
-    const wrong = await start(['virtual-door', 'wrong-token', '--enrol', 'A'.repeat(43), '--json'], `${PASSWORD}\n`).done;
+    const wrong = await start(['virtual-door', 'wrong-token', '--enrol', 'A'.repeat(43), '--json'], `${PASSWORD}\n`)
+      .done;
     expect(wrong.code).to.equal(1);
     expect(wrong.stderr).to.contain('registration refused (401');
-    expect(JSON.parse(wrong.stdout.trim().split('\n').at(-1) ?? '')).to.have.nested.property('error.code', 'registration_refused');
+    expect(JSON.parse(wrong.stdout.trim().split('\n').at(-1) ?? '')).to.have.nested.property(
+      'error.code',
+      'registration_refused',
+    );
 
-    const elsewhere = await start(['virtual-door', 'wrong-token', '--state-dir', join(dataDir, 'none'), '--ca', join(dataDir, 'tls/ca.pem'), '--server', 'https://localhost:1'], `${PASSWORD}\n`).done;
+    const elsewhere = await start(
+      [
+        'virtual-door',
+        'wrong-token',
+        '--state-dir',
+        join(dataDir, 'none'),
+        '--ca',
+        join(dataDir, 'tls/ca.pem'),
+        '--server',
+        'https://localhost:1',
+      ],
+      `${PASSWORD}\n`,
+    ).done;
     expect(elsewhere.code).to.equal(1);
     expect(elsewhere.stderr).to.contain('cannot be reached');
 
@@ -121,11 +146,19 @@ describe('openlock virtual-door', function () {
 
 describe('the build of the virtual door', () => {
   it('names exactly the Debian packages that are missing, and how to get them', async () => {
-    const { missingForVirtualDoor, installLine } = (await import(new URL('../../../src/cli/set-up/firmware.mjs', import.meta.url).href)) as {
+    const { missingForVirtualDoor, installLine } = (await import(
+      new URL('../../../src/set-up/firmware.mjs', import.meta.url).href
+    )) as {
       missingForVirtualDoor: (probe: (command: string, args: readonly string[]) => boolean) => readonly string[];
       installLine: (names: readonly string[]) => string;
     };
-    expect(missingForVirtualDoor(() => false)).to.deep.equal(['cmake', 'make', 'g++', 'libmbedtls-dev', 'libwebsockets-dev']);
+    expect(missingForVirtualDoor(() => false)).to.deep.equal([
+      'cmake',
+      'make',
+      'g++',
+      'libmbedtls-dev',
+      'libwebsockets-dev',
+    ]);
     expect(missingForVirtualDoor(() => true)).to.deep.equal([]);
     const missing = missingForVirtualDoor((command, args) => command !== 'cmake' && !args.includes('libwebsockets.h'));
     expect(missing).to.deep.equal(['cmake', 'libwebsockets-dev']);

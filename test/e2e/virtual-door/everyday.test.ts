@@ -79,7 +79,13 @@ describe('a virtual door in everyday use', function () {
   });
 
   it('refuses what its settings cannot be, and keeps them', async () => {
-    for (const params of [{ doorPassword: 'short' }, { autoRelockMs: 3_600_001 }, { failSafe: 'open' }, { nonsense: 1 }, {}]) {
+    for (const params of [
+      { doorPassword: 'short' },
+      { autoRelockMs: 3_600_001 },
+      { failSafe: 'open' },
+      { nonsense: 1 },
+      {},
+    ]) {
       // The SDK would not send it; the door must not rely on that.
       const { code, answer } = await rawCommand(params);
       expect([code, answer], JSON.stringify(params)).to.deep.equal([422, 'invalid_params']);
@@ -117,7 +123,9 @@ describe('a virtual door in everyday use', function () {
     const { newKid } = await pinned.rotateKey({ password: PASSWORD });
     await door.line({ t: 'key', kid: newKid });
     await door.live(door.lines.findIndex((line) => line['kid'] === newKid));
-    expect((await failureOf(scene.sdk().door(doorId, { kid: oldKid }).unlock({ password: PASSWORD }))).code).to.equal('wrong_key');
+    expect((await failureOf(scene.sdk().door(doorId, { kid: oldKid }).unlock({ password: PASSWORD }))).code).to.equal(
+      'wrong_key',
+    );
     await scene.sdk().door(doorId, { kid: newKid }).unlock({ password: PASSWORD });
     await door.kill();
     door = await scene.liveDoor({ state, doorId });
@@ -141,11 +149,23 @@ describe('a virtual door in everyday use', function () {
     await witness.event('tamper');
   });
 
-  async function rawCommand(params: Record<string, unknown>): Promise<{ readonly code: number; readonly answer: string }> {
+  async function rawCommand(
+    params: Record<string, unknown>,
+  ): Promise<{ readonly code: number; readonly answer: string }> {
     const token = scene.site.accessToken;
     const key = await call(scene.relay, 'GET', `/v1/doors/${doorId}/key`, { token });
-    const sealed = seal({ publicPem: String(key.body['publicKey']), kid: door.kid, door: doorId, password: PASSWORD, act: 'configure', params });
-    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${doorId}/commands`, { token, body: { jwe: sealed.jwe } });
+    const sealed = seal({
+      publicPem: String(key.body['publicKey']),
+      kid: door.kid,
+      door: doorId,
+      password: PASSWORD,
+      act: 'configure',
+      params,
+    });
+    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${doorId}/commands`, {
+      token,
+      body: { jwe: sealed.jwe },
+    });
     return { code: status, answer: sealed.open(body['receipt'] as string | undefined).code };
   }
 });

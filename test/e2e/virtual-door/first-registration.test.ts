@@ -34,7 +34,10 @@ describe('a virtual door that comes to its relay', function () {
     const door = await scene.liveDoor({ state, enrolmentToken: token });
     kid = door.kid;
     expect(kid).to.match(/^[A-Za-z0-9_-]{43}$/);
-    expect(door.pin.every((active) => !active), 'pin').to.equal(true);
+    expect(
+      door.pin.every((active) => !active),
+      'pin',
+    ).to.equal(true);
     const { body } = await call(scene.relay, 'GET', `/v1/doors/${DOOR}/key`, { token: scene.site.accessToken });
     expect(body).to.include({ kid });
     expect(await door.stop()).to.equal(0);
@@ -44,7 +47,10 @@ describe('a virtual door that comes to its relay', function () {
   it('comes back after a reboot with the same key, and needs neither token nor password nor arguments again', async () => {
     const door = await HostDoor.live({ doorId: DOOR, state, password: undefined });
     expect(door.kid).to.equal(kid);
-    expect(door.pin.every((active) => !active), 'pin').to.equal(true);
+    expect(
+      door.pin.every((active) => !active),
+      'pin',
+    ).to.equal(true);
     await door.stop();
   });
 
@@ -82,20 +88,47 @@ describe('a virtual door that is given something wrong', function () {
 
   after(() => scene?.end());
 
-  const cases: readonly { readonly title: string; readonly code: number; readonly says: RegExp; readonly options: (scene: Scene) => Promise<object> | object }[] = [
-    { title: 'enrolment token', code: 5, says: /registration refused \(401/, options: async (on) => ((await on.addDoor('wrong-token')), { doorId: 'wrong-token', enrolmentToken: 'A'.repeat(43) }) },
+  const cases: readonly {
+    readonly title: string;
+    readonly code: number;
+    readonly says: RegExp;
+    readonly options: (scene: Scene) => Promise<object> | object;
+  }[] = [
+    {
+      title: 'enrolment token',
+      code: 5,
+      says: /registration refused \(401/,
+      options: async (on) => (
+        await on.addDoor('wrong-token'),
+        { doorId: 'wrong-token', enrolmentToken: 'A'.repeat(43) }
+      ),
+    },
     { title: 'authority', code: 4, says: /certificate/, options: () => ({ ca: makeCertificate().ca }) },
     { title: 'name of the server', code: 4, says: /certificate/, options: otherName },
     { title: 'port', code: 3, says: /cannot be reached/, options: () => ({ server: 'https://localhost:1' }) },
     { title: 'kind of address', code: 2, says: /serverAddress/, options: () => ({ server: 'http://localhost:8443' }) },
     { title: 'door id', code: 2, says: /doorId/, options: () => ({ doorId: '-x' }) },
-    { title: 'release key, no public key in it', code: 2, says: /releaseKeys/, options: (on) => ({ more: ['--release-key', on.newState().file('no key')] }) },
-    { title: 'release key, not there', code: 2, says: /release key/, options: () => ({ more: ['--release-key', '/nonexistent.pem'] }) },
+    {
+      title: 'release key, no public key in it',
+      code: 2,
+      says: /releaseKeys/,
+      options: (on) => ({ more: ['--release-key', on.newState().file('no key')] }),
+    },
+    {
+      title: 'release key, not there',
+      code: 2,
+      says: /release key/,
+      options: () => ({ more: ['--release-key', '/nonexistent.pem'] }),
+    },
     { title: 'password, too short', code: 2, says: /doorPassword/, options: () => ({ password: 'short' }) },
   ];
   for (const { title, code, says, options } of cases) {
     it(`ends with exit code ${code} and a clear line: ${title}`, async function () {
-      const door = await scene.startDoor({ state: scene.newState(), enrolmentToken: 'B'.repeat(43), ...(await options(scene)) });
+      const door = await scene.startDoor({
+        state: scene.newState(),
+        enrolmentToken: 'B'.repeat(43),
+        ...(await options(scene)),
+      });
       expect(await door.exit(), door.complaints).to.equal(code);
       expect(door.complaints.trim()).to.match(says).and.not.contain('\n');
     });

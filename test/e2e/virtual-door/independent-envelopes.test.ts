@@ -6,7 +6,7 @@ import { needVirtualDoor, PASSWORD, type HostDoor } from './support/host-door.js
 import { hasJwcrypto, MAKERS, READERS, type Maker, type Made } from './support/makers.js';
 import { DOOR, Scene } from './support/scene.js';
 
-/** The contract is enough: whoever follows it, in whatever language, opens the door and reads its receipt. */
+/** The protocol is enough: whoever follows it, in whatever language, opens the door and reads its receipt. */
 describe('envelopes by the SDK, by node:crypto alone and by Python’s jwcrypto', function () {
   this.timeout(60_000);
   let scene: Scene;
@@ -17,13 +17,17 @@ describe('envelopes by the SDK, by node:crypto alone and by Python’s jwcrypto'
     await needVirtualDoor(this);
     scene = await Scene.start();
     ({ door } = await scene.enrolledDoor());
-    key = (await call(scene.relay, 'GET', `/v1/doors/${DOOR}/key`, { token: scene.site.accessToken })).body as unknown as DoorKey;
+    key = (await call(scene.relay, 'GET', `/v1/doors/${DOOR}/key`, { token: scene.site.accessToken }))
+      .body as unknown as DoorKey;
   });
 
   after(() => scene?.end());
 
   async function send(made: Made): Promise<{ readonly status: number; readonly receipt: string }> {
-    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${DOOR}/commands`, { token: scene.site.accessToken, body: { jwe: made.jwe } });
+    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${DOOR}/commands`, {
+      token: scene.site.accessToken,
+      body: { jwe: made.jwe },
+    });
     return { status, receipt: String(body['receipt']) };
   }
 
@@ -44,7 +48,13 @@ describe('envelopes by the SDK, by node:crypto alone and by Python’s jwcrypto'
         expect(status).to.equal(200);
         for (const read of Object.values(READERS)) {
           const { jti, door: from, code, status: said, state } = await read(receipt, made);
-          expect({ jti, from, code, said, lock: state?.lock }).to.deep.equal({ jti: made.jti, from: DOOR, code: 'ok', said: 200, lock });
+          expect({ jti, from, code, said, lock: state?.lock }).to.deep.equal({
+            jti: made.jti,
+            from: DOOR,
+            code: 'ok',
+            said: 200,
+            lock,
+          });
         }
       }
       expect(door.pin.slice(since)).to.deep.equal([true, false]);

@@ -32,7 +32,8 @@ describe('a virtual door on a network that fails', function () {
 
   afterEach(() => door?.kill());
 
-  it('comes back by itself after a cut of 3 s, as it was', () => comesBackAfter(scene, door, { cut: 'unplug', forMs: 3000 }));
+  it('comes back by itself after a cut of 3 s, as it was', () =>
+    comesBackAfter(scene, door, { cut: 'unplug', forMs: 3000 }));
 
   it('outlives 3 s in which nothing passes without losing its session', async () => {
     const since = door.mark;
@@ -52,7 +53,10 @@ describe('a virtual door on a network that fails', function () {
     await door.line({ t: 'trouble' });
     const since = door.mark;
     await door.line({ t: 'relay', active: false }, since);
-    expect(door.lines.slice(since).some((line) => line['state'] === 'live'), 'was online').to.equal(false);
+    expect(
+      door.lines.slice(since).some((line) => line['state'] === 'live'),
+      'was online',
+    ).to.equal(false);
     scene.cable.plug();
     expect(await witness.event('locked')).to.deep.include({ data: { cause: 'relock' } });
     await door.live(since);

@@ -32,7 +32,8 @@ describe('a virtual door through long outages', function () {
 
   it('comes back after a cut of 30 s', () => comesBackAfter(scene, door, { cut: 'unplug', forMs: 30_000 }));
 
-  it('comes back after 45 s in which nothing passed and nobody was told', () => comesBackAfter(scene, door, { cut: 'silence', forMs: 45_000 }));
+  it('comes back after 45 s in which nothing passed and nobody was told', () =>
+    comesBackAfter(scene, door, { cut: 'silence', forMs: 45_000 }));
 
   it('takes a dead server address back after 3 minutes', () => revertsFromDeadServer(scene, door, 180_000));
 });
@@ -50,7 +51,8 @@ describe('the lock-out of a virtual door', function () {
 
   it('ends after 60 s, and the next one lasts twice as long', async () => {
     const guessFiveTimes = async (): Promise<void> => {
-      for (let guess = 1; guess <= 5; guess += 1) expect((await scene.send(scene.seal({ password: `guess number ${guess}` }))).code).to.equal('bad_credential');
+      for (let guess = 1; guess <= 5; guess += 1)
+        expect((await scene.send(scene.seal({ password: `guess number ${guess}` }))).code).to.equal('bad_credential');
     };
     const opens = async (): Promise<string> => (await scene.send(scene.seal({ password: PASSWORD }))).code;
     await guessFiveTimes();

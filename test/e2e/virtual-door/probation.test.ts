@@ -7,7 +7,7 @@ import { revertsFromDeadServer } from './support/probations.js';
 import { Scene } from './support/scene.js';
 import { Witness } from './support/witness.js';
 
-/** Contract 6.3: a critical change is taken back unless a relay accepts the door on it. Here in 3 s instead of 3 minutes. */
+/** Protocol 6.3: a critical change is taken back unless a relay accepts the door on it. Here in 3 s instead of 3 minutes. */
 describe('settings of a virtual door on probation', function () {
   this.timeout(90_000);
   const probationMs = 3000;

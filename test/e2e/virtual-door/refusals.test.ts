@@ -7,7 +7,7 @@ import type { Sealed } from '../../simulator/support/seal.js';
 import { needVirtualDoor, PASSWORD } from './support/host-door.js';
 import { StandInScene } from './support/stand-in.js';
 
-/** Contract 1.3: the door is the last authority. This relay checks nothing, so every refusal is the door's. */
+/** Protocol 1.3: the door is the last authority. This relay checks nothing, so every refusal is the door's. */
 describe('a virtual door behind a relay that forwards anything', function () {
   this.timeout(60_000);
   let scene: StandInScene;
@@ -30,7 +30,8 @@ describe('a virtual door behind a relay that forwards anything', function () {
   it('opens for a good envelope once; the same again is replayed, and nothing moves', async () => {
     const sealed = scene.seal();
     expect(await scene.send(sealed)).to.include({ status: 200, code: 'ok' });
-    for (let time = 0; time < 3; time += 1) expect(await scene.send(sealed)).to.include({ status: 400, code: 'replayed' });
+    for (let time = 0; time < 3; time += 1)
+      expect(await scene.send(sealed)).to.include({ status: 400, code: 'replayed' });
     expect(moved()).to.equal(1);
     await scene.link.event('replay_refused');
   });
@@ -48,7 +49,11 @@ describe('a virtual door behind a relay that forwards anything', function () {
     ['from long ago', -86_400_000],
   ] as const) {
     it(`refuses an envelope ${title} as stale`, async () => {
-      expect(await scene.send(scene.seal({ iat: Date.now() + shiftMs }))).to.include({ status: 400, code: 'stale', refusal: undefined });
+      expect(await scene.send(scene.seal({ iat: Date.now() + shiftMs }))).to.include({
+        status: 400,
+        code: 'stale',
+        refusal: undefined,
+      });
       expect(moved()).to.equal(0);
     });
   }
@@ -62,7 +67,9 @@ describe('a virtual door behind a relay that forwards anything', function () {
     expect((await scene.send(scene.seal({ door: 'neighbours-door' }))).code).to.equal('wrong_door');
     expect((await scene.send(scene.seal({ scope: 'query' }))).code).to.equal('wrong_scope');
     expect((await scene.send(scene.seal({ act: 'open', scope: 'operate' }))).code).to.equal('unsupported');
-    expect((await scene.send(scene.seal({ body: { credential: { type: 'pin', password: PASSWORD } } }))).code).to.equal('unsupported');
+    expect((await scene.send(scene.seal({ body: { credential: { type: 'pin', password: PASSWORD } } }))).code).to.equal(
+      'unsupported',
+    );
     expect((await scene.send(scene.seal({ params: { holdMs: 3_600_001 } }))).code).to.equal('invalid_params');
     expect((await scene.send(scene.seal({ params: { holdMs: -1 } }))).code).to.equal('invalid_params');
     expect((await scene.send(scene.seal({ params: { holdMs: 0, surprise: true } }))).code).to.equal('invalid_params');
@@ -71,7 +78,12 @@ describe('a virtual door behind a relay that forwards anything', function () {
   });
 
   it('refuses what is past its deadline unopened', async () => {
-    expect(await scene.send(scene.seal(), Date.now() - 1000)).to.deep.equal({ status: 400, refusal: undefined, code: 'bare', receipt: undefined });
+    expect(await scene.send(scene.seal(), Date.now() - 1000)).to.deep.equal({
+      status: 400,
+      refusal: undefined,
+      code: 'bare',
+      receipt: undefined,
+    });
     expect(moved()).to.equal(0);
   });
 
@@ -89,14 +101,19 @@ describe('a virtual door behind a relay that forwards anything', function () {
       bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
       return bytes;
     };
-    const stranger = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
+    const stranger = generateKeyPairSync('rsa', {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: 'spki', format: 'pem' },
+      privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    });
     const cases: Readonly<Record<string, (good: Sealed) => string>> = {
       'a flipped bit in the wrapped key': ({ jwe }) => part(jwe, 1, flipped),
       'a flipped bit in the IV': ({ jwe }) => part(jwe, 2, flipped),
       'a flipped bit in the ciphertext': ({ jwe }) => part(jwe, 3, flipped),
       'a flipped bit in the tag': ({ jwe }) => part(jwe, 4, flipped),
       'a shortened tag': ({ jwe }) => part(jwe, 4, (bytes) => bytes.subarray(0, 12)),
-      'a header changed after sealing': ({ jwe }) => part(jwe, 0, (bytes) => Buffer.from(bytes.toString().replace('"operate"', '"configure"'))),
+      'a header changed after sealing': ({ jwe }) =>
+        part(jwe, 0, (bytes) => Buffer.from(bytes.toString().replace('"operate"', '"configure"'))),
       'another key’s envelope under this key id': () => scene.seal({ publicPem: stranger.publicKey }).jwe,
       'another key id': () => scene.seal({ kid: 'A'.repeat(43) }).jwe,
       zip: () => scene.seal({ header: { zip: 'DEF' } }).jwe,
@@ -106,7 +123,13 @@ describe('a virtual door behind a relay that forwards anything', function () {
       dir: () => scene.seal({ header: { alg: 'dir' } }).jwe,
       'a header that is spaced': ({ jwe }) => part(jwe, 0, (bytes) => Buffer.from(bytes.toString().replace(',', ', '))),
       'padding of base64': ({ jwe }) => `${jwe}=`,
-      'trailing bits that are not zero': ({ jwe }) => part(jwe, 4, (bytes) => `${bytes.toString('base64url').slice(0, -1)}${bytes.toString('base64url').endsWith('A') ? 'B' : 'R'}`),
+      'trailing bits that are not zero': ({ jwe }) =>
+        part(
+          jwe,
+          4,
+          (bytes) =>
+            `${bytes.toString('base64url').slice(0, -1)}${bytes.toString('base64url').endsWith('A') ? 'B' : 'R'}`,
+        ),
       'four parts': ({ jwe }) => jwe.split('.').slice(0, 4).join('.'),
       'six parts': ({ jwe }) => `${jwe}.AAAA`,
       'no text at all': () => '',
@@ -116,7 +139,12 @@ describe('a virtual door behind a relay that forwards anything', function () {
     for (const [title, make] of Object.entries(cases)) {
       it(title, async () => {
         const good = scene.seal();
-        expect(await scene.sendRaw(make(good), good)).to.deep.equal({ status: 400, refusal: undefined, code: 'bare', receipt: undefined });
+        expect(await scene.sendRaw(make(good), good)).to.deep.equal({
+          status: 400,
+          refusal: undefined,
+          code: 'bare',
+          receipt: undefined,
+        });
         expect(moved()).to.equal(0);
       });
     }
@@ -149,7 +177,9 @@ describe('the memory of a virtual door', function () {
 
   it('is not written by what it refuses', async () => {
     const later = Date.now() + 30_000;
-    expect((await scene.send(scene.seal({ password: 'not the password', iat: later }))).code).to.equal('bad_credential');
+    expect((await scene.send(scene.seal({ password: 'not the password', iat: later }))).code).to.equal(
+      'bad_credential',
+    );
     expect((await scene.send(scene.seal({ params: { holdMs: -1 }, iat: later }))).code).to.equal('invalid_params');
     await scene.door.kill();
     await scene.boot();
@@ -164,13 +194,21 @@ describe('the memory of a virtual door', function () {
     }
     await scene.link.event('lockout');
     for (const act of ['unlock', 'lock', 'status']) {
-      expect(await scene.send(scene.seal({ act, params: {} }))).to.include({ status: 400, code: 'locked_out', refusal: undefined });
+      expect(await scene.send(scene.seal({ act, params: {} }))).to.include({
+        status: 400,
+        code: 'locked_out',
+        refusal: undefined,
+      });
     }
     scene.link.send({ t: 'status', id: 'asked' });
-    const status = await scene.link.frame((frame): frame is typeof frame & { t: 'status' } => frame.t === 'status' && frame.id === 'asked');
+    const status = await scene.link.frame(
+      (frame): frame is typeof frame & { t: 'status' } => frame.t === 'status' && frame.id === 'asked',
+    );
     expect(status.state.mode).to.equal('lockout');
     expect(scene.door.pin).to.deep.equal([false]);
-    expect(scene.link.frames.filter((frame) => frame.t === 'event' && frame.kind === 'wrong_password')).to.have.length(5);
+    expect(scene.link.frames.filter((frame) => frame.t === 'event' && frame.kind === 'wrong_password')).to.have.length(
+      5,
+    );
   });
 
   it('is not lost to a replay guard that is full: it answers busy, and forgets nothing', async () => {

@@ -4,12 +4,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { asRelease, builtImage, describeImage, faultyImage, scriptImage, sha256Of } from '../../support/virtual-images.js';
+import {
+  asRelease,
+  builtImage,
+  describeImage,
+  faultyImage,
+  scriptImage,
+  sha256Of,
+} from '../../support/virtual-images.js';
 import { Slots, type SlotState } from '../../support/virtual-images-slots.js';
 import { HostDoor, needVirtualDoor } from './support/host-door.js';
 import { STAND_IN_DOOR, StandInScene } from './support/stand-in.js';
 
-/** What a board's boot loader, reset and watchdog do (contract 12.5), here on two files beside the door's state. */
+/** What a board's boot loader, reset and watchdog do (protocol 12.5), here on two files beside the door's state. */
 describe('the image slots of a virtual door', function () {
   this.timeout(60_000);
   const trialMs = 500;
@@ -33,7 +40,11 @@ describe('the image slots of a virtual door', function () {
   });
 
   const release = (version: string): Buffer => asRelease(built, { version, size: 600_000 });
-  const fresh = (active: 'a' | 'b', previous: SlotState['previous'] = 'factory'): SlotState => ({ active, previous, trial: 'new' });
+  const fresh = (active: 'a' | 'b', previous: SlotState['previous'] = 'factory'): SlotState => ({
+    active,
+    previous,
+    trial: 'new',
+  });
 
   async function bootWith(state: SlotState, images: Partial<Record<'a' | 'b', Buffer>>): Promise<void> {
     slots.put(state, images);
@@ -47,7 +58,7 @@ describe('the image slots of a virtual door', function () {
     return scene.door;
   }
 
-  // What the door proves of itself (contract 4.4).
+  // What the door proves of itself (protocol 4.4).
   const runningVersion = (): unknown => scene.relay.registrations.at(-1)?.firmware['version'];
   const runningDigest = (): unknown => scene.relay.registrations.at(-1)?.firmware['sha256'];
 
@@ -63,7 +74,10 @@ describe('the image slots of a virtual door', function () {
     await bootWith({ active: 'a', previous: 'factory', trial: 'valid' }, { a: image });
     expect(await scene.door.line({ t: 'image' })).to.deep.include({ slot: 'a', trial: false });
     expect([runningVersion(), runningDigest()]).to.deep.equal(['0.2.0', sha256Of(image)]);
-    expect(scene.door.pin.every((active) => !active), 'pin').to.equal(true);
+    expect(
+      scene.door.pin.every((active) => !active),
+      'pin',
+    ).to.equal(true);
   });
 
   it('start it anew as a process of its own after a restart by command', async () => {
@@ -77,13 +91,25 @@ describe('the image slots of a virtual door', function () {
     await Promise.all([scene.door.live(since), scene.relay.arrival()]);
   });
 
-  const losers: readonly { readonly title: string; readonly why: RegExp; readonly make: () => Promise<Buffer> | Buffer }[] = [
+  const losers: readonly {
+    readonly title: string;
+    readonly why: RegExp;
+    readonly make: () => Promise<Buffer> | Buffer;
+  }[] = [
     { title: 'crashes at boot', why: /^signal 11$/, make: () => faultyImage('crashes') },
     { title: 'kills itself', why: /^signal 9$/, make: () => scriptImage('kill -9 $$') },
     { title: 'ends in order', why: /^ended unconfirmed, exit code 0$/, make: () => scriptImage('exit 0') },
     { title: 'asks for a restart', why: /^ended unconfirmed, exit code 10$/, make: () => scriptImage('exit 10') },
-    { title: 'is no program', why: /^ended unconfirmed, exit code 1$/, make: () => Buffer.from('MZ, not for this machine') },
-    { title: 'is a program cut off in the middle', why: /^(signal|ended)/, make: () => built.subarray(0, built.length >> 1) },
+    {
+      title: 'is no program',
+      why: /^ended unconfirmed, exit code 1$/,
+      make: () => Buffer.from('MZ, not for this machine'),
+    },
+    {
+      title: 'is a program cut off in the middle',
+      why: /^(signal|ended)/,
+      make: () => built.subarray(0, built.length >> 1),
+    },
     { title: 'hangs and ignores signals', why: /^hangs$/, make: () => faultyImage('hangs') },
     { title: 'is another program, which runs', why: /^hangs$/, make: () => scriptImage('exec sleep 1000') },
   ];
@@ -167,7 +193,9 @@ describe('the image slots of a virtual door', function () {
     expect(runningVersion()).to.equal('0.2.0');
     expect(scene.door.complaints).to.equal('');
     await before.exit();
-    expect(existsSync(`/proc/${String(pid)}`) && readFileSync(`/proc/${String(pid)}/stat`, 'utf8').includes(' S ')).to.equal(false);
+    expect(
+      existsSync(`/proc/${String(pid)}`) && readFileSync(`/proc/${String(pid)}/stat`, 'utf8').includes(' S '),
+    ).to.equal(false);
   });
 
   it('have a whole state after a power cut at any moment of a boot that writes it', async () => {

@@ -4,7 +4,17 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders, type OutgoingH
 import { AddressLimiter } from '../../../src/http/address-limiter.js';
 import { createListener, type ListenerOptions } from '../../../src/http/listener.js';
 import { HttpApi, type HttpApiDependencies } from '../../../src/http/server.js';
-import { FakeClock, FakeCommands, FakeDoors, FakeFailures, FakeLog, FakeMetrics, FakeRandom, FakeSites, FakeTrail } from './fakes.js';
+import { FakeClock } from '../../support/fake-clock.js';
+import {
+  FakeCommands,
+  FakeDoors,
+  FakeFailures,
+  FakeLog,
+  FakeMetrics,
+  FakeRandom,
+  FakeSites,
+  FakeTrail,
+} from './fakes.js';
 
 export interface Reply {
   readonly status: number;
@@ -69,7 +79,12 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     publicOrigins: ['https://relay.example'],
     ...options,
   });
-  const listener = createListener({ tls: undefined, handler: api.handler, random, ...(options.timeouts !== undefined && { timeouts: options.timeouts }) });
+  const listener = createListener({
+    tls: undefined,
+    handler: api.handler,
+    random,
+    ...(options.timeouts !== undefined && { timeouts: options.timeouts }),
+  });
   const port = await listener.start(0, '127.0.0.1');
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   return {
@@ -90,21 +105,25 @@ function call(port: number, agent: Agent, path: string, options: CallOptions): P
   const payload = body === undefined ? undefined : isRaw ? body : JSON.stringify(body);
   const headers: OutgoingHttpHeaders = {
     ...(payload !== undefined && { 'content-type': 'application/json' }),
-    ...(payload !== undefined && options.headers?.['transfer-encoding'] === undefined && { 'content-length': Buffer.byteLength(payload) }),
+    ...(payload !== undefined &&
+      options.headers?.['transfer-encoding'] === undefined && { 'content-length': Buffer.byteLength(payload) }),
     ...(token !== undefined && { authorization: `Bearer ${token}` }),
     ...options.headers,
   };
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ port, host: '127.0.0.1', agent, path, method: options.method ?? 'GET', headers }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const text = Buffer.concat(chunks).toString();
-        const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
-      });
-    });
+    const request = httpRequest(
+      { port, host: '127.0.0.1', agent, path, method: options.method ?? 'GET', headers },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const json = text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json });
+        });
+      },
+    );
     request.on('error', reject);
     request.end(payload);
   });

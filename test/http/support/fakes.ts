@@ -1,8 +1,17 @@
 /** The rest of the relay, pretended: every answer can be replaced by a test, and what was asked is written down. */
-import type { Clock, Random, SiteIdentity } from '../../../src/ambient.js';
+import type { Random } from '../../../src/clock.js';
+import type { SiteIdentity } from '../../../src/principal.js';
 import type { Refusal } from '../../../src/audit/trail.js';
 import { OpenLockError } from '../../../src/protocol/problem.js';
-import type { CommandApi, DoorApi, FailureGuard, HttpLog, HttpMetrics, RefusalTrail, SiteApi } from '../../../src/http/services.js';
+import type {
+  CommandApi,
+  DoorApi,
+  FailureGuard,
+  HttpLog,
+  HttpMetrics,
+  RefusalTrail,
+  SiteApi,
+} from '../../../src/http/services.js';
 
 export const ORIGIN = 'https://site.example';
 export const OTHER_ORIGIN = 'https://other.example';
@@ -10,10 +19,19 @@ export const DOOR = 'front-door';
 export const COMMAND_ID = 'A'.repeat(43);
 export const KID = 'A'.repeat(43);
 
-export const identity: SiteIdentity = { siteId: 'site-1', sessionId: 'session-1', origin: ORIGIN, expiresAt: 2_000_000_000_000 };
+export const identity: SiteIdentity = {
+  siteId: 'site-1',
+  sessionId: 'session-1',
+  origin: ORIGIN,
+  expiresAt: 2_000_000_000_000,
+};
 
 const TOKENS = {
-  accessToken: 'good', tokenType: 'Bearer', expiresInSeconds: 900, refreshToken: 'refresh-2', refreshExpiresInSeconds: 2_592_000,
+  accessToken: 'good',
+  tokenType: 'Bearer',
+  expiresInSeconds: 900,
+  refreshToken: 'refresh-2',
+  refreshExpiresInSeconds: 2_592_000,
   site: { id: 'site-1', origin: ORIGIN, email: 'someone@site.example' },
 } as const;
 
@@ -28,13 +46,21 @@ export class FakeSites implements SiteApi {
 
   login: SiteApi['login'] = (request) =>
     Promise.resolve({
-      loginId: 'login-1', expiresInSeconds: 600,
-      website: { origin: request.website, challenge: { path: '/.well-known/openlock-challenge.txt', token: 'challenge' } },
+      loginId: 'login-1',
+      expiresInSeconds: 600,
+      website: {
+        origin: request.website,
+        challenge: { path: '/.well-known/openlock-challenge.txt', token: 'challenge' },
+      },
     });
   token: SiteApi['token'] = (request) =>
-    request.code === '12345678' ? Promise.resolve(TOKENS) : Promise.reject(new OpenLockError('unauthenticated', 'Wrong code.'));
+    request.code === '12345678'
+      ? Promise.resolve(TOKENS)
+      : Promise.reject(new OpenLockError('unauthenticated', 'Wrong code.'));
   refresh: SiteApi['refresh'] = (refreshToken) =>
-    refreshToken === 'refresh-1' ? Promise.resolve(TOKENS) : Promise.reject(new OpenLockError('unauthenticated', 'No such token.'));
+    refreshToken === 'refresh-1'
+      ? Promise.resolve(TOKENS)
+      : Promise.reject(new OpenLockError('unauthenticated', 'No such token.'));
   revoke: SiteApi['revoke'] = (who) => {
     this.revoked.push(who.sessionId);
     return Promise.resolve();
@@ -51,25 +77,48 @@ export class FakeSites implements SiteApi {
   originOfLogin: SiteApi['originOfLogin'] = (loginId) => Promise.resolve(this.logins.get(loginId));
   isKnownOrigin: SiteApi['isKnownOrigin'] = (origin) => {
     this.isKnownCalls += 1;
-    return this.storeAway ? Promise.reject(new OpenLockError('store_unavailable', 'away')) : Promise.resolve(this.knownOrigins.has(origin));
+    return this.storeAway
+      ? Promise.reject(new OpenLockError('store_unavailable', 'away'))
+      : Promise.resolve(this.knownOrigins.has(origin));
   };
   jwks: SiteApi['jwks'] = () => ({ keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: KID }] });
 }
 
 export class FakeDoors implements DoorApi {
-  readonly #summary = { doorId: DOOR, name: 'Front door', role: 'user', online: true, lastSeen: 1_700_000_000_000 } as const;
+  readonly #summary = {
+    doorId: DOOR,
+    name: 'Front door',
+    role: 'user',
+    online: true,
+    lastSeen: 1_700_000_000_000,
+  } as const;
 
   challenge: DoorApi['challenge'] = () => ({ nonce: 'nonce', expiresInSeconds: 60, time: 1_700_000_000_000 });
   register: DoorApi['register'] = (request) =>
     request.proof === 'good'
-      ? Promise.resolve({ sessionToken: 'session', expiresInSeconds: 86_400, socketPath: '/v1/devices/socket', keepAliveSeconds: 10, time: 1_700_000_000_000, kid: KID })
+      ? Promise.resolve({
+          sessionToken: 'session',
+          expiresInSeconds: 86_400,
+          socketPath: '/v1/devices/socket',
+          keepAliveSeconds: 10,
+          time: 1_700_000_000_000,
+          kid: KID,
+        })
       : Promise.reject(new OpenLockError('unauthenticated', 'The proof is not good.'));
   list: DoorApi['list'] = () => Promise.resolve([this.#summary]);
   get: DoorApi['get'] = (_siteId, doorId) =>
-    doorId === DOOR ? Promise.resolve(this.#summary) : Promise.reject(new OpenLockError('door_not_found', 'No such door.'));
+    doorId === DOOR
+      ? Promise.resolve(this.#summary)
+      : Promise.reject(new OpenLockError('door_not_found', 'No such door.'));
   key: DoorApi['key'] = async (siteId, doorId) => {
     await this.get(siteId, doorId);
-    return { doorId, kid: KID, publicKey: '-----BEGIN PUBLIC KEY-----', jwk: { kty: 'RSA', n: 'n', e: 'AQAB' }, registeredAt: 1_700_000_000_000 };
+    return {
+      doorId,
+      kid: KID,
+      publicKey: '-----BEGIN PUBLIC KEY-----',
+      jwk: { kty: 'RSA', n: 'n', e: 'AQAB' },
+      registeredAt: 1_700_000_000_000,
+    };
   };
 }
 
@@ -82,7 +131,12 @@ export class FakeCommands implements CommandApi {
     await this.doors.get(who.siteId, doorId);
     this.submitted.push({ doorId, jwe, requestId: context.requestId });
     if (jwe === 'refused') {
-      throw new OpenLockError('door_refused', 'The door said no.', { commandId: COMMAND_ID, state: 'refused', doorStatus: 400, receipt: 'receipt' });
+      throw new OpenLockError('door_refused', 'The door said no.', {
+        commandId: COMMAND_ID,
+        state: 'refused',
+        doorStatus: 400,
+        receipt: 'receipt',
+      });
     }
     return { commandId: COMMAND_ID, state: 'executed', status: 200, receipt: 'receipt', latencyMs: 12 };
   };
@@ -132,16 +186,6 @@ export class FakeLog implements HttpLog {
   debug = (fields: object, message: string): void => void this.lines.push({ level: 'debug', fields, message });
   warn = (fields: object, message: string): void => void this.lines.push({ level: 'warn', fields, message });
   error = (fields: object, message: string): void => void this.lines.push({ level: 'error', fields, message });
-}
-
-export class FakeClock implements Clock {
-  constructor(public ms = 1_700_000_000_000) {}
-  now(): number {
-    return this.ms;
-  }
-  monotonic(): number {
-    return this.ms;
-  }
 }
 
 /** Not random, but different each time. */

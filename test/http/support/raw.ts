@@ -12,7 +12,11 @@ export interface RawReply {
 const TIMEOUT_MS = 5_000;
 
 /** Sends the bytes and reads until the first whole answer is there or the connection ends; rejects after 5 s. */
-export function sendRaw(port: number, bytes: string | Uint8Array, options: { readonly isHead?: boolean } = {}): Promise<RawReply> {
+export function sendRaw(
+  port: number,
+  bytes: string | Uint8Array,
+  options: { readonly isHead?: boolean } = {},
+): Promise<RawReply> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
@@ -23,7 +27,11 @@ export function sendRaw(port: number, bytes: string | Uint8Array, options: { rea
     };
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`no answer within ${TIMEOUT_MS} ms to ${JSON.stringify(Buffer.from(bytes).toString('latin1').slice(0, 300))}`));
+      reject(
+        new Error(
+          `no answer within ${TIMEOUT_MS} ms to ${JSON.stringify(Buffer.from(bytes).toString('latin1').slice(0, 300))}`,
+        ),
+      );
     }, TIMEOUT_MS);
     socket.on('data', (chunk) => {
       chunks.push(chunk);

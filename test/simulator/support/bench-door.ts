@@ -29,9 +29,19 @@ export class BenchDoor implements CommandDoor {
   constructor(
     readonly identity: DoorIdentity,
     time: FakeTime,
-    options: { readonly doorId: string; readonly password: string; readonly capacity?: number; readonly bootMark?: number },
+    options: {
+      readonly doorId: string;
+      readonly password: string;
+      readonly capacity?: number;
+      readonly bootMark?: number;
+    },
   ) {
-    this.settings = { ...DEFAULT_SETTINGS, doorId: options.doorId, doorPassword: options.password, serverAddress: 'https://relay.example' };
+    this.settings = {
+      ...DEFAULT_SETTINGS,
+      doorId: options.doorId,
+      doorPassword: options.password,
+      serverAddress: 'https://relay.example',
+    };
     this.lock = new LockModel(time, { event: (kind) => this.event(kind) });
     this.clock = new DoorClock(time, options.bootMark ?? 0);
     this.clock.sntp(time.now());

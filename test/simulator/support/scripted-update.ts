@@ -44,12 +44,16 @@ export class ScriptedUpdate {
 
   /** The first frame of this phase, past or future. */
   phase<P extends UpdatePhase>(phase: P): Promise<Step<P>> {
-    return this.peer.frame((frame): frame is Step<P> => frame.t === 'update' && frame.id === this.id && frame.phase === phase);
+    return this.peer.frame(
+      (frame): frame is Step<P> => frame.t === 'update' && frame.id === this.id && frame.phase === phase,
+    );
   }
 
   /** Phases that came, repetitions and gets apart. */
   get phases(): readonly UpdatePhase[] {
-    const all = this.peer.frames.flatMap((frame) => (frame.t === 'update' && frame.id === this.id && frame.phase !== 'get' ? [frame.phase] : []));
+    const all = this.peer.frames.flatMap((frame) =>
+      frame.t === 'update' && frame.id === this.id && frame.phase !== 'get' ? [frame.phase] : [],
+    );
     return all.filter((phase, index) => phase !== all[index - 1]);
   }
 }

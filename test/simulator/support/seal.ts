@@ -22,7 +22,7 @@ export interface SealRequest {
 
 export interface Sealed {
   readonly jwe: string;
-  /** Command id (contract 6.7). */
+  /** Command id (protocol 6.7). */
   readonly id: string;
   readonly jti: string;
   readonly replyKey: Buffer;
@@ -47,7 +47,12 @@ export function seal(request: SealRequest): Sealed {
     jti,
     ...request.header,
   };
-  const body = { act, credential: { type: 'password', password }, replyKey: replyKey.toString('base64url'), ...(params !== undefined && { params }) };
+  const body = {
+    act,
+    credential: { type: 'password', password },
+    replyKey: replyKey.toString('base64url'),
+    ...(params !== undefined && { params }),
+  };
   const plaintext = typeof request.body === 'string' ? request.body : pad({ ...body, ...request.body });
   const jwe = encrypt(Buffer.from(JSON.stringify(header)).toString('base64url'), plaintext, request.publicPem);
   return {
@@ -62,11 +67,17 @@ export function seal(request: SealRequest): Sealed {
 function encrypt(header: string, plaintext: string, publicPem: string): string {
   const contentKey = randomBytes(32);
   const iv = randomBytes(12);
-  const encryptedKey = publicEncrypt({ key: publicPem, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING }, contentKey);
+  const encryptedKey = publicEncrypt(
+    { key: publicPem, oaepHash: 'sha256', padding: constants.RSA_PKCS1_OAEP_PADDING },
+    contentKey,
+  );
   const cipher = createCipheriv('aes-256-gcm', contentKey, iv);
   cipher.setAAD(Buffer.from(header, 'ascii'));
   const ciphertext = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()]);
-  return [header, ...[encryptedKey, iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString('base64url'))].join('.');
+  return [
+    header,
+    ...[encryptedKey, iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString('base64url')),
+  ].join('.');
 }
 
 function pad(body: Record<string, unknown>): string {
@@ -81,7 +92,9 @@ export function openReceipt(receipt: string | undefined, replyKey: Buffer): Rece
   const decipher = createDecipheriv('aes-256-gcm', replyKey, Buffer.from(iv, 'base64url'), { authTagLength: 16 });
   decipher.setAAD(Buffer.from(header, 'ascii'));
   decipher.setAuthTag(Buffer.from(tag, 'base64url'));
-  const text = Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString('utf8');
+  const text = Buffer.concat([decipher.update(Buffer.from(ciphertext, 'base64url')), decipher.final()]).toString(
+    'utf8',
+  );
   if (Buffer.byteLength(text) % 256 !== 0) throw new Error('a receipt is padded to 256 bytes');
   return JSON.parse(text) as Receipt;
 }

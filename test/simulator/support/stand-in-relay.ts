@@ -8,7 +8,13 @@ import type { Duplex } from 'node:stream';
 
 import { WebSocketServer, type WebSocket } from 'ws';
 
-import { DOOR_SUBPROTOCOL, type DoorFrame, type HelloFrame, type RelayFrame, type ResultFrame } from '../../../src/protocol/door-frames.js';
+import {
+  DOOR_SUBPROTOCOL,
+  type DoorFrame,
+  type HelloFrame,
+  type RelayFrame,
+  type ResultFrame,
+} from '../../../src/protocol/door-frames.js';
 import type { Sealed } from './seal.js';
 import { makeCertificate, type TestCertificate } from './test-ca.js';
 
@@ -18,7 +24,7 @@ interface Registration {
   readonly aud: string;
   readonly publicKey: string;
   readonly enrolmentToken: string | undefined;
-  /** What the proof says of the image that runs (contract 4.4). */
+  /** What the proof says of the image that runs (protocol 4.4). */
   readonly firmware: Readonly<Record<string, unknown>>;
   /** New key id named by the rotation, if one came. */
   readonly rotatedTo: string | undefined;
@@ -114,8 +120,13 @@ export class StandInRelay {
   }
 
   async start(port = 0): Promise<this> {
-    const server = createServer({ cert: this.certificate.cert, key: this.certificate.key }, (request, response) => void this.#answer(request, response));
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
+    const server = createServer(
+      { cert: this.certificate.cert, key: this.certificate.key },
+      (request, response) => void this.#answer(request, response),
+    );
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
     server.listen(port, 'localhost');
     await once(server, 'listening');
     this.#server = server;
@@ -155,10 +166,12 @@ export class StandInRelay {
 
   #register(body: Record<string, string>): ScriptedAnswer {
     const proof = claimsOf(body['proof'] ?? '', body['publicKey'] ?? '');
-    if (proof === undefined || !this.#nonces.delete(String(proof.claims['nonce']))) return { status: 401, body: { code: 'unauthenticated', detail: 'bad proof' } };
+    if (proof === undefined || !this.#nonces.delete(String(proof.claims['nonce'])))
+      return { status: 401, body: { code: 'unauthenticated', detail: 'bad proof' } };
     const doorId = body['doorId'] ?? '';
     const bound = this.registrations.findLast((entry) => entry.doorId === doorId);
-    const rotation = body['rotation'] === undefined || bound === undefined ? undefined : claimsOf(body['rotation'], bound.publicKey);
+    const rotation =
+      body['rotation'] === undefined || bound === undefined ? undefined : claimsOf(body['rotation'], bound.publicKey);
     this.registrations.push({
       doorId,
       kid: proof.kid,
@@ -172,7 +185,14 @@ export class StandInRelay {
     this.#tokens.set(sessionToken, doorId);
     return {
       status: 200,
-      body: { sessionToken, expiresInSeconds: 86_400, socketPath: '/v1/devices/socket', keepAliveSeconds: this.keepAliveSeconds, time: this.#time(), kid: proof.kid },
+      body: {
+        sessionToken,
+        expiresInSeconds: 86_400,
+        socketPath: '/v1/devices/socket',
+        keepAliveSeconds: this.keepAliveSeconds,
+        time: this.#time(),
+        kid: proof.kid,
+      },
     };
   }
 
@@ -180,10 +200,16 @@ export class StandInRelay {
     const doorId = String(request.headers['x-openlock-door']);
     this.upgrades.push(doorId);
     const token = (request.headers.authorization ?? '').replace('Bearer ', '');
-    const refusal = this.upgradeScript.shift() ?? (this.#tokens.get(token) === doorId ? undefined : { status: 401, body: { code: 'unauthenticated', detail: 'no session' } });
+    const refusal =
+      this.upgradeScript.shift() ??
+      (this.#tokens.get(token) === doorId
+        ? undefined
+        : { status: 401, body: { code: 'unauthenticated', detail: 'no session' } });
     if (refusal !== undefined) {
       const body = JSON.stringify(refusal.body ?? {});
-      const headers = Object.entries({ 'content-length': body.length, connection: 'close', ...refusal.headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+      const headers = Object.entries({ 'content-length': body.length, connection: 'close', ...refusal.headers }).map(
+        ([name, value]) => `${name}: ${value}\r\n`,
+      );
       socket.end(`HTTP/1.1 ${refusal.status} Refused\r\n${headers.join('')}\r\n${body}`);
       return;
     }
@@ -199,7 +225,13 @@ export class StandInRelay {
         if (t === 'keepalive' && this.answersKeepAlive) door.send({ t: 'keepalive', time: this.#time() });
       });
       this.epoch = Math.max(this.epoch, hello.epoch) + 1;
-      door.send({ t: 'welcome', door: doorId, epoch: this.epoch, time: this.#time(), keepAliveSeconds: this.keepAliveSeconds });
+      door.send({
+        t: 'welcome',
+        door: doorId,
+        epoch: this.epoch,
+        time: this.#time(),
+        keepAliveSeconds: this.keepAliveSeconds,
+      });
       const next = this.#waiting.shift();
       if (next === undefined) this.#arrivals.push(door);
       else next(door);
@@ -214,8 +246,14 @@ function json(response: ServerResponse, answer: ScriptedAnswer): void {
 
 function claimsOf(jws: string, publicKey: string): { kid: string; claims: Record<string, unknown> } | undefined {
   const [header = '', payload = '', signature = ''] = jws.split('.');
-  const good = verify('sha256', Buffer.from(`${header}.${payload}`), createPublicKey(publicKey), Buffer.from(signature, 'base64url'));
+  const good = verify(
+    'sha256',
+    Buffer.from(`${header}.${payload}`),
+    createPublicKey(publicKey),
+    Buffer.from(signature, 'base64url'),
+  );
   if (!good) return undefined;
-  const read = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>;
+  const read = (part: string): Record<string, unknown> =>
+    JSON.parse(Buffer.from(part, 'base64url').toString('utf8')) as Record<string, unknown>;
   return { kid: String(read(header)['kid']), claims: read(payload) };
 }

@@ -15,15 +15,33 @@ export function makeCertificate(): TestCertificate {
   const ca = keyPair();
   const server = keyPair();
   const name = [{ name: 'commonName', value: 'stand-in authority' }];
-  const root = certificate('01', ca.publicKey, name, name, ca.privateKey, [{ name: 'basicConstraints', cA: true, critical: true }]);
-  const names = { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }, { type: 7, ip: '127.0.0.1' }] };
-  const leaf = certificate('02', server.publicKey, [{ name: 'commonName', value: 'localhost' }], name, ca.privateKey, [names]);
+  const root = certificate('01', ca.publicKey, name, name, ca.privateKey, [
+    { name: 'basicConstraints', cA: true, critical: true },
+  ]);
+  const names = {
+    name: 'subjectAltName',
+    altNames: [
+      { type: 2, value: 'localhost' },
+      { type: 7, ip: '127.0.0.1' },
+    ],
+  };
+  const leaf = certificate('02', server.publicKey, [{ name: 'commonName', value: 'localhost' }], name, ca.privateKey, [
+    names,
+  ]);
   return { ca: root, cert: leaf, key: server.pem };
 }
 
 function keyPair(): { publicKey: forge.pki.rsa.PublicKey; privateKey: forge.pki.rsa.PrivateKey; pem: string } {
-  const pair = generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } });
-  return { publicKey: forge.pki.publicKeyFromPem(pair.publicKey), privateKey: forge.pki.privateKeyFromPem(pair.privateKey), pem: pair.privateKey };
+  const pair = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return {
+    publicKey: forge.pki.publicKeyFromPem(pair.publicKey),
+    privateKey: forge.pki.privateKeyFromPem(pair.privateKey),
+    pem: pair.privateKey,
+  };
 }
 
 function certificate(

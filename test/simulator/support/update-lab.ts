@@ -1,7 +1,13 @@
 import { SimulatedDoor, type SimulatedDoorOptions } from '../../../src/simulator/door.js';
 import type { DoorIdentity } from '../../../src/simulator/identity.js';
 import type { UpdateFault, UpdateOptions, UpdateStep } from '../../../src/simulator/updates/options.js';
-import { makeRelease, makeReleaseKey, type ReleaseKey, type ReleaseRequest, type TestRelease } from '../../support/releases.js';
+import {
+  makeRelease,
+  makeReleaseKey,
+  type ReleaseKey,
+  type ReleaseRequest,
+  type TestRelease,
+} from '../../support/releases.js';
 import { testIdentity } from './keys.js';
 import { seal, type Sealed } from './seal.js';
 import { StandInRelay, type StandInDoor } from './stand-in-relay.js';
@@ -9,7 +15,10 @@ import { makeCertificate, type TestCertificate } from './test-ca.js';
 
 const PASSWORD = 'correct horse';
 /** No jitter: every wait is the shortest its rule allows. */
-const eager = { bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))), fraction: () => 0 };
+const eager = {
+  bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))),
+  fraction: () => 0,
+};
 
 /** A stand-in relay and doors that take updates; a fresh one for each test of the suite it is made in. */
 export class UpdateLab {
@@ -35,7 +44,10 @@ export class UpdateLab {
   }
 
   /** A live door that runs 1.0.0 with security version 2. */
-  async connect(updates: Partial<UpdateOptions> = {}, options: Partial<SimulatedDoorOptions> = {}): Promise<{ door: SimulatedDoor; peer: StandInDoor; steps: UpdateStep[] }> {
+  async connect(
+    updates: Partial<UpdateOptions> = {},
+    options: Partial<SimulatedDoorOptions> = {},
+  ): Promise<{ door: SimulatedDoor; peer: StandInDoor; steps: UpdateStep[] }> {
     const door = new SimulatedDoor({
       doorId: 'front',
       relayUrl: this.relay.origin,
@@ -60,7 +72,14 @@ export class UpdateLab {
   }
 
   command(act: string, params?: Record<string, unknown>): Sealed {
-    return seal({ publicPem: this.#identity.publicPem, kid: this.#identity.kid, door: 'front', password: PASSWORD, act, ...(params !== undefined && { params }) });
+    return seal({
+      publicPem: this.#identity.publicPem,
+      kid: this.#identity.kid,
+      door: 'front',
+      password: PASSWORD,
+      act,
+      ...(params !== undefined && { params }),
+    });
   }
 
   /** What the last proof says runs. */

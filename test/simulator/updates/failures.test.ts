@@ -10,7 +10,7 @@ import { ScriptedUpdate } from '../support/scripted-update.js';
 import { FakeTime } from '../support/fake-time.js';
 import { always, pinged, UpdateLab } from '../support/update-lab.js';
 
-describe('A simulated door and updates that go wrong (contract 12.5, 12.7)', () => {
+describe('A simulated door and updates that go wrong (protocol 12.5, 12.7)', () => {
   const lab = new UpdateLab();
 
   describe('what goes wrong on the way', () => {
@@ -58,20 +58,28 @@ describe('A simulated door and updates that go wrong (contract 12.5, 12.7)', () 
       const after = await lab.relay.arrival();
       expect(await new ScriptedUpdate(after, 'u1', bad).phase('rolled_back')).to.include({ code: 'boot_failed' });
       expect(lab.proved).to.include({ version: '1.0.0' });
-      expect((await after.event('update')).data).to.deep.equal({ phase: 'rolled_back', version: '1.1.0', code: 'boot_failed' });
+      expect((await after.event('update')).data).to.deep.equal({
+        phase: 'rolled_back',
+        version: '1.1.0',
+        code: 'boot_failed',
+      });
       expect(await new ScriptedUpdate(after, 'u2', bad).offer().phase('refuse')).to.include({ code: 'failed_before' });
     });
 
     it('goes back after three minutes in which no relay welcomed it', async () => {
       const time = new FakeTime(Date.now());
       const { door, peer } = await lab.connect(always({ kind: 'never_welcomed' }), { time });
-      const cutOff = new Promise<void>((resolve) => door.on('trouble', ({ stage }) => stage === 'network' && resolve()));
+      const cutOff = new Promise<void>((resolve) =>
+        door.on('trouble', ({ stage }) => stage === 'network' && resolve()),
+      );
       new ScriptedUpdate(peer, 'u1', lab.release()).offer();
       await cutOff;
       expect(door.firmware.version).to.equal('1.1.0');
       time.advance(180_000);
       const after = await lab.relay.arrival();
-      expect(await new ScriptedUpdate(after, 'u1', lab.release()).phase('rolled_back')).to.include({ code: 'not_confirmed' });
+      expect(await new ScriptedUpdate(after, 'u1', lab.release()).phase('rolled_back')).to.include({
+        code: 'not_confirmed',
+      });
       expect(lab.proved).to.include({ version: '1.0.0' });
     });
 
@@ -83,7 +91,9 @@ describe('A simulated door and updates that go wrong (contract 12.5, 12.7)', () 
       await refused;
       door.restart();
       const after = await lab.relay.arrival();
-      expect(await new ScriptedUpdate(after, 'u1', lab.release()).phase('rolled_back')).to.include({ code: 'boot_failed' });
+      expect(await new ScriptedUpdate(after, 'u1', lab.release()).phase('rolled_back')).to.include({
+        code: 'boot_failed',
+      });
     });
 
     it('remembers the last four images that were taken back', async () => {
@@ -100,7 +110,10 @@ describe('A simulated door and updates that go wrong (contract 12.5, 12.7)', () 
           const update = new ScriptedUpdate(peer, `again-${index}`, one);
           update.onGet = () => undefined;
           update.offer();
-          return Promise.race([update.phase('refuse').then(({ code }) => code), update.phase('accept').then(() => 'accepted')]);
+          return Promise.race([
+            update.phase('refuse').then(({ code }) => code),
+            update.phase('accept').then(() => 'accepted'),
+          ]);
         }),
       );
       expect(answers).to.deep.equal(['accepted', ...Array.from({ length: 4 }, () => 'failed_before')]);
@@ -136,7 +149,11 @@ describe('A simulated door and updates that go wrong (contract 12.5, 12.7)', () 
       await pinged(peer);
       expect(stalled.gets.length).to.be.within(10, 13);
       turn = 1;
-      const unwritten = new ScriptedUpdate(peer, 'u1', lab.release({ version: '1.2.0', image: randomBytes(20 * 4096) })).offer();
+      const unwritten = new ScriptedUpdate(
+        peer,
+        'u1',
+        lab.release({ version: '1.2.0', image: randomBytes(20 * 4096) }),
+      ).offer();
       expect(await unwritten.phase('failed')).to.include({ code: 'write_failed' });
       turn = 2;
       const cut = new ScriptedUpdate(peer, 'u2', lab.release({ image })).offer();

@@ -9,7 +9,7 @@ import { FakeTime } from '../support/fake-time.js';
 import { ScriptedUpdate } from '../support/scripted-update.js';
 import { pinged, UpdateLab } from '../support/update-lab.js';
 
-describe('A simulated door and a good release (contract 12.4)', () => {
+describe('A simulated door and a good release (protocol 12.4)', () => {
   const lab = new UpdateLab();
 
   describe('a good release', () => {
@@ -20,10 +20,20 @@ describe('A simulated door and a good release (contract 12.4)', () => {
       expect(await update.phase('accept')).to.include({ offset: 0 });
       await update.phase('rebooting');
       expect(update.phases).to.deep.equal(['accept', 'downloading', 'verified', 'rebooting']);
-      expect(update.gets.map(({ offset, length }) => [offset, length])).to.deep.equal([[0, 4096], [4096, 4096], [8192, 4096], [12_288, 777]]);
+      expect(update.gets.map(({ offset, length }) => [offset, length])).to.deep.equal([
+        [0, 4096],
+        [4096, 4096],
+        [8192, 4096],
+        [12_288, 777],
+      ]);
       expect(await peer.closed).to.equal(1001);
       const after = await lab.relay.arrival();
-      expect(lab.proved).to.deep.equal({ version: '1.1.0', board: 'simulator', securityVersion: 2, sha256: good.sha256 });
+      expect(lab.proved).to.deep.equal({
+        version: '1.1.0',
+        board: 'simulator',
+        securityVersion: 2,
+        sha256: good.sha256,
+      });
       expect(after.hello.firmware).to.deep.equal({ version: '1.1.0', board: 'simulator', securityVersion: 2 });
       await new ScriptedUpdate(after, 'u1', good).phase('confirmed');
       expect(door.updateImage?.equals(good.image)).to.equal(true);
@@ -54,7 +64,9 @@ describe('A simulated door and a good release (contract 12.4)', () => {
       };
       update.offer();
       await update.phase('verified');
-      const told = peer.frames.flatMap((frame) => (frame.t === 'update' && frame.phase === 'downloading' ? [frame.percent] : []));
+      const told = peer.frames.flatMap((frame) =>
+        frame.t === 'update' && frame.phase === 'downloading' ? [frame.percent] : [],
+      );
       expect(told.length).to.be.within(2, 4);
       expect(told).to.deep.equal([...told].sort((a, b) => a - b));
     });

@@ -4,7 +4,7 @@ import { makeReleaseKey } from '../../support/releases.js';
 import { ScriptedUpdate } from '../support/scripted-update.js';
 import { UpdateLab } from '../support/update-lab.js';
 
-describe('A simulated door and releases it does not take (contract 12.5, 12.7)', () => {
+describe('A simulated door and releases it does not take (protocol 12.5, 12.7)', () => {
   const lab = new UpdateLab();
 
   describe('what it refuses before the first byte', () => {
@@ -18,9 +18,17 @@ describe('A simulated door and releases it does not take (contract 12.5, 12.7)',
       ['a header with more in it', () => lab.release({ header: { jwk: {} } }).manifest, 'bad_signature'],
       ['claims with more in them', () => lab.release({ claims: { extra: 1 } }).manifest, 'bad_signature'],
       ['a key it does not trust', () => lab.release({ key: stranger }).manifest, 'unknown_key'],
-      ['a key that claims to be a trusted one', () => lab.release({ key: stranger, header: { kid: lab.key.kid } }).manifest, 'bad_signature'],
+      [
+        'a key that claims to be a trusted one',
+        () => lab.release({ key: stranger, header: { kid: lab.key.kid } }).manifest,
+        'bad_signature',
+      ],
       ['another product', () => lab.release({ claims: { product: 'toaster' } }).manifest, 'wrong_product'],
-      ['another product by an unknown key', () => lab.release({ key: stranger, claims: { product: 'toaster' } }).manifest, 'unknown_key'],
+      [
+        'another product by an unknown key',
+        () => lab.release({ key: stranger, claims: { product: 'toaster' } }).manifest,
+        'unknown_key',
+      ],
       ['another board', () => lab.release({ board: 'esp32dev' }).manifest, 'wrong_board'],
       ['a release past its time', () => lab.release({ claims: { expiresAt: Date.now() - 1000 } }).manifest, 'expired'],
       ['a security version below its own', () => lab.release({ securityVersion: 1 }).manifest, 'security_version'],
@@ -44,10 +52,16 @@ describe('A simulated door and releases it does not take (contract 12.5, 12.7)',
       const keys = Array.from({ length: 5 }, () => makeReleaseKey());
       const { peer } = await lab.connect({ releaseKeys: keys.map(({ pem }) => pem) });
       const [first, , , fourth, fifth] = keys;
-      for (const [id, by, phase] of [['u1', fifth, 'refuse'], ['u2', first, 'accept'], ['u3', fourth, 'accept']] as const) {
+      for (const [id, by, phase] of [
+        ['u1', fifth, 'refuse'],
+        ['u2', first, 'accept'],
+        ['u3', fourth, 'accept'],
+      ] as const) {
         const update = new ScriptedUpdate(peer, id, lab.release({ key: by ?? lab.key }));
         update.onGet = () => undefined;
-        expect(await update.offer().phase(phase)).to.include(phase === 'refuse' ? { code: 'unknown_key' } : { offset: 0 });
+        expect(await update.offer().phase(phase)).to.include(
+          phase === 'refuse' ? { code: 'unknown_key' } : { offset: 0 },
+        );
       }
     });
 
@@ -55,7 +69,9 @@ describe('A simulated door and releases it does not take (contract 12.5, 12.7)',
       const { peer } = await lab.connect();
       const configure = lab.command('configure', { releaseKeys: [stranger.pem] });
       expect((await peer.command(configure)).status).to.equal(200);
-      expect(await new ScriptedUpdate(peer, 'u1', lab.release()).offer().phase('refuse')).to.include({ code: 'unknown_key' });
+      expect(await new ScriptedUpdate(peer, 'u1', lab.release()).offer().phase('refuse')).to.include({
+        code: 'unknown_key',
+      });
       await new ScriptedUpdate(peer, 'u2', lab.release({ key: stranger })).offer().phase('accept');
     });
   });

@@ -6,7 +6,13 @@ import { factoryMemory } from '../../../src/simulator/updates/update-memory.js';
 import { fixture } from '../../protocol/fixtures.js';
 
 interface Vectors {
-  readonly door: { readonly board: string; readonly version: string; readonly securityVersion: number; readonly capacity: number; readonly nowMs: number };
+  readonly door: {
+    readonly board: string;
+    readonly version: string;
+    readonly securityVersion: number;
+    readonly capacity: number;
+    readonly nowMs: number;
+  };
   readonly keys: readonly { readonly publicKeyPem: string }[];
   readonly cases: readonly { readonly name: string; readonly code: string; readonly manifest: string }[];
 }
@@ -14,7 +20,12 @@ interface Vectors {
 describe('the shared release vectors (test/fixtures/protocol/releases.json), by the simulated door', () => {
   const { door, keys, cases } = fixture<Vectors>('releases.json');
   const { board, version, securityVersion, capacity, nowMs } = door;
-  const judging = { releaseKeys: keys.map(({ publicKeyPem }) => publicKeyPem), memory: factoryMemory({ board, version, securityVersion }), now: nowMs, slotBytes: capacity };
+  const judging = {
+    releaseKeys: keys.map(({ publicKeyPem }) => publicKeyPem),
+    memory: factoryMemory({ board, version, securityVersion }),
+    now: nowMs,
+    slotBytes: capacity,
+  };
 
   function verdict(manifest: string): string {
     try {

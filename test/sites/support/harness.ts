@@ -7,7 +7,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Clock, Random, RequestContext } from '../../../src/ambient.js';
+import type { Random } from '../../../src/clock.js';
+import type { RequestContext } from '../../../src/principal.js';
 import { AuditTrail } from '../../../src/audit/trail.js';
 import type { LoginAnswer, TokenAnswer } from '../../../src/protocol/api.js';
 import { AccessTokens } from '../../../src/sites/access-tokens.js';
@@ -20,22 +21,11 @@ import { SiteService } from '../../../src/sites/site-service.js';
 import { AuditStore } from '../../../src/store/audit-store.js';
 import { RedisLink, type RedisClient } from '../../../src/store/redis-link.js';
 import { SiteStore } from '../../../src/store/site-store.js';
+import { FakeClock } from '../../support/fake-clock.js';
 import { startTestRedis, type TestRedis } from '../../support/redis.js';
 
 export const ISSUER = 'https://relay.example';
 export const random: Random = { bytes: (length) => randomBytes(length) };
-
-export class FakeClock implements Clock {
-  time = 1_800_000_000_000;
-
-  now(): number {
-    return this.time;
-  }
-
-  monotonic(): number {
-    return this.time - 1_700_000_000_000;
-  }
-}
 
 export function context(overrides: Partial<RequestContext> = {}): RequestContext {
   return { requestId: 'request-1', address: '198.51.100.7', origin: undefined, ...overrides };
@@ -104,8 +94,18 @@ export class Harness {
   async relay(options: HarnessOptions = {}): Promise<SiteService> {
     const { clock, link } = this;
     const secretsDir = join(this.#scratch.dir, 'secrets');
-    const [secrets, keys] = await Promise.all([FleetSecrets.load(secretsDir, random), SigningKeys.load(secretsDir, clock)]);
-    this.#mailer ??= new Mailer({ mailUrl: undefined, mailFrom: 'OpenLock <openlock@localhost>', dataDir: this.#scratch.dir, clock, random, log: { warn: () => undefined } });
+    const [secrets, keys] = await Promise.all([
+      FleetSecrets.load(secretsDir, random),
+      SigningKeys.load(secretsDir, clock),
+    ]);
+    this.#mailer ??= new Mailer({
+      mailUrl: undefined,
+      mailFrom: 'OpenLock <openlock@localhost>',
+      dataDir: this.#scratch.dir,
+      clock,
+      random,
+      log: { warn: () => undefined },
+    });
     this.#audit ??= new AuditTrail({ store: new AuditStore(link), clock, node: 'test', onError: () => undefined });
     this.#store ??= new SiteStore(link);
     return new SiteService({
@@ -145,7 +145,10 @@ export class Harness {
     await this.#mailer?.idle();
     const outbox = join(this.#scratch.dir, 'outbox');
     try {
-      return readdirSync(outbox).filter((name) => name.endsWith('.eml')).sort().map((name) => readFileSync(join(outbox, name), 'utf8'));
+      return readdirSync(outbox)
+        .filter((name) => name.endsWith('.eml'))
+        .sort()
+        .map((name) => readFileSync(join(outbox, name), 'utf8'));
     } catch {
       return [];
     }
@@ -157,7 +160,10 @@ export class Harness {
   }
 
   /** Logs in as far as the code. */
-  async login(email = 'owner@shop.example', sites = this.sites): Promise<{ readonly login: LoginAnswer; readonly code: string }> {
+  async login(
+    email = 'owner@shop.example',
+    sites = this.sites,
+  ): Promise<{ readonly login: LoginAnswer; readonly code: string }> {
     const login = await sites.login({ email, website: this.website.origin }, context());
     return { login, code: await this.code() };
   }
@@ -170,7 +176,9 @@ export class Harness {
   }
 
   /** The audit entries of a site. */
-  async auditOf(siteId: string): Promise<readonly { readonly kind: string; readonly code?: string; readonly actor: string }[]> {
+  async auditOf(
+    siteId: string,
+  ): Promise<readonly { readonly kind: string; readonly code?: string; readonly actor: string }[]> {
     const entries = await new AuditStore(this.link).newest(`ol:{site:${siteId}}:audit`, 100);
     return entries.map(({ text }) => JSON.parse(text) as { kind: string; actor: string });
   }

@@ -20,7 +20,7 @@ enum class Status : std::uint8_t {
   not_configured,   ///< settings that are needed are missing
 };
 
-/// The `code` of a receipt (contract 6.4). `textOf` gives the word on the wire.
+/// The `code` of a receipt (protocol 6.4). `textOf` gives the word on the wire.
 enum class ReceiptCode : std::uint8_t {
   ok,
   malformed,

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { DoorAdmin } from '../../../../src/doors/door-admin.js';
-import type { StartRequest } from '../../../../src/firmware/rollout-service.js';
-import type { DoorView, RolloutView } from '../../../../src/firmware/rollout-view.js';
+import type { StartRequest } from '../../../../src/updates/rollout-service.js';
+import type { DoorView, RolloutView } from '../../../../src/updates/rollout-view.js';
 import { OpenLockError } from '../../../../src/protocol/problem.js';
 import type { RolloutState } from '../../../../src/store/rollout-store.js';
 import { SimulatedDoor, type SimulatedDoorOptions } from '../../../../src/simulator/door.js';
@@ -14,7 +14,13 @@ import { MemoryStore } from '../../../../src/simulator/store.js';
 import { RelayTransport } from '../../../../src/simulator/transport.js';
 import type { UpdateOptions } from '../../../../src/simulator/updates/options.js';
 import { testIdentity } from '../../../simulator/support/keys.js';
-import { makeRelease, makeReleaseKey, type ReleaseKey, type ReleaseRequest, type TestRelease } from '../../../support/releases.js';
+import {
+  makeRelease,
+  makeReleaseKey,
+  type ReleaseKey,
+  type ReleaseRequest,
+  type TestRelease,
+} from '../../../support/releases.js';
 import { startTestRedis, type TestRedis } from '../../../support/redis.js';
 import { doorAdmin } from '../../../support/relay.js';
 import { UpdateOperator } from '../../../support/updates.js';
@@ -25,7 +31,10 @@ export const PASSWORD = 'correct horse battery';
 export const BOARD = 'simulator';
 
 /** A fiftieth of the jitter: the rules stay, tests are quicker. */
-export const quick = { bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))), fraction: () => Math.random() / 50 };
+export const quick = {
+  bytes: (length: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(length))),
+  fraction: () => Math.random() / 50,
+};
 
 export interface DoorSetting extends Partial<SimulatedDoorOptions> {
   readonly update?: Partial<UpdateOptions>;
@@ -62,7 +71,8 @@ export class RolloutLab {
   /** Doors and rollouts of one test; the next has others. */
   async stopDoors(): Promise<void> {
     for (const { rolloutId, state } of await this.operator.rollouts.list()) {
-      if (state === 'running' || state === 'paused') await this.operator.rollouts.cancel(rolloutId).catch(() => undefined);
+      if (state === 'running' || state === 'paused')
+        await this.operator.rollouts.cancel(rolloutId).catch(() => undefined);
     }
     const ids = [...this.doors.keys()];
     await Promise.all([...this.doors.values()].map(({ door }) => door.stop()));
@@ -85,7 +95,11 @@ export class RolloutLab {
     return this.connect(relay, doorId, { ...setting, enrolmentToken });
   }
 
-  addDoors(relay: Reachable, count: number, setting: (index: number) => DoorSetting = () => ({})): Promise<readonly Watched[]> {
+  addDoors(
+    relay: Reachable,
+    count: number,
+    setting: (index: number) => DoorSetting = () => ({}),
+  ): Promise<readonly Watched[]> {
     return Promise.all(Array.from({ length: count }, (_, index) => this.addDoor(relay, setting(index))));
   }
 
@@ -136,7 +150,10 @@ export class RolloutLab {
         throw error;
       });
       if (view !== undefined && condition(view)) return view;
-      if (Date.now() > deadline) throw new Error(`not so within ${limitMs} ms: ${condition.toString()}; ${JSON.stringify({ ...view, doors: view?.doors.map(({ doorId, state, code, stage }) => [doorId, state, code, stage]) })}`);
+      if (Date.now() > deadline)
+        throw new Error(
+          `not so within ${limitMs} ms: ${condition.toString()}; ${JSON.stringify({ ...view, doors: view?.doors.map(({ doorId, state, code, stage }) => [doorId, state, code, stage]) })}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -13,12 +13,20 @@ export class RawUpdateDoor {
     readonly socket: RawSocket,
   ) {}
 
-  static async live(relay: TestRelay, doorId: string, key: RawKey, firmware: object, enrolmentToken?: string): Promise<RawUpdateDoor> {
+  static async live(
+    relay: TestRelay,
+    doorId: string,
+    key: RawKey,
+    firmware: object,
+    enrolmentToken?: string,
+  ): Promise<RawUpdateDoor> {
     return new RawUpdateDoor(doorId, await liveDoor(relay, doorId, key, enrolmentToken, firmware));
   }
 
   get offers(): readonly Frame[] {
-    return this.socket.log.flatMap((entry) => ('frame' in entry && entry.frame['phase'] === 'offer' ? [entry.frame] : []));
+    return this.socket.log.flatMap((entry) =>
+      'frame' in entry && entry.frame['phase'] === 'offer' ? [entry.frame] : [],
+    );
   }
 
   get blocks(): readonly RawBlock[] {
@@ -27,7 +35,9 @@ export class RawUpdateDoor {
 
   /** Blocks that came after the offer with this id, none of which may belong to an older update. */
   blocksAfterOffer(id: string): readonly RawBlock[] {
-    const at = this.socket.log.findIndex((entry) => 'frame' in entry && entry.frame['id'] === id && entry.frame['phase'] === 'offer');
+    const at = this.socket.log.findIndex(
+      (entry) => 'frame' in entry && entry.frame['id'] === id && entry.frame['phase'] === 'offer',
+    );
     return this.socket.log.slice(at + 1).flatMap((entry) => ('block' in entry ? [entry.block] : []));
   }
 
@@ -66,7 +76,9 @@ export class RawUpdateDoor {
   async answers(): Promise<boolean> {
     const seen = this.socket.log.length;
     this.socket.send({ t: 'keepalive' });
-    const answered = until(() => this.socket.log.slice(seen).some((entry) => 'frame' in entry && entry.frame['t'] === 'keepalive')).then(() => true);
+    const answered = until(() =>
+      this.socket.log.slice(seen).some((entry) => 'frame' in entry && entry.frame['t'] === 'keepalive'),
+    ).then(() => true);
     return Promise.race([answered.catch(() => false), this.socket.closed.then(() => false)]);
   }
 

@@ -53,7 +53,7 @@ export class Watched {
     });
   }
 
-  /** True when no connection was offered anything twice, which the relay promises (contract 12.4). */
+  /** True when no connection was offered anything twice, which the relay promises (protocol 12.4). */
   get offeredOncePerConnection(): boolean {
     return this.offers.every((ids) => new Set(ids).size === ids.length);
   }

@@ -50,13 +50,13 @@ export class CarelessRelay {
     await this.relay.stop();
   }
 
-  /** What the door's last proof says of the image that runs (contract 12.6). */
+  /** What the door's last proof says of the image that runs (protocol 12.6). */
   get proven(): { readonly version: unknown; readonly sha256: unknown } {
     const { version, sha256 } = this.relay.registrations.at(-1)?.firmware ?? {};
     return { version, sha256 };
   }
 
-  /** Offers it, and goes on offering it under the same id after every reconnect, as contract 12.4 wants. */
+  /** Offers it, and goes on offering it under the same id after every reconnect, as protocol 12.4 wants. */
   offer(release: TestRelease): Offer {
     this.#made += 1;
     const offer = new Offer(`update-${this.#made}`, release);
@@ -77,14 +77,29 @@ export class CarelessRelay {
   }
 
   /** The door's first frame of that phase for that offer, past or future; not counting the first `skipped`. */
-  async frame<P extends DoorUpdateFrame['phase']>(offer: Offer, phase: P, patienceMs = 20_000, skipped = 0): Promise<DoorUpdateFrame & { phase: P }> {
+  async frame<P extends DoorUpdateFrame['phase']>(
+    offer: Offer,
+    phase: P,
+    patienceMs = 20_000,
+    skipped = 0,
+  ): Promise<DoorUpdateFrame & { phase: P }> {
     const isIt = (frame: DoorUpdateFrame): frame is DoorUpdateFrame & { phase: P } => frame.phase === phase;
-    return this.#until(() => offer.frames.filter(isIt)[skipped], `${phase} of ${offer.id}`, patienceMs, () => JSON.stringify(offer.frames.filter((frame) => frame.phase !== 'get')));
+    return this.#until(
+      () => offer.frames.filter(isIt)[skipped],
+      `${phase} of ${offer.id}`,
+      patienceMs,
+      () => JSON.stringify(offer.frames.filter((frame) => frame.phase !== 'get')),
+    );
   }
 
   /** Until the door has been welcomed since {@link ignoreArrivals}. */
   async welcomed(patienceMs = 20_000): Promise<void> {
-    await this.#until(() => (this.#welcomes > 0 ? true : undefined), 'welcome', patienceMs, () => 'nobody came');
+    await this.#until(
+      () => (this.#welcomes > 0 ? true : undefined),
+      'welcome',
+      patienceMs,
+      () => 'nobody came',
+    );
   }
 
   /** Counts welcomes anew. */

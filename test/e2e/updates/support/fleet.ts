@@ -5,8 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { parseFirmware } from '../../../../src/firmware/door-firmware.js';
-import type { RolloutView } from '../../../../src/firmware/rollout-view.js';
+import { parseFirmware } from '../../../../src/updates/door-firmware.js';
+import type { RolloutView } from '../../../../src/updates/rollout-view.js';
 import { DoorStore } from '../../../../src/store/door-store.js';
 import { UpdateOperator } from '../../../support/updates.js';
 import { asRelease, builtImage, sha256Of } from '../../../support/virtual-images.js';
@@ -15,7 +15,7 @@ import { startCommand, type CommandProcess } from '../../virtual-door/support/co
 import type { HostDoor, StateDir } from '../../virtual-door/support/host-door.js';
 import { Scene } from '../../virtual-door/support/scene.js';
 
-/** Instead of the 3 minutes of contract 12.5. */
+/** Instead of the 3 minutes of protocol 12.5. */
 export const TRIAL_MS = 3000;
 
 export interface Published {
@@ -64,7 +64,11 @@ export class Fleet {
 
   /** As an operator types it. */
   start(...args: readonly string[]): CommandProcess {
-    return startCommand(args, { OPENLOCK_DATA_DIR: this.scene.relay.dataDir, OPENLOCK_REDIS_URL: this.scene.redis.url, OPENLOCK_LOG_LEVEL: 'silent' });
+    return startCommand(args, {
+      OPENLOCK_DATA_DIR: this.scene.relay.dataDir,
+      OPENLOCK_REDIS_URL: this.scene.redis.url,
+      OPENLOCK_LOG_LEVEL: 'silent',
+    });
   }
 
   /** The one JSON value a command that succeeds prints. */
@@ -76,12 +80,16 @@ export class Fleet {
 
   async enrol(count: number): Promise<void> {
     // Two at a time: each makes two RSA keys.
-    for (let made = 0; made < count; made += 2) await Promise.all([made, made + 1].filter((index) => index < count).map((index) => this.#enrol(index)));
+    for (let made = 0; made < count; made += 2)
+      await Promise.all([made, made + 1].filter((index) => index < count).map((index) => this.#enrol(index)));
   }
 
   async #enrol(index: number): Promise<void> {
     const doorId = `fleet-${String(index).padStart(2, '0')}`;
-    const { door, state } = await this.scene.enrolledDoor({ doorId, more: ['--release-key', this.publicKeyFile, '--update-trial-ms', String(TRIAL_MS)] });
+    const { door, state } = await this.scene.enrolledDoor({
+      doorId,
+      more: ['--release-key', this.publicKeyFile, '--update-trial-ms', String(TRIAL_MS)],
+    });
     this.doors.push({ doorId, state, slots: new Slots(state.path), door });
     this.doors.sort((a, b) => a.doorId.localeCompare(b.doorId));
   }
@@ -98,7 +106,19 @@ export class Fleet {
     const release = asRelease(image, { version, ...(size !== undefined && { size }) });
     const path = join(this.#files.root, `${version}.bin`);
     writeFileSync(path, release);
-    await this.openlock('firmware', 'sign', path, '--key', this.keyFile, '--board', 'host', '--version', version, '--security-version', '1');
+    await this.openlock(
+      'firmware',
+      'sign',
+      path,
+      '--key',
+      this.keyFile,
+      '--board',
+      'host',
+      '--version',
+      version,
+      '--security-version',
+      '1',
+    );
     const published = await this.openlock('firmware', 'publish', path, `${path}.manifest`);
     expect(published).to.include({ sha256: sha256Of(release) });
     return { version, sha256: sha256Of(release) };
@@ -127,8 +147,14 @@ export class Fleet {
       const firmware = parseFirmware(overviews.find((overview) => overview.doorId === doorId)?.firmware);
       expect(firmware, doorId).to.include({ version: release.version, sha256: release.sha256 });
       const { active } = slots.state ?? { active: 'factory' };
-      expect(sha256Of(active === 'factory' ? this.built : slots.image(active)), `${doorId}: image on its disk`).to.equal(release.sha256);
-      expect(door.pin.every((isActive) => !isActive), `${doorId}: pin`).to.equal(true);
+      expect(
+        sha256Of(active === 'factory' ? this.built : slots.image(active)),
+        `${doorId}: image on its disk`,
+      ).to.equal(release.sha256);
+      expect(
+        door.pin.every((isActive) => !isActive),
+        `${doorId}: pin`,
+      ).to.equal(true);
     }
   }
 }

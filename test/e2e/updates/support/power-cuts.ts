@@ -27,14 +27,21 @@ export interface Tally {
 export const newTally = (): Tally => ({ cuts: 0, twice: 0, mostTwice: 0, confirmed: 0, rolledBack: 0, unsaid: 0 });
 
 /** The moments after the last byte, as door and relay see them. */
-export const STEPS: Readonly<Record<string, (scene: UpdateScene, offer: Offer, door: HostDoor, since: number) => Promise<unknown>>> = {
+export const STEPS: Readonly<
+  Record<string, (scene: UpdateScene, offer: Offer, door: HostDoor, since: number) => Promise<unknown>>
+> = {
   'last block served': (_scene, offer) => servedAll(offer),
   verified: (scene, offer) => scene.relay.frame(offer, 'verified'),
   rebooting: (scene, offer) => scene.relay.frame(offer, 'rebooting'),
   'old image stopped': (_scene, _offer, door, since) => door.line({ t: 'stopped', why: 'restart' }, since),
   'new image chosen': (_scene, _offer, door, since) => door.line({ t: 'image', trial: true }, since),
   'new image started': (_scene, offer, door, since) => door.line({ t: 'door', version: offer.release.version }, since),
-  ...Object.fromEntries(['challenging', 'registering', 'connecting', 'greeting', 'live'].map((state) => [`new image ${state}`, inNewImage(state)])),
+  ...Object.fromEntries(
+    ['challenging', 'registering', 'connecting', 'greeting', 'live'].map((state) => [
+      `new image ${state}`,
+      inNewImage(state),
+    ]),
+  ),
   confirmed: (scene, offer) => scene.relay.frame(offer, 'confirmed'),
 };
 
@@ -57,7 +64,13 @@ function servedAll(offer: Offer): Promise<void> {
 }
 
 /** Cuts the power at each of these offsets of one download, before or after the answer, and lets it end. */
-export async function cutDownload(scene: UpdateScene, release: TestRelease, old: TestRelease, offsets: readonly number[], tally: Tally): Promise<void> {
+export async function cutDownload(
+  scene: UpdateScene,
+  release: TestRelease,
+  old: TestRelease,
+  offsets: readonly number[],
+  tally: Tally,
+): Promise<void> {
   const offer = scene.relay.offer(release);
   for (const offset of offsets) {
     await cutAt(scene, offer, offset);
@@ -95,7 +108,9 @@ async function cutAt(scene: UpdateScene, offer: Offer, offset: number): Promise<
       due = false;
       const isServed = randomInt(4) > 0;
       // What follows the bytes takes the door some milliseconds: the write, the read back, the note of it.
-      void delay(isServed ? randomInt(6) : 0).then(() => scene.door.kill()).then(resolve);
+      void delay(isServed ? randomInt(6) : 0)
+        .then(() => scene.door.kill())
+        .then(resolve);
       return isServed;
     };
   });
@@ -111,7 +126,14 @@ async function bootAgain(scene: UpdateScene): Promise<void> {
 }
 
 /** Updates to `release`, cuts the power `laterMs` after that step, and sees to it that the door ends on one of the two. Returns that one. */
-export async function cutStep(scene: UpdateScene, step: string, laterMs: number, release: TestRelease, old: TestRelease, tally: Tally): Promise<TestRelease> {
+export async function cutStep(
+  scene: UpdateScene,
+  step: string,
+  laterMs: number,
+  release: TestRelease,
+  old: TestRelease,
+  tally: Tally,
+): Promise<TestRelease> {
   const when = `${laterMs} ms after "${step}"`;
   const since = scene.door.mark;
   const offer = scene.relay.offer(release);
@@ -121,7 +143,11 @@ export async function cutStep(scene: UpdateScene, step: string, laterMs: number,
   await bootAgain(scene);
   expect(scene.relay.proven.sha256, when).to.be.oneOf([old.sha256, release.sha256]);
   // What it has to say of its trial goes out once; where the cut took that with it, its refusal of the same offer tells.
-  const ended = await Promise.race([scene.relay.frame(offer, 'confirmed'), scene.relay.frame(offer, 'rolled_back'), scene.relay.frame(offer, 'refuse')]);
+  const ended = await Promise.race([
+    scene.relay.frame(offer, 'confirmed'),
+    scene.relay.frame(offer, 'rolled_back'),
+    scene.relay.frame(offer, 'refuse'),
+  ]);
   scene.relay.withdraw();
   tally.cuts += 1;
   expect(offer.bytes - release.image.length, `bytes sent twice, ${when}`).to.be.at.most(BLOCK);

@@ -11,7 +11,7 @@ import { HostDoor, StateDir } from '../../virtual-door/support/host-door.js';
 import { CarelessRelay, type Offer } from './careless-relay.js';
 
 const DOOR = 'updated-door';
-/** Instead of the 3 minutes of contract 12.5. */
+/** Instead of the 3 minutes of protocol 12.5. */
 export const TRIAL_MS = 1500;
 
 export class UpdateScene {
@@ -103,6 +103,9 @@ export class UpdateScene {
 
   /** No start, and no step of an update, lets anybody in. */
   neverOpened(): void {
-    expect(this.door.pin.every((active) => !active), 'pin').to.equal(true);
+    expect(
+      this.door.pin.every((active) => !active),
+      'pin',
+    ).to.equal(true);
   }
 }

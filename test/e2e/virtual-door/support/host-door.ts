@@ -98,7 +98,16 @@ export class HostDoor {
   /** Starts it; does not wait for anything but the process. */
   static async start(options: HostDoorOptions): Promise<HostDoor> {
     const { doorId, state, server, ca, enrolmentToken, probationMs, more = [] } = options;
-    const args = ['--door-id', doorId, '--state-dir', state.path, '--json', '--verbose', '--password-stdin', '--until-eof'];
+    const args = [
+      '--door-id',
+      doorId,
+      '--state-dir',
+      state.path,
+      '--json',
+      '--verbose',
+      '--password-stdin',
+      '--until-eof',
+    ];
     if (server !== undefined) args.push('--server', server);
     if (ca !== undefined) args.push('--ca', state.file(ca));
     if (enrolmentToken !== undefined) args.push('--enrol', enrolmentToken);
@@ -152,12 +161,22 @@ export class HostDoor {
 
   /** The first line from `since` on with these members; rejects when it ends, or stays silent for too long. */
   line(members: Readonly<Record<string, unknown>>, since = 0, patienceMs = PATIENCE_MS): Promise<Line> {
-    return this.#first((line) => Object.entries(members).every(([name, value]) => line[name] === value), JSON.stringify(members), since, patienceMs);
+    return this.#first(
+      (line) => Object.entries(members).every(([name, value]) => line[name] === value),
+      JSON.stringify(members),
+      since,
+      patienceMs,
+    );
   }
 
   /** The same, by a pattern for one member. */
   lineMatching(member: string, pattern: RegExp, since = 0): Promise<Line> {
-    return this.#first((line) => pattern.test(String(line[member])), `${member} ${String(pattern)}`, since, PATIENCE_MS);
+    return this.#first(
+      (line) => pattern.test(String(line[member])),
+      `${member} ${String(pattern)}`,
+      since,
+      PATIENCE_MS,
+    );
   }
 
   #first(isIt: (line: Line) => boolean, what: string, since: number, patienceMs: number): Promise<Line> {
@@ -167,7 +186,8 @@ export class HostDoor {
         clearTimeout(timer);
         settle();
       };
-      const fail = (why: string): void => end(() => reject(new Error(`the door ${why} before it said ${what}: ${this.#story(since)}`)));
+      const fail = (why: string): void =>
+        end(() => reject(new Error(`the door ${why} before it said ${what}: ${this.#story(since)}`)));
       const check = (): void => {
         const found = this.lines.slice(since).find(isIt);
         if (found !== undefined) end(() => resolve(found));
@@ -201,7 +221,11 @@ export class HostDoor {
   }
 
   #story(since: number): string {
-    return `${this.lines.slice(since).map((line) => JSON.stringify(line)).slice(-30).join(' ')} ${this.#complaints}`;
+    return `${this.lines
+      .slice(since)
+      .map((line) => JSON.stringify(line))
+      .slice(-30)
+      .join(' ')} ${this.#complaints}`;
   }
 
   #tell(): void {

@@ -1,7 +1,7 @@
 """Command envelopes and receipts by jwcrypto (Debian: python3-jwcrypto), which shares no code with this project.
 
 One JSON request a line on standard input, one JSON answer a line on standard output:
-{"do": "seal", "publicPem", "kid", "door", "scope", "plaintext"} -> {"jwe", "jti"}; "plaintext" is the JSON text of contract 6.2
+{"do": "seal", "publicPem", "kid", "door", "scope", "plaintext"} -> {"jwe", "jti"}; "plaintext" is the JSON text of protocol 6.2
 {"do": "open", "receipt", "replyKey"}                             -> {"header", "plaintext"}
 """
 import base64

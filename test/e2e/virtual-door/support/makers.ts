@@ -34,13 +34,19 @@ const SCRIPT = fileURLToPath(new URL('./jwcrypto_maker.py', import.meta.url));
 const PYTHONS = ['/usr/bin/python3', 'python3'];
 
 function pythonWithJwcrypto(): string | undefined {
-  return PYTHONS.find((python) => spawnSync(python, ['-c', 'import jwcrypto'], { stdio: 'ignore', timeout: 20_000 }).status === 0);
+  return PYTHONS.find(
+    (python) => spawnSync(python, ['-c', 'import jwcrypto'], { stdio: 'ignore', timeout: 20_000 }).status === 0,
+  );
 }
 
 export const hasJwcrypto = (): boolean => pythonWithJwcrypto() !== undefined;
 
 function jwcrypto(request: object): Record<string, unknown> {
-  const { status, stdout, stderr } = spawnSync(pythonWithJwcrypto() ?? 'python3', [SCRIPT], { input: `${JSON.stringify(request)}\n`, encoding: 'utf8', timeout: 30_000 });
+  const { status, stdout, stderr } = spawnSync(pythonWithJwcrypto() ?? 'python3', [SCRIPT], {
+    input: `${JSON.stringify(request)}\n`,
+    encoding: 'utf8',
+    timeout: 30_000,
+  });
   if (status !== 0) throw new Error(`jwcrypto: ${stderr}`);
   return JSON.parse(stdout) as Record<string, unknown>;
 }
@@ -48,17 +54,39 @@ function jwcrypto(request: object): Record<string, unknown> {
 export const MAKERS: Readonly<Record<'the SDK' | 'node:crypto' | 'jwcrypto', Maker>> = {
   'the SDK': async ({ key, act, password, params }) => {
     const trusted = await verifyServedKey(key);
-    const { jwe, jti, replyKey } = await sealCommand({ doorId: key.doorId, act, password, params }, { key: trusted, iat: Date.now(), random: systemRandom });
+    const { jwe, jti, replyKey } = await sealCommand(
+      { doorId: key.doorId, act, password, params },
+      { key: trusted, iat: Date.now(), random: systemRandom },
+    );
     return { jwe, jti, replyKey, doorId: key.doorId };
   },
   'node:crypto': ({ key, act, password, params }) => {
-    const { jwe, jti, replyKey } = seal({ publicPem: key.publicKey, kid: key.kid, door: key.doorId, password, act, ...(params !== undefined && { params }) });
+    const { jwe, jti, replyKey } = seal({
+      publicPem: key.publicKey,
+      kid: key.kid,
+      door: key.doorId,
+      password,
+      act,
+      ...(params !== undefined && { params }),
+    });
     return Promise.resolve({ jwe, jti, replyKey, doorId: key.doorId });
   },
   jwcrypto: ({ key, act, password, params }) => {
     const replyKey = randomBytes(32);
-    const plaintext = JSON.stringify({ act, credential: { type: 'password', password }, replyKey: replyKey.toString('base64url'), params });
-    const { jwe, jti } = jwcrypto({ do: 'seal', publicPem: key.publicKey, kid: key.kid, door: key.doorId, scope: ACT_SCOPES[act], plaintext });
+    const plaintext = JSON.stringify({
+      act,
+      credential: { type: 'password', password },
+      replyKey: replyKey.toString('base64url'),
+      params,
+    });
+    const { jwe, jti } = jwcrypto({
+      do: 'seal',
+      publicPem: key.publicKey,
+      kid: key.kid,
+      door: key.doorId,
+      scope: ACT_SCOPES[act],
+      plaintext,
+    });
     return Promise.resolve({ jwe: String(jwe), jti: String(jti), replyKey, doorId: key.doorId });
   },
 };
@@ -71,9 +99,14 @@ export const READERS: Readonly<Record<keyof typeof MAKERS, Reader>> = {
   },
   'node:crypto': (receipt, { replyKey }) => Promise.resolve(openReceipt(receipt, Buffer.from(replyKey))),
   jwcrypto: (receipt, { replyKey }) => {
-    const { header, plaintext } = jwcrypto({ do: 'open', receipt, replyKey: Buffer.from(replyKey).toString('base64url') });
+    const { header, plaintext } = jwcrypto({
+      do: 'open',
+      receipt,
+      replyKey: Buffer.from(replyKey).toString('base64url'),
+    });
     const { alg, enc, typ } = header as Record<string, unknown>;
-    if (alg !== 'dir' || enc !== 'A256GCM' || typ !== 'openlock-receipt+jwe') throw new Error('the receipt has another header');
+    if (alg !== 'dir' || enc !== 'A256GCM' || typ !== 'openlock-receipt+jwe')
+      throw new Error('the receipt has another header');
     return Promise.resolve(JSON.parse(String(plaintext)) as Receipt);
   },
 };

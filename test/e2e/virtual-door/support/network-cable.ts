@@ -57,7 +57,10 @@ export class NetworkCable {
       return;
     }
     const server = connect(this.upstream, '127.0.0.1');
-    for (const [socket, other] of [[client, server], [server, client]] as const) {
+    for (const [socket, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('data', (chunk) => other.write(chunk));

@@ -25,7 +25,10 @@ export async function comesBackAfter(scene: Scene, door: HostDoor, { cut, forMs 
   await delay(forMs);
   scene.cable.plug();
   await door.live(since, 90_000);
-  await witness.event('online', witness.seen.findIndex(({ kind }) => kind === 'offline'));
+  await witness.event(
+    'online',
+    witness.seen.findIndex(({ kind }) => kind === 'offline'),
+  );
   expect(door.pin).to.deep.equal([false, true]);
   expect((await pinned.status({ password: PASSWORD })).state).to.include({ lock: 'unlocked', mode: 'normal' });
   await pinned.lock({ password: PASSWORD });

@@ -83,7 +83,10 @@ export class UnluckyDoor {
   }
 
   #assertNeverOpened(door: HostDoor): void {
-    expect(door.pin.every((active) => !active), `opened by a restart: ${JSON.stringify(door.lines)}`).to.equal(true);
+    expect(
+      door.pin.every((active) => !active),
+      `opened by a restart: ${JSON.stringify(door.lines)}`,
+    ).to.equal(true);
     expect(door.lines.some((line) => line.t === 'lock' && line['reported'] !== 'locked')).to.equal(false);
     expect(door.complaints, 'the state directory must start').to.equal('');
   }
@@ -97,12 +100,25 @@ export class UnluckyDoor {
   }
 
   /** Through the real relay, under the key it serves at this moment. */
-  async #send(act: string, params: Record<string, unknown>): Promise<{ readonly status: number; readonly code: string }> {
+  async #send(
+    act: string,
+    params: Record<string, unknown>,
+  ): Promise<{ readonly status: number; readonly code: string }> {
     const { scene, doorId } = this;
     const token = scene.site.accessToken;
     const key = await call(scene.relay, 'GET', `/v1/doors/${doorId}/key`, { token });
-    const sealed = seal({ publicPem: String(key.body['publicKey']), kid: String(key.body['kid']), door: doorId, password: PASSWORD, act, params });
-    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${doorId}/commands`, { token, body: { jwe: sealed.jwe } });
+    const sealed = seal({
+      publicPem: String(key.body['publicKey']),
+      kid: String(key.body['kid']),
+      door: doorId,
+      password: PASSWORD,
+      act,
+      params,
+    });
+    const { status, body } = await call(scene.relay, 'POST', `/v1/doors/${doorId}/commands`, {
+      token,
+      body: { jwe: sealed.jwe },
+    });
     const receipt = body['receipt'];
     return { status, code: typeof receipt === 'string' ? sealed.open(receipt).code : String(body['code']) };
   }

@@ -21,6 +21,9 @@ export async function revertsFromDeadServer(scene: Scene, door: HostDoor, probat
   await door.line({ t: 'door', server: scene.cable.origin }, since, probationMs + 30_000);
   expect(Date.now() - begun).to.be.greaterThan(probationMs);
   expect(await witness.event('configured')).to.deep.include({ data: { outcome: 'reverted' } });
-  expect(door.pin.every((active) => !active), 'pin').to.equal(true);
+  expect(
+    door.pin.every((active) => !active),
+    'pin',
+  ).to.equal(true);
   await pinned.unlock({ password: PASSWORD });
 }

@@ -27,7 +27,10 @@ export class Scene {
     readonly environment: Readonly<Record<string, string>>,
   ) {}
 
-  static async start(environment: Readonly<Record<string, string>> = {}, moreOrigins: readonly string[] = []): Promise<Scene> {
+  static async start(
+    environment: Readonly<Record<string, string>> = {},
+    moreOrigins: readonly string[] = [],
+  ): Promise<Scene> {
     const redis = await startTestRedis();
     const cable = await NetworkCable.start();
     const settings = { OPENLOCK_PUBLIC_URL: [cable.origin, ...moreOrigins].join(','), ...environment };
@@ -56,7 +59,11 @@ export class Scene {
     const { app, port, dataDir } = this.relay;
     await app.stop();
     this.#leftBehind.push(dataDir);
-    this.relay = await startTestRelay(this.redis.url, { ...this.environment, OPENLOCK_DATA_DIR: dataDir, OPENLOCK_PORT: String(port) });
+    this.relay = await startTestRelay(this.redis.url, {
+      ...this.environment,
+      OPENLOCK_DATA_DIR: dataDir,
+      OPENLOCK_PORT: String(port),
+    });
   }
 
   newState(): StateDir {
@@ -86,7 +93,9 @@ export class Scene {
   }
 
   /** A door from nothing to live. */
-  async enrolledDoor(options: Partial<HostDoorOptions> = {}): Promise<{ readonly door: HostDoor; readonly state: StateDir }> {
+  async enrolledDoor(
+    options: Partial<HostDoorOptions> = {},
+  ): Promise<{ readonly door: HostDoor; readonly state: StateDir }> {
     const enrolmentToken = await this.addDoor(options.doorId);
     const state = options.state ?? this.newState();
     const door = await this.liveDoor({ ...options, state, enrolmentToken });

@@ -30,7 +30,13 @@ export class StandInScene {
 
   /** Starts the door on its state and waits for it at the relay. */
   async boot(over: Partial<HostDoorOptions> = {}): Promise<void> {
-    this.door = await HostDoor.start({ doorId: STAND_IN_DOOR, state: this.state, server: this.relay.origin, ca: this.relay.ca, ...over });
+    this.door = await HostDoor.start({
+      doorId: STAND_IN_DOOR,
+      state: this.state,
+      server: this.relay.origin,
+      ca: this.relay.ca,
+      ...over,
+    });
     [this.link] = await Promise.all([this.relay.arrival(), this.door.live()]);
   }
 
@@ -43,7 +49,15 @@ export class StandInScene {
   /** Seals for this door's key, with everything right but what is given. */
   seal(over: Partial<SealRequest> = {}): Sealed {
     const { publicKey, kid } = this.relay.registrations.at(-1) ?? { publicKey: '', kid: '' };
-    return seal({ publicPem: publicKey, kid, door: STAND_IN_DOOR, password: PASSWORD, act: 'unlock', params: { holdMs: 0 }, ...over });
+    return seal({
+      publicPem: publicKey,
+      kid,
+      door: STAND_IN_DOOR,
+      password: PASSWORD,
+      act: 'unlock',
+      params: { holdMs: 0 },
+      ...over,
+    });
   }
 
   /** Sends it under another id each time, as a relay without a memory would. */
@@ -57,7 +71,12 @@ export class StandInScene {
     this.link.send({ t: 'command', id, jwe, deadline });
     const result = await this.link.result(id);
     const receipt = result.receipt === undefined || sealed === undefined ? undefined : sealed.open(result.receipt);
-    return { status: result.status, refusal: result.refusal, code: result.receipt === undefined ? 'bare' : (receipt?.code ?? 'bare'), receipt };
+    return {
+      status: result.status,
+      refusal: result.refusal,
+      code: result.receipt === undefined ? 'bare' : (receipt?.code ?? 'bare'),
+      receipt,
+    };
   }
 
   #sent = 0;

@@ -1,4 +1,4 @@
-// base64url without padding, canonical only (RFC 4648 section 5; contract, "Words").
+// base64url without padding, canonical only (RFC 4648 section 5; docs/protocol.md, "Words").
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // An act is a row: its name, its scope, a check of its params that changes nothing, and the doing. Between the two the
-// replay mark is persisted (contract 6.6), so that nothing happens that a restart could let happen again.
+// replay mark is persisted (protocol 6.6), so that nothing happens that a restart could let happen again.
 #pragma once
 
 #include <cstdint>

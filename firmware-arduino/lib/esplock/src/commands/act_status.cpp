@@ -3,7 +3,7 @@
 namespace esplock {
 namespace {
 
-/// The state itself goes into every receipt with a good credential (contract 6.4).
+/// The state itself goes into every receipt with a good credential (protocol 6.4).
 ReceiptCode run(ActContext& context) {
   context.light.play(LightPattern::query_answered);
   return ReceiptCode::ok;

@@ -8,7 +8,7 @@
 namespace esplock {
 
 /// Compares the door password in constant time; five bad ones lock all commands out for 60 s, doubling to an hour
-/// (contract 6.6). A good one resets the count. Kept in RAM: a power cut ends a lock-out, and so every bad password
+/// (protocol 6.6). A good one resets the count. Kept in RAM: a power cut ends a lock-out, and so every bad password
 /// costs no flash write.
 class CredentialGuard {
  public:

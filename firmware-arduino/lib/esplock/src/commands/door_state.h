@@ -4,7 +4,7 @@
 
 namespace esplock {
 
-/// Writes the `state` object of contract 5.3.
+/// Writes the `state` object of protocol 5.3.
 class StateSource {
  public:
   virtual ~StateSource() = default;

@@ -1,4 +1,4 @@
-// From the text of an envelope to what was done and what is told (contract 6.4, 6.6). Flat guards, each with its code.
+// From the text of an envelope to what was done and what is told (protocol 6.4, 6.6). Flat guards, each with its code.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ namespace esplock {
 struct CommandOutcome {
   bool bare = true;                       ///< failed before authentication: 400 and nothing else
   ReceiptCode code = ReceiptCode::malformed;
-  bool credentialRefused = false;         ///< the advisory `refusal` of contract 5.2
+  bool credentialRefused = false;         ///< the advisory `refusal` of protocol 5.2
   std::string_view receipt;               ///< valid until the next run
   const char* act = "";
   bool restartWanted = false;

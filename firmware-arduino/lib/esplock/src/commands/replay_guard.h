@@ -1,4 +1,4 @@
-// At most once across restarts (contract 6.6): a ring of the ids seen within the window, and under it a floor of `iat`
+// At most once across restarts (protocol 6.6): a ring of the ids seen within the window, and under it a floor of `iat`
 // that only rises. What leaves the ring raises the floor, so that no movement of the clock brings an old envelope back;
 // what survives a restart is the persisted mark, the highest `iat` ever accepted.
 #pragma once

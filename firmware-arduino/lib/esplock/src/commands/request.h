@@ -8,7 +8,7 @@
 
 namespace esplock {
 
-/// The plaintext of a command (contract 6.2).
+/// The plaintext of a command (protocol 6.2).
 struct CommandRequest {
   char act[65] = {};
   char password[513] = {};

@@ -1,4 +1,4 @@
-// What the owner sets, and the rules for it (contract 6.3). The names are those of `configure`.
+// What the owner sets, and the rules for it (protocol 6.3). The names are those of `configure`.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // Two sealed slots. A save writes the slot not in use, reads it back, and only then counts: power loss at any write
 // leaves the old settings or the new ones, never neither. A critical change is saved on probation: until a relay has
-// accepted the door on it, the other slot holds the way back (contract 6.3).
+// accepted the door on it, the other slot holds the way back (protocol 6.3).
 #pragma once
 
 #include <cstddef>

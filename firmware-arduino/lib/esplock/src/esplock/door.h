@@ -63,7 +63,7 @@ struct DoorPorts {
   DoorObserver* observer = nullptr;
 };
 
-/// What the running image says of itself (contract 4.4); strings must be literals, or live as long as the Door.
+/// What the running image says of itself (protocol 4.4); strings must be literals, or live as long as the Door.
 struct FirmwareInfo {
   const char* version = "0.0.0";
   const char* board = "unknown";
@@ -75,7 +75,7 @@ struct FirmwareInfo {
 
 /// Build-time choices; all times in milliseconds. The owner's choices are settings, changed by `configure`.
 struct DoorOptions {
-  std::size_t rsaKeyBits = 2048;                  ///< 2048 to 4096 (contract 4.2)
+  std::size_t rsaKeyBits = 2048;                  ///< 2048 to 4096 (protocol 4.2)
   std::uint32_t commandsPerSecond = 20;           ///< refill of the bucket in front of decryption; 0: no limit
   std::uint32_t commandBurst = 40;
   std::uint32_t heldOpenAfterMs = 30'000;         ///< an open leaf is `held_open` after this; 0: never
@@ -125,7 +125,7 @@ class Door {
   /// One setting as text, secrets as "(set)"; `not_found` for an unknown name.
   Status showSetting(std::string_view name, char* out, std::size_t capacity) const;
 
-  /// Forgets the replay mark and the ring (contract 6.6) after a clock gone wrong.
+  /// Forgets the replay mark and the ring (protocol 6.6) after a clock gone wrong.
   Status clearMark();
 
   /// Erases settings, key and mark; the door restarts as new.

@@ -1,4 +1,4 @@
-// The public half of a release key (contract 12.1): P-256, as SubjectPublicKeyInfo in PEM.
+// The public half of a release key (protocol 12.1): P-256, as SubjectPublicKeyInfo in PEM.
 #pragma once
 
 #include <cstddef>

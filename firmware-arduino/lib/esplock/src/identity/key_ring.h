@@ -1,5 +1,5 @@
 // The door's key, and a spare made ahead of time: making a key takes over 10 s on a board, too long for the answer to
-// `rotate_key`, which has to name the new key (contract 6.3).
+// `rotate_key`, which has to name the new key (protocol 6.3).
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ class KeyRing {
       : store_(store), sealer_(sealer), system_(system), bits_(bits) {}
 
   /// `not_found` for a new device, `corrupt` when a key is stored but cannot be opened: then no new key is made
-  /// behind the owner's back, because doors are known by their key (contract 1.2).
+  /// behind the owner's back, because doors are known by their key (protocol 1.2).
   Status load();
 
   /// Something to make: the key itself or the spare.

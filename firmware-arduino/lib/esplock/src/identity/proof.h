@@ -1,4 +1,4 @@
-// The body of `POST /v1/devices/register` and the signatures in it (contract 4.4).
+// The body of `POST /v1/devices/register` and the signatures in it (protocol 4.4).
 #pragma once
 
 #include <cstddef>

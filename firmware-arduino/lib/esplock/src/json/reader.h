@@ -1,6 +1,6 @@
 // A strict JSON reader without allocation: RFC 8259, and beyond it no duplicate names, no lone surrogates, UTF-8
 // checked, nothing after the value, at most 8 levels and a fixed number of tokens. What it does not accept cannot be
-// read two ways by two programs (contract, "Words").
+// read two ways by two programs (docs/protocol.md, "Words").
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Opens a command envelope (contract 6.1). Everything that goes wrong before the plaintext is authenticated is one and
+// Opens a command envelope (protocol 6.1). Everything that goes wrong before the plaintext is authenticated is one and
 // the same answer: the caller learns `crypto_failed` or nothing.
 #pragma once
 
@@ -27,7 +27,7 @@ struct EnvelopeHeader {
   char jtiText[23] = {};
 };
 
-/// Checks the decoded protected header: exactly the members of contract 6.1, compact. Pure, so that it can be fuzzed.
+/// Checks the decoded protected header: exactly the members of protocol 6.1, compact. Pure, so that it can be fuzzed.
 Status readEnvelopeHeader(std::string_view text, json::Document& scratch, EnvelopeHeader& out);
 
 class EnvelopeOpener {

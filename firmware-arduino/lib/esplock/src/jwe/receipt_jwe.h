@@ -9,7 +9,7 @@
 
 namespace esplock {
 
-/// Writes the compact JWE of a receipt (contract 6.4): `dir` under the sender's reply key, empty encrypted key.
+/// Writes the compact JWE of a receipt (protocol 6.4): `dir` under the sender's reply key, empty encrypted key.
 class ReceiptJwe {
  public:
   static constexpr std::size_t maxPlainBytes = 768;

@@ -1,4 +1,4 @@
-// Reads a compact JWS with the exact header {alg, typ, kid}: what releases are signed as (contract 12.1). Reading and
+// Reads a compact JWS with the exact header {alg, typ, kid}: what releases are signed as (protocol 12.1). Reading and
 // verifying are apart, because the key is chosen by `kid` in between.
 #pragma once
 

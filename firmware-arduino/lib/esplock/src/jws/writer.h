@@ -8,7 +8,7 @@
 
 namespace esplock {
 
-/// Writes a compact JWS, RS256, with the header `{"alg":"RS256","typ":<typ>,"kid":<kid>}` (contract 4.4).
+/// Writes a compact JWS, RS256, with the header `{"alg":"RS256","typ":<typ>,"kid":<kid>}` (protocol 4.4).
 Status writeJws(const crypto::RsaKey& key, std::string_view typ, std::string_view kid, std::string_view payload,
                 char* out, std::size_t capacity, std::size_t& length);
 

@@ -13,7 +13,7 @@ class Clock {
   virtual std::uint64_t monotonicMs() = 0;
 
   /// Unix milliseconds from SNTP (board) or the system clock (host). False while there is none.
-  /// The core asks only until the first welcome (contract 6.6) and keeps its own time after that.
+  /// The core asks only until the first welcome (protocol 6.6) and keeps its own time after that.
   virtual bool wallMs(std::uint64_t& outMs) = 0;
 };
 

@@ -20,7 +20,7 @@ class KeyValueStore {
   virtual StoreResult read(const char* key, std::uint8_t* out, std::size_t capacity, std::size_t& length) = 0;
 
   /// Durable and atomic by the time it returns true: after a power cut the key holds the whole old or the
-  /// whole new value. The replay mark relies on it (contract 6.6: persisted before acting).
+  /// whole new value. The replay mark relies on it (protocol 6.6: persisted before acting).
   virtual bool write(const char* key, const std::uint8_t* value, std::size_t length) = 0;
 
   /// True when the key is gone afterwards, also when it was never there.

@@ -42,7 +42,7 @@ struct SocketEvent {
   TransportError error = TransportError::none;    ///< refused or closed without an answer: why
 };
 
-/// The upgrade request of contract 4.6.
+/// The upgrade request of protocol 4.6.
 struct SocketRequest {
   std::string_view path;          ///< "/v1/devices/socket"
   std::string_view bearer;        ///< session token, goes into `Authorization: Bearer`
@@ -53,7 +53,7 @@ struct SocketRequest {
 class Transport {
  public:
   static constexpr std::size_t maxBodyBytes = 4096;
-  static constexpr std::size_t maxFrameBytes = 8192;   ///< contract 4.6; longer: close with 1009
+  static constexpr std::size_t maxFrameBytes = 8192;   ///< protocol 4.6; longer: close with 1009
 
   virtual ~Transport() = default;
 

@@ -1,4 +1,4 @@
-// The two slots of an image (contract 12.5): the one that runs, and the other one, which an update fills and boots.
+// The two slots of an image (protocol 12.5): the one that runs, and the other one, which an update fills and boots.
 //
 // All calls come from the task that runs Door::poll(). None may block for longer than the flash needs for one 4 KiB block.
 #pragma once
@@ -25,7 +25,7 @@ class UpdateSlot {
   /// the core then notes that it need not be sent again. A block written before a power cut may be written again.
   virtual bool write(std::size_t offset, const std::uint8_t* data, std::size_t length) = 0;
 
-  /// Reads back what was written, so that the digest is checked on what the flash really holds (contract 12.5). To 1 KiB.
+  /// Reads back what was written, so that the digest is checked on what the flash really holds (protocol 12.5). To 1 KiB.
   virtual bool read(std::size_t offset, std::uint8_t* out, std::size_t length) = 0;
 
   /// Makes the slot the one to boot from, on trial: without `confirm` the boot after the next returns to the old image.

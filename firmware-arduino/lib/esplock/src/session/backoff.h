@@ -6,7 +6,7 @@
 
 namespace esplock {
 
-/// Full-jitter exponential backoff, 0.5 s to 60 s (contract 5.6): after a relay's death its doors come back spread out.
+/// Full-jitter exponential backoff, 0.5 s to 60 s (protocol 5.6): after a relay's death its doors come back spread out.
 class Backoff {
  public:
   static constexpr std::uint32_t firstMs = 500;

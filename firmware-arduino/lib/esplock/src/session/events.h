@@ -4,7 +4,7 @@
 
 namespace esplock {
 
-/// Contract 5.4.
+/// Protocol 5.4.
 enum class EventKind : std::uint8_t {
   locked,
   unlocked,
@@ -28,7 +28,7 @@ class EventSink {
  public:
   virtual ~EventSink() = default;
 
-  /// `name` and `value` make up `data` (flat, contract 5.2); both literals, null for none.
+  /// `name` and `value` make up `data` (flat, protocol 5.2); both literals, null for none.
   virtual void emit(EventKind kind, const char* name = nullptr, const char* value = nullptr) = 0;
 
   /// `update` with its three members. `phase` and `code` are literals, `code` may be empty; `version` is copied.

@@ -1,4 +1,4 @@
-// What a relay says on the door's socket (contract 5.1, 5.2). Unknown members are ignored, unknown frames too: an old
+// What a relay says on the door's socket (protocol 5.1, 5.2). Unknown members are ignored, unknown frames too: an old
 // door must live with a newer relay.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What waits for a live socket: results that could not be sent (contract 5.7) and events (contract 5.2, 5.4).
+// What waits for a live socket: results that could not be sent (protocol 5.7) and events (protocol 5.2, 5.4).
 #pragma once
 
 #include <cstddef>

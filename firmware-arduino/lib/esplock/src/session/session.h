@@ -1,5 +1,5 @@
 // Keeps the door at its relay: challenge -> register -> socket -> hello -> welcome -> live, and back after every loss
-// (contract 4.3 to 4.6, 5). Knows nothing of locks; the door is told through SessionListener.
+// (protocol 4.3 to 4.6, 5). Knows nothing of locks; the door is told through SessionListener.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class SessionListener {
   virtual void onStatusAsked(const char* id) = 0;
   virtual void onUpdateOffered(const Frame& frame) = 0;
 
-  /// A binary frame: offset and bytes of an image (contract 12.4).
+  /// A binary frame: offset and bytes of an image (protocol 12.4).
   virtual void onBytes(std::string_view frame) = 0;
 };
 

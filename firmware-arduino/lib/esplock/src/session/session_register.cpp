@@ -1,4 +1,4 @@
-// Challenge and registration (contract 4.3, 4.4).
+// Challenge and registration (protocol 4.3, 4.4).
 #include "session/session.h"
 
 #include "json/writer.h"

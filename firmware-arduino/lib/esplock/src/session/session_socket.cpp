@@ -1,4 +1,4 @@
-// The live socket: upgrade, hello and welcome, frames, keep-alive (contract 4.6, 5).
+// The live socket: upgrade, hello and welcome, frames, keep-alive (protocol 4.6, 5).
 #include "session/session.h"
 
 #include "json/writer.h"

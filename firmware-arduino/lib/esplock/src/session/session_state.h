@@ -7,7 +7,7 @@
 
 namespace esplock {
 
-/// Where the door stands with its relay (contract 4.3 to 4.6, 5.1).
+/// Where the door stands with its relay (protocol 4.3 to 4.6, 5.1).
 enum class SessionState : std::uint8_t {
   unconfigured,   ///< server, CA, door id or password missing
   making_key,
@@ -24,7 +24,7 @@ enum class SessionState : std::uint8_t {
 
 const char* textOf(SessionState state);
 
-/// Why an attempt failed. `code` is the relay's problem code (contract 9), cut to 31 characters, or "".
+/// Why an attempt failed. `code` is the relay's problem code (protocol 9), cut to 31 characters, or "".
 struct SessionTrouble {
   SessionState during = SessionState::waiting;
   TransportError error = TransportError::none;

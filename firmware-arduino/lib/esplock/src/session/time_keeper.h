@@ -1,4 +1,4 @@
-// The door's own clock (contract 6.6): SNTP counts only until the first welcome; afterwards the relay's time may move
+// The door's own clock (protocol 6.6): SNTP counts only until the first welcome; afterwards the relay's time may move
 // it by at most 60 s from what the monotonic clock says; it never reads below the replay mark.
 #pragma once
 

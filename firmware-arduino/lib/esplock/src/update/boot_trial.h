@@ -1,4 +1,4 @@
-// What a boot means for an update (contract 12.5): the new image has some minutes to be welcomed by a relay, or the old
+// What a boot means for an update (protocol 12.5): the new image has some minutes to be welcomed by a relay, or the old
 // one returns; the old one, back again, knows which image went wrong.
 #pragma once
 

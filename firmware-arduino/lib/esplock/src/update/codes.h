@@ -4,7 +4,7 @@
 
 namespace esplock {
 
-/// Why an update is refused or ended (contract 12.7), and the two ways back of ours. Stored in the update record: numbers
+/// Why an update is refused or ended (protocol 12.7), and the two ways back of ours. Stored in the update record: numbers
 /// are for ever.
 enum class UpdateCode : std::uint8_t {
   none = 0,

@@ -1,4 +1,4 @@
-// Reads a release manifest and decides whether this door takes it, before the first byte of the image (contract 12.1,
+// Reads a release manifest and decides whether this door takes it, before the first byte of the image (protocol 12.1,
 // 12.5). Pure: nothing here stores or sends.
 #pragma once
 
@@ -39,7 +39,7 @@ UpdateCode checkClaims(json::Value root, const ManifestRules& rules, Manifest& o
 class ManifestReader {
  public:
   /// `none` when the release may be taken; `out` is filled then, and not to be used otherwise. The first fault found in
-  /// the order of contract 12.5 gives the code: signature, product, board, expiry, security version, version, size.
+  /// the order of protocol 12.5 gives the code: signature, product, board, expiry, security version, version, size.
   UpdateCode check(std::string_view jws, const ManifestRules& rules, Manifest& out);
 
  private:

@@ -4,7 +4,7 @@
 
 namespace esplock {
 
-/// Where an update stands at the door (contract 12.4, 12.5).
+/// Where an update stands at the door (protocol 12.4, 12.5).
 enum class UpdateState : std::uint8_t {
   idle,          ///< none, or one that was cut off and can be resumed
   rebuilding,    ///< accepted again: what the slot holds is hashed anew
@@ -39,7 +39,7 @@ struct UpdateStatus {
   std::uint32_t securityFloor = 0;
 };
 
-constexpr unsigned maxReleaseKeyCount = 4;   ///< contract 12.1
+constexpr unsigned maxReleaseKeyCount = 4;   ///< protocol 12.1
 
 /// The one transition function (house rule 9); a state that does not know an input stays as it is.
 UpdateState transition(UpdateState state, UpdateInput input);

@@ -7,7 +7,7 @@
 namespace esplock {
 namespace {
 
-constexpr std::uint64_t tellEveryMs = 1'000;    ///< `downloading` (contract 12.4)
+constexpr std::uint64_t tellEveryMs = 1'000;    ///< `downloading` (protocol 12.4)
 constexpr std::uint64_t lightEveryMs = 2'000;
 constexpr std::size_t maxFrameChars = 600;      ///< an id may be 64 characters that JSON writes as six each
 
@@ -50,7 +50,7 @@ void Updater::poll() {
 void Updater::onOffer(std::string_view id, std::string_view manifest) {
   if (state_ == UpdateState::restarting) return refuse(id, UpdateCode::busy);
   if (active() && id == memory_.record().id) return;
-  // After a newer offer the relay sends no byte of the older one any more (contract 12.4), whatever comes of the newer.
+  // After a newer offer the relay sends no byte of the older one any more (protocol 12.4), whatever comes of the newer.
   if (active()) suspend("update.replaced");
   Manifest offered;
   UpdateCode code = judge(manifest, offered);

@@ -1,4 +1,4 @@
-// Updates over the air (contract 12.4 to 12.7): offer, check, download in blocks, two digests, switch. Never waits: a block
+// Updates over the air (protocol 12.4 to 12.7): offer, check, download in blocks, two digests, switch. Never waits: a block
 // or a slice of reading a turn, and the lock goes on working.
 //
 // At most `window` blocks are asked for and not yet durable, so a cut costs no more than these being sent again. Only

@@ -1,4 +1,4 @@
-// The bytes of an update: asked for, taken, hashed, read back; and the switch (contract 12.4, 12.5).
+// The bytes of an update: asked for, taken, hashed, read back; and the switch (protocol 12.4, 12.5).
 #include "json/writer.h"
 #include "update/updater.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint64_t tellEveryMs = 1'000;
 constexpr std::size_t offsetBytes = 4;   ///< before the bytes of a binary frame
-constexpr unsigned maxWindow = 4;        ///< contract 12.4
+constexpr unsigned maxWindow = 4;        ///< protocol 12.4
 constexpr std::size_t maxFrameChars = 600;
 
 }  // namespace

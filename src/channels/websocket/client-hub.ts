@@ -1,0 +1,279 @@
+/** The client sockets on this relay: commands, questions, subscriptions, and what doors tell (protocol 7.7). */
+import { z } from 'zod';
+
+import type { Clock } from '../../clock.js';
+import type { SiteIdentity } from '../../principal.js';
+import type { Metrics } from '../../metrics.js';
+import type { AuditTrail } from '../../audit/trail.js';
+import type { CommandService } from '../../commands/command-service.js';
+import type { DoorAccess } from '../../doors/door-access.js';
+import type { ClientFrame } from '../../protocol/client-frames.js';
+import { doorStateSchema, EVENT_KINDS, eventDataSchema } from '../../protocol/door-state.js';
+import { LIMITS } from '../../protocol/limits.js';
+import { OpenLockError } from '../../protocol/problem.js';
+import type { NodeMail } from '../../store/node-mail.js';
+import type { ClientConnection, ClientConnectionHandler } from './client-connection.js';
+
+/** What the hub needs of sites; src/sites/site-service.ts has it. */
+export interface SiteSessions {
+  authenticate(accessToken: string): SiteIdentity;
+  admit(identity: SiteIdentity, cost?: number): Promise<void>;
+}
+
+export interface ClientHubDependencies {
+  readonly sites: SiteSessions;
+  readonly commands: CommandService;
+  readonly access: DoorAccess;
+  readonly mail: NodeMail;
+  readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly takeAddress: (address: string) => { readonly allowed: boolean; readonly retryAfterMs: number };
+  readonly onError: (error: unknown, work: string) => void;
+}
+
+/** What travels on a door's channel: the client's frame without `door`. */
+const doorNewsSchema = z.discriminatedUnion('t', [
+  z.object({ t: z.literal('event'), kind: z.enum(EVENT_KINDS), at: z.number(), data: eventDataSchema.optional() }),
+  z.object({ t: z.literal('presence'), online: z.boolean(), at: z.number() }),
+  z.object({
+    t: z.literal('status'),
+    online: z.boolean(),
+    live: z.boolean(),
+    state: doorStateSchema.nullable(),
+    at: z.number().nullable(),
+  }),
+]);
+
+const TICK_MS = 1000;
+/** A revocation is told over pub/sub, which may lose it; sockets are checked against the store this often as well. */
+const RECHECK_MS = 30_000;
+const DOORS_PER_SOCKET = 5000;
+
+interface Subscription {
+  readonly connections: Set<ClientConnection>;
+  unsubscribe: Promise<() => Promise<void>>;
+}
+
+export class ClientHub implements ClientConnectionHandler {
+  readonly #deps: ClientHubDependencies;
+  readonly #connections = new Set<ClientConnection>();
+  readonly #subscriptions = new Map<string, Subscription>();
+  #timers: NodeJS.Timeout[] = [];
+
+  constructor(dependencies: ClientHubDependencies) {
+    this.#deps = dependencies;
+  }
+
+  start(): void {
+    const every = (ms: number, work: () => void): void => {
+      this.#timers.push(setInterval(work, ms));
+    };
+    every(TICK_MS, () => this.#connections.forEach((connection) => connection.checkTime()));
+    every(LIMITS.clientPingMs, () => this.#connections.forEach((connection) => connection.ping()));
+    every(RECHECK_MS, () => void this.recheckAll());
+    this.#deps.mail.onResubscribed(() => void this.recheckAll());
+  }
+
+  async stop(waitMs: number): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    for (const connection of this.#connections) connection.close('going_away');
+    const until = this.#deps.clock.monotonic() + waitMs;
+    while (this.#connections.size > 0 && this.#deps.clock.monotonic() < until)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const connection of this.#connections) connection.terminate();
+  }
+
+  adopt(connection: ClientConnection): void {
+    this.#connections.add(connection);
+    this.#deps.metrics.connectedClients.set(this.#connections.size);
+    connection.start();
+  }
+
+  /** Commands and questions that are under way. */
+  get inFlight(): number {
+    let sum = 0;
+    for (const connection of this.#connections) sum += connection.inFlight;
+    return sum;
+  }
+
+  admitFrame(connection: ClientConnection): void {
+    const taken = this.#deps.takeAddress(connection.context.address);
+    if (taken.allowed) return;
+    throw new OpenLockError('rate_limited', 'Too many requests from this address.', {
+      retryAfterMs: taken.retryAfterMs,
+    });
+  }
+
+  async handle(connection: ClientConnection, frame: ClientFrame): Promise<void> {
+    switch (frame.t) {
+      case 'command':
+        return this.#command(connection, frame);
+      case 'status':
+        return this.#status(connection, frame);
+      case 'subscribe':
+        return this.#subscribe(connection, frame);
+      case 'unsubscribe':
+        for (const doorId of frame.doors) this.#forget(connection, doorId);
+        return connection.send({ t: 'ok', ref: frame.ref });
+      case 'token':
+        return this.#token(connection, frame);
+    }
+  }
+
+  closed(connection: ClientConnection): void {
+    this.#connections.delete(connection);
+    for (const doorId of [...connection.doors]) this.#forget(connection, doorId);
+    this.#deps.metrics.connectedClients.set(this.#connections.size);
+    this.#deps.audit.refusal({
+      kind: 'socket_closed',
+      actor: connection.identity.siteId,
+      code: 'client',
+      address: connection.context.address,
+    });
+  }
+
+  refused(connection: ClientConnection, error: unknown): OpenLockError {
+    const problem =
+      error instanceof OpenLockError
+        ? error
+        : new OpenLockError('internal', 'Something went wrong on our side.', { cause: error });
+    if (problem.code === 'internal') this.#deps.onError(error, 'client frame');
+    this.#deps.metrics.refusals.inc({ code: problem.code });
+    const { address, requestId } = connection.context;
+    this.#deps.audit.refusal({
+      kind: 'refused',
+      actor: connection.identity.siteId,
+      code: problem.code,
+      address,
+      requestId,
+    });
+    if (problem.code === 'token_revoked' || problem.code === 'token_expired') connection.close('session_ended');
+    if (problem.code === 'site_blocked') connection.close('disabled');
+    return problem;
+  }
+
+  onSessionRevoked(sessionId: string): void {
+    for (const connection of this.#connections)
+      if (connection.identity.sessionId === sessionId) connection.close('session_ended');
+  }
+
+  onSiteBlocked(siteId: string): void {
+    for (const connection of this.#connections) if (connection.identity.siteId === siteId) connection.close('disabled');
+  }
+
+  /** Asks the store about every socket's session: pub/sub may have lost a revocation. */
+  async recheckAll(): Promise<void> {
+    for (const connection of [...this.#connections]) {
+      try {
+        await this.#deps.sites.admit(connection.identity, 0);
+      } catch (error) {
+        if (!(error instanceof OpenLockError)) this.#deps.onError(error, 'recheck');
+        else if (error.code === 'store_unavailable')
+          return; // asked again later; commands are refused meanwhile
+        else connection.close(error.code === 'site_blocked' ? 'disabled' : 'session_ended');
+      }
+    }
+  }
+
+  async #command(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'command' }>): Promise<void> {
+    await this.#deps.sites.admit(connection.identity);
+    const answer = await this.#deps.commands.submit(connection.identity, frame.door, frame.jwe, connection.context);
+    connection.send({ t: 'result', ref: frame.ref, ...answer });
+  }
+
+  async #status(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'status' }>): Promise<void> {
+    await this.#deps.sites.admit(connection.identity);
+    const answer = await this.#deps.commands.status(connection.identity, frame.door);
+    connection.send({ t: 'status', ref: frame.ref, door: frame.door, ...answer });
+  }
+
+  async #subscribe(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'subscribe' }>): Promise<void> {
+    await this.#deps.sites.admit(connection.identity);
+    if (new Set([...connection.doors, ...frame.doors]).size > DOORS_PER_SOCKET) {
+      throw new OpenLockError('invalid_request', `One socket may follow at most ${DOORS_PER_SOCKET} doors.`);
+    }
+    await Promise.all(frame.doors.map((doorId) => this.#deps.access.roleOf(connection.identity.siteId, doorId)));
+    await Promise.all(frame.doors.map((doorId) => this.#follow(connection, doorId)));
+    connection.send({ t: 'ok', ref: frame.ref });
+  }
+
+  async #token(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'token' }>): Promise<void> {
+    const identity = this.#deps.sites.authenticate(frame.accessToken);
+    const { origin } = connection.context;
+    if (identity.siteId !== connection.identity.siteId)
+      throw new OpenLockError('unauthenticated', 'The token is of another site.');
+    if (origin !== undefined && origin !== identity.origin)
+      throw new OpenLockError('forbidden_origin', 'The token is of another origin than this socket.');
+    await this.#deps.sites.admit(identity, 0);
+    connection.identity = identity;
+    connection.send({ t: 'ok', ref: frame.ref });
+  }
+
+  async #follow(connection: ClientConnection, doorId: string): Promise<void> {
+    // A socket that closed while its grants were checked must leave nothing behind.
+    if (!this.#connections.has(connection)) return;
+    let subscription = this.#subscriptions.get(doorId);
+    if (subscription === undefined) {
+      const connections = new Set<ClientConnection>();
+      // One after the other, so that a door's events reach a client in the order the door told them.
+      let queue = Promise.resolve();
+      const unsubscribe = this.#deps.mail.onDoorEvents(doorId, (message) => {
+        queue = queue.then(() => this.#deliver(doorId, connections, message));
+      });
+      subscription = { connections, unsubscribe };
+      this.#subscriptions.set(doorId, subscription);
+    }
+    subscription.connections.add(connection);
+    connection.doors.add(doorId);
+    try {
+      await subscription.unsubscribe;
+    } catch (error) {
+      // The subscriber's connection is down: nobody is subscribed, so that the next try starts afresh.
+      this.#subscriptions.delete(doorId);
+      for (const other of subscription.connections) other.doors.delete(doorId);
+      throw error;
+    }
+  }
+
+  #forget(connection: ClientConnection, doorId: string): void {
+    const subscription = this.#subscriptions.get(doorId);
+    connection.doors.delete(doorId);
+    if (subscription === undefined) return;
+    subscription.connections.delete(connection);
+    if (subscription.connections.size > 0) return;
+    this.#subscriptions.delete(doorId);
+    subscription.unsubscribe
+      .then((unsubscribe) => unsubscribe())
+      .catch((error: unknown) => this.#deps.onError(error, 'unsubscribe'));
+  }
+
+  /** Grants are checked at delivery (protocol 7.7): one that was taken away ends the subscription. */
+  async #deliver(doorId: string, connections: ReadonlySet<ClientConnection>, message: string): Promise<void> {
+    try {
+      const news = doorNewsSchema.parse(JSON.parse(message));
+      const bySite = new Map<string, ClientConnection[]>();
+      for (const connection of connections)
+        bySite.set(connection.identity.siteId, [...(bySite.get(connection.identity.siteId) ?? []), connection]);
+      for (const [siteId, mine] of bySite) {
+        const allowed = await this.#maySee(siteId, doorId);
+        for (const connection of mine) {
+          if (allowed) connection.send({ ...news, door: doorId });
+          else this.#forget(connection, doorId);
+        }
+      }
+    } catch (error) {
+      this.#deps.onError(error, 'deliver');
+    }
+  }
+
+  async #maySee(siteId: string, doorId: string): Promise<boolean> {
+    try {
+      await this.#deps.access.roleOf(siteId, doorId);
+      return true;
+    } catch (error) {
+      if (error instanceof OpenLockError && error.code === 'door_not_found') return false;
+      throw error;
+    }
+  }
+}

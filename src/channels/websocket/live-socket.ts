@@ -1,0 +1,132 @@
+import type { Duplex } from 'node:stream';
+
+import type { WebSocket } from 'ws';
+
+import { CLOSE, type CloseName } from '../../protocol/close-codes.js';
+import { LIMITS } from '../../protocol/limits.js';
+
+/** How long the other side may take to answer a close frame. */
+const CLOSE_WAIT_MS = 2000;
+/** How often a socket whose peer is behind is looked at. */
+const SLOW_CHECK_MS = 10;
+
+/** One WebSocket with the bounds every socket of ours has: a reader that never reads is cut off, a close is never waited for long. */
+export class LiveSocket {
+  readonly #ws: WebSocket;
+  readonly #stream: Duplex;
+  #corked = false;
+  #closing = false;
+  #looking = false;
+  #slow: NodeJS.Timeout | undefined;
+
+  /** `stream`: what `ws` writes to; frames of one turn of the event loop go out in one write. */
+  constructor(ws: WebSocket, stream: Duplex) {
+    this.#ws = ws;
+    this.#stream = stream;
+    // Protocol violations (1002, 1007, 1009) are closed by ws itself; without a listener they would end the process.
+    ws.on('error', () => undefined);
+    ws.once('close', () => clearInterval(this.#slow));
+  }
+
+  onText(listener: (text: string) => void): void {
+    this.#ws.on('message', (data, isBinary) => {
+      if (this.#closing) return;
+      if (isBinary || !Buffer.isBuffer(data)) this.close('protocol_error');
+      else listener(data.toString('utf8'));
+    });
+  }
+
+  onClosed(listener: (code: number) => void): void {
+    this.#ws.once('close', listener);
+  }
+
+  onPong(listener: () => void): void {
+    this.#ws.on('pong', listener);
+  }
+
+  ping(): void {
+    if (this.open) this.#ws.ping();
+  }
+
+  get open(): boolean {
+    return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
+  }
+
+  /** Writes one frame; false when nothing was written. A socket with too much unread is ended. */
+  send(frame: object): boolean {
+    return this.#write(JSON.stringify(frame));
+  }
+
+  /** As `send`, a binary frame. */
+  sendBinary(frame: Uint8Array): boolean {
+    return this.#write(frame);
+  }
+
+  /** True while more is unread than a peer that keeps up leaves. */
+  get behind(): boolean {
+    return this.#ws.bufferedAmount > LIMITS.sendBufferBytes;
+  }
+
+  #write(data: string | Uint8Array): boolean {
+    if (!this.open) return false;
+    if (this.#ws.bufferedAmount > LIMITS.sendBufferMaxBytes) {
+      this.terminate();
+      return false;
+    }
+    this.#gather();
+    this.#ws.send(data);
+    if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#lookAgain();
+    return true;
+  }
+
+  close(name: CloseName): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    const { code, reason } = CLOSE[name];
+    this.#ws.close(code, reason);
+    const timer = setTimeout(() => this.#ws.terminate(), CLOSE_WAIT_MS);
+    this.#ws.once('close', () => clearTimeout(timer));
+  }
+
+  terminate(): void {
+    this.#closing = true;
+    this.#ws.terminate();
+  }
+
+  /** A system call and a TLS record for every turn instead of every frame. */
+  #gather(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#stream.cork();
+    setImmediate(() => {
+      this.#corked = false;
+      this.#stream.uncork();
+    });
+  }
+
+  /** Many answers written in one turn of the event loop look like a peer that does not read: only the next turn tells. */
+  #lookAgain(): void {
+    if (this.#looking || this.#slow !== undefined) return;
+    this.#looking = true;
+    setImmediate(() => {
+      this.#looking = false;
+      if (this.open && this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#waitForReader();
+    });
+  }
+
+  /** The peer gets some seconds to catch up, in which nothing is read from it, so that no further answers pile up. */
+  #waitForReader(): void {
+    this.#ws.pause();
+    let checksLeft = LIMITS.slowReaderMs / SLOW_CHECK_MS;
+    this.#slow = setInterval(() => {
+      checksLeft -= 1;
+      if (this.#ws.bufferedAmount <= LIMITS.sendBufferBytes) {
+        clearInterval(this.#slow);
+        this.#slow = undefined;
+        this.#ws.resume();
+      } else if (checksLeft <= 0) {
+        this.terminate();
+      }
+    }, SLOW_CHECK_MS);
+  }
+}

@@ -1,0 +1,121 @@
+// `npm test`: every check there is, each with one closing line, and a last line that counts.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { ensureFirmwarePackages, ensureVirtualDoor } from './firmware.mjs';
+import { run, say, SetUpError } from './processes.mjs';
+import { ROOT } from './project.mjs';
+
+const FIRMWARE_RUN = 'firmware-arduino/test/run.sh';
+/** For each fuzz target; `npm run fuzz` takes its time. */
+const FUZZ_SECONDS = '10';
+
+const node = (script, ...args) => [process.execPath, [join('node_modules', script), ...args]];
+const mocha = (...args) => node('mocha/bin/mocha.js', '--reporter', 'dot', ...args);
+
+/** Runs one check and returns its line of the summary. */
+async function check(name, [command, args], options = {}) {
+  const started = Date.now();
+  const { code, output } = await run(command, args, { cwd: ROOT, ...options });
+  if (code !== 0 && options.live !== true) process.stdout.write(`\n--- ${name}\n${output}\n`);
+  const counts = countsOf(output);
+  return { name, ok: code === 0, seconds: (Date.now() - started) / 1000, ...counts };
+}
+
+/** Mocha's closing lines. */
+function countsOf(output) {
+  const count = (word) => Number(output.match(new RegExp(`^ *(\\d+) ${word}`, 'm'))?.[1] ?? 0);
+  return { passed: count('passing'), failed: count('failing'), skipped: count('pending') };
+}
+
+/** The firmware's own checks; none where its packages cannot be had. */
+async function firmwareCheck(hasPackages) {
+  if (!hasPackages || !existsSync(join(ROOT, FIRMWARE_RUN))) return [];
+  return [await check('firmware', ['bash', [FIRMWARE_RUN, '--fuzz-seconds', FUZZ_SECONDS]], { limitMs: 40 * 60_000 })];
+}
+
+/**
+ * Tests run the virtual door, and measure time: it is built before them. True when packages and door are there; what could
+ * not be had is a failed line in `results`, and does not keep the other checks from running.
+ */
+async function readyFirmware(results) {
+  const started = Date.now();
+  try {
+    if (!(await ensureFirmwarePackages())) return false;
+    await ensureVirtualDoor();
+    return true;
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+    say(error.message);
+    results.push({
+      name: 'firmware set-up',
+      ok: false,
+      seconds: (Date.now() - started) / 1000,
+      passed: 0,
+      failed: 0,
+      skipped: 0,
+    });
+    return false;
+  }
+}
+
+/** Type check, lint, layers, all mocha tests (or those named in `args`), firmware. Resolves to the exit code. */
+export async function runChecks(args) {
+  const started = Date.now();
+  const results = [];
+  const hasFirmware = await readyFirmware(results);
+  results.push(
+    ...(await Promise.all([
+      check('type check', node('typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit')),
+      check('lint', node('eslint/bin/eslint.js', '.')),
+      check('format', node('prettier/bin/prettier.cjs', '--check', '.')),
+    ])),
+  );
+  results.push(await check('layers, circles', mocha('test/architecture/**/*.test.ts')));
+  // Tests look at time; nothing else runs beside them.
+  results.push(
+    await check(
+      'tests',
+      mocha('--ignore', 'test/architecture/**', ...(args.length > 0 ? args : ['test/**/*.test.ts'])),
+      { live: true, limitMs: 40 * 60_000 },
+    ),
+  );
+  results.push(...(await firmwareCheck(hasFirmware)));
+  return summarise(results, started);
+}
+
+/** The long ones (soak, floods, thousands of sockets): test files named *.long.ts. */
+export async function runLongTests(args) {
+  const started = Date.now();
+  const results = [];
+  await readyFirmware(results);
+  const files = args.length > 0 ? args : ['test/**/*.long.ts'];
+  return summarise(
+    [
+      ...results,
+      await check('long tests', mocha('--timeout', '600000', ...files), { live: true, limitMs: 80 * 60_000 }),
+    ],
+    started,
+  );
+}
+
+function summarise(results, startedMs) {
+  const sum = (member) => results.reduce((total, result) => total + result[member], 0);
+  process.stdout.write('\n');
+  for (const { name, ok, seconds, passed, failed } of results) {
+    const counted = passed + failed > 0 ? `  ${passed} passed, ${failed} failed` : '';
+    process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(16)} ${seconds.toFixed(1).padStart(7)} s${counted}\n`);
+  }
+  const bad = results.filter((result) => !result.ok);
+  const total = ((Date.now() - startedMs) / 1000).toFixed(0);
+  process.stdout.write(
+    bad.length === 0
+      ? `Everything passed in ${total} s.\n`
+      : `FAILED: ${bad.map((result) => result.name).join(', ')} (${total} s).\n`,
+  );
+  // A check that failed without counting anything still counts as one.
+  const failed = sum('failed') + bad.filter((result) => result.failed === 0).length;
+  const skipped = sum('skipped');
+  process.stdout.write(`${sum('passed')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+  return bad.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,211 @@
+/** What a rollout should do next, from what the store and the doors say. Pure: no store, no clock of its own. */
+import { createHash } from 'node:crypto';
+
+import type { DoorUpdate, RolloutRecord, Share } from '../store/rollout-store.js';
+import { isFirmware, refusalFor, type DoorFirmware } from './door-firmware.js';
+
+/** A door as the driver sees it. */
+export interface TargetDoor {
+  readonly doorId: string;
+  readonly firmware: DoorFirmware | undefined;
+  /** Neither disabled nor banned. */
+  readonly allowed: boolean;
+  readonly online: boolean;
+}
+
+/** One thing to do; the store checks again what may have changed since. */
+export type RolloutAct =
+  | { readonly act: 'offer'; readonly door: string; readonly mayStart: number }
+  /** A door that needs or gets no offer. */
+  | {
+      readonly act: 'note';
+      readonly door: string;
+      readonly state: 'confirmed' | 'refused' | 'failed';
+      readonly code: string | undefined;
+    }
+  /** A record that what the door registered with, or its silence, proves wrong. */
+  | { readonly act: 'step'; readonly door: string; readonly to: 'confirmed' | 'rolled_back' | 'timed_out' | 'waiting' }
+  | { readonly act: 'advance' }
+  | { readonly act: 'halt'; readonly reason: string }
+  | { readonly act: 'complete' };
+
+export interface PlanInput {
+  readonly rollout: RolloutRecord;
+  readonly doors: ReadonlyMap<string, DoorUpdate>;
+  readonly targets: readonly TargetDoor[];
+  /** Unix ms at which the targets were read: what was recorded since, they cannot contradict. */
+  readonly targetsAt: number;
+  /** Doors on which this release failed, in whatever rollout. */
+  readonly failedBefore: ReadonlySet<string>;
+  /** Unix ms. */
+  readonly now: number;
+}
+
+/** By how much the clocks of Redis and of this relay may differ, and a door's registration and its confirmation. */
+const SKEW_MS = 10_000;
+
+const UNDER_WAY: ReadonlySet<string> = new Set(['offered', 'downloading', 'verified', 'rebooting']);
+
+/** Doors a share means: a percentage is rounded up, and is one door at least. */
+export function doorsOf(share: Share, total: number): number {
+  const doors = 'percent' in share ? Math.ceil((share.percent * total) / 100) : share.count;
+  return Math.min(total, Math.max(1, doors));
+}
+
+/** Doors that are meant: of the release's board, chosen, and not shut out. */
+export function isMeant(rollout: RolloutRecord, { doorId, firmware, allowed }: TargetDoor): boolean {
+  const { board, doors } = rollout.spec;
+  return allowed && firmware?.board === board && (doors === undefined || doors.includes(doorId));
+}
+
+/** How many doors the stages are percentages of: those that were given a turn, and those that still want one. */
+export function countTargets({ rollout, doors, targets, failedBefore }: Omit<PlanInput, 'now' | 'targetsAt'>): number {
+  const wanting = targets.filter((target) => wantsOffer({ rollout, doors, failedBefore }, target)).length;
+  return rollout.started + wanting;
+}
+
+/** Why the failures are past the limit; `undefined` while they are not. Percentages are of the doors of the opened stages. */
+export function tooManyFailures(rollout: RolloutRecord, opened: number): string | undefined {
+  const { maxFailures } = rollout.spec;
+  const past =
+    'percent' in maxFailures
+      ? rollout.failures * 100 > maxFailures.percent * opened
+      : rollout.failures > maxFailures.count;
+  const limit =
+    'percent' in maxFailures
+      ? `${maxFailures.percent}% of the ${opened} doors of the opened stages`
+      : `${maxFailures.count}`;
+  return past ? `${rollout.failures} failed, and the limit is ${limit}` : undefined;
+}
+
+/** Everything to be done now. `halt`, `advance` and `complete` come alone: what follows is seen at the next look. */
+export function planRollout(input: PlanInput): readonly RolloutAct[] {
+  const { rollout } = input;
+  const corrections = correct(input);
+  if (rollout.state !== 'running' || corrections.length > 0) return corrections;
+  const notes = note(input);
+  if (notes.length > 0) return notes;
+
+  const total = countTargets(input);
+  const opened = doorsOf(rollout.spec.stages[rollout.stage] ?? { percent: 100 }, total);
+  const reason = tooManyFailures(rollout, opened);
+  if (reason !== undefined) return [{ act: 'halt', reason }];
+  const offers = offer(input, opened);
+  if (offers.length > 0) return offers;
+  return endOfStage(input, opened, total);
+}
+
+/** Records that the registrations, or the time, prove wrong. */
+function correct({ rollout, doors, targets, targetsAt, now }: PlanInput): readonly RolloutAct[] {
+  const byId = new Map(targets.map((target) => [target.doorId, target]));
+  const acts: RolloutAct[] = [];
+  for (const [door, record] of doors) {
+    const target = byId.get(door);
+    const isThere = isFirmware(target?.firmware, rollout.spec);
+    if (UNDER_WAY.has(record.state)) {
+      const to = overdue(record, target?.online === true, rollout.spec.doorTimeoutMs, now);
+      if (to !== undefined) acts.push({ act: 'step', door, to });
+    } else if (record.state === 'timed_out' && isThere) {
+      acts.push({ act: 'step', door, to: 'confirmed' });
+    } else if (
+      record.state === 'confirmed' &&
+      targetsAt - record.at > SKEW_MS &&
+      target?.firmware !== undefined &&
+      !isThere &&
+      wentBack(target.firmware, rollout)
+    ) {
+      acts.push({ act: 'step', door, to: 'rolled_back' });
+    }
+  }
+  return acts;
+}
+
+/** A door that was confirmed and registered from an older image since. A newer one is somebody's next release. */
+function wentBack(firmware: DoorFirmware, { spec }: RolloutRecord): boolean {
+  return refusalFor(firmware, spec) === undefined;
+}
+
+/** Silence: a door that left during its download gets another turn when it returns; one that is there, or that restarted, has failed. */
+function overdue(
+  record: DoorUpdate,
+  online: boolean,
+  timeoutMs: number,
+  now: number,
+): 'timed_out' | 'waiting' | undefined {
+  if (now - record.at <= timeoutMs) return undefined;
+  const isLoading = record.state === 'offered' || record.state === 'downloading';
+  return isLoading && !online ? 'waiting' : 'timed_out';
+}
+
+function note({ rollout, doors, targets, failedBefore }: PlanInput): readonly RolloutAct[] {
+  const acts: RolloutAct[] = [];
+  for (const target of targets) {
+    const { doorId: door, firmware } = target;
+    if (!isUntouched(doors.get(door)) || !isMeant(rollout, target) || firmware === undefined) continue;
+    const refusal = refusalFor(firmware, rollout.spec);
+    if (isFirmware(firmware, rollout.spec)) acts.push({ act: 'note', door, state: 'confirmed', code: undefined });
+    else if (failedBefore.has(door)) acts.push({ act: 'note', door, state: 'failed', code: 'failed_before' });
+    else if (refusal !== undefined) acts.push({ act: 'note', door, state: 'refused', code: refusal });
+  }
+  return acts;
+}
+
+function wantsOffer(
+  { rollout, doors, failedBefore }: Pick<PlanInput, 'rollout' | 'doors' | 'failedBefore'>,
+  target: TargetDoor,
+): boolean {
+  const { doorId, firmware } = target;
+  if (
+    !isUntouched(doors.get(doorId)) ||
+    !isMeant(rollout, target) ||
+    firmware === undefined ||
+    failedBefore.has(doorId)
+  )
+    return false;
+  return !isFirmware(firmware, rollout.spec) && refusalFor(firmware, rollout.spec) === undefined;
+}
+
+function isUntouched(record: DoorUpdate | undefined): boolean {
+  return record === undefined || record.state === 'waiting';
+}
+
+function offer(input: PlanInput, mayStart: number): readonly RolloutAct[] {
+  const { rollout, doors, targets, now } = input;
+  const room = Math.min(mayStart - rollout.started, rollout.spec.parallel - rollout.inFlight);
+  if (room <= 0) return [];
+  return targets
+    .filter((target) => target.online && wantsOffer(input, target) && (doors.get(target.doorId)?.notBefore ?? 0) <= now)
+    .map(({ doorId }) => ({ doorId, place: placeOf(rollout.rolloutId, doorId) }))
+    .sort((a, b) => (a.place < b.place ? -1 : 1))
+    .slice(0, room)
+    .map(({ doorId }) => ({ act: 'offer', door: doorId, mayStart }));
+}
+
+/** The order of turns: by chance, but the same for every relay, and another one in every rollout. */
+function placeOf(rolloutId: string, doorId: string): string {
+  return createHash('sha256').update(`${rolloutId}/${doorId}`).digest('hex');
+}
+
+function endOfStage({ rollout, doors, now }: PlanInput, opened: number, total: number): readonly RolloutAct[] {
+  const { spec, stage, started, inFlight } = rollout;
+  // Nobody wants the release. That is the end if doors were found to have it or to refuse it; without any door it waits for one.
+  if (total === 0) return [...doors.values()].some((record) => !isUntouched(record)) ? [{ act: 'complete' }] : [];
+  if (inFlight > 0 || started < opened) return [];
+  const ended = stageCounts(rollout, stage);
+  // An operator who resumed after a halt has seen those failures: they count no more.
+  if (ended.confirmed === 0 && rollout.failures > 0)
+    return [{ act: 'halt', reason: `none of the ${ended.failures} doors of stage ${stage + 1} was confirmed` }];
+  if (stage === spec.stages.length - 1) return [{ act: 'complete' }];
+  return now - Math.max(rollout.lastEndAt, rollout.stageSince) >= spec.soakMs || started >= total
+    ? [{ act: 'advance' }]
+    : [];
+}
+
+function stageCounts(rollout: RolloutRecord, stage: number): { readonly confirmed: number; readonly failures: number } {
+  const failures =
+    rollout.count(stage, 'failed') +
+    rollout.count(stage, 'rolled_back') +
+    rollout.count(stage, 'timed_out') +
+    rollout.count(stage, 'refused');
+  return { confirmed: rollout.count(stage, 'confirmed'), failures };
+}

@@ -1,0 +1,256 @@
+/**
+ * Updates of the doors whose sockets are on this relay (protocol 12.4 to 12.6): offers what the store says, serves the blocks,
+ * and writes down how far each door is. Who gets a turn is the driver's decision (rollout-driver.ts); here it is carried out.
+ */
+import type { Metrics } from '../metrics.js';
+import type { AuditTrail } from '../audit/trail.js';
+import { OpenLockError } from '../protocol/problem.js';
+import type { DoorUpdateFrame } from '../protocol/update-frames.js';
+import type { ReleaseRecord } from '../store/firmware-store.js';
+import type { DoorUpdateState, InFlight, RolloutStore } from '../store/rollout-store.js';
+import type { ChunkPump } from './chunk-pump.js';
+import { isFirmware, type FirmwareReader } from './door-firmware.js';
+import type { ImageCache } from './image-cache.js';
+import type { UpdateLink, UpdateLinks } from './update-link.js';
+import { UpdateTransfer } from './update-transfer.js';
+
+export interface UpdateDeliveryDependencies {
+  readonly store: RolloutStore;
+  readonly release: (sha256: string) => Promise<ReleaseRecord | undefined>;
+  readonly firmware: FirmwareReader;
+  readonly images: ImageCache;
+  readonly pump: ChunkPump;
+  readonly links: UpdateLinks;
+  readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+  readonly onError: (error: unknown, work: string) => void;
+}
+
+/** How long a door that came back on its old image has to say why. */
+const REPORT_MS = 15_000;
+/** A door that is busy is asked again after this. */
+const BUSY_RETRY_MS = 60_000;
+const LOOK_MS = 2000;
+const PROGRESS_MS = 2000;
+/** A step that the store did not take is tried again this often; the door says it only once. */
+const STEP_TRIES = 60;
+const STEP_RETRY_MS = 1000;
+
+export class UpdateDelivery {
+  readonly #deps: UpdateDeliveryDependencies;
+  readonly #transfers = new Map<string, UpdateTransfer>();
+  /** The update each connection was last offered, also after it ended there. */
+  readonly #taken = new WeakMap<UpdateLink, string>();
+  #timers: NodeJS.Timeout[] = [];
+  #looking: Promise<void> | undefined;
+  #lookAgain = false;
+  #stopped = false;
+
+  constructor(dependencies: UpdateDeliveryDependencies) {
+    this.#deps = dependencies;
+  }
+
+  start(): void {
+    this.#timers = [
+      setInterval(() => this.lookSoon(), LOOK_MS),
+      setInterval(() => void this.#reportProgress(), PROGRESS_MS),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#deps.pump.stop();
+    await this.#looking;
+    await this.#reportProgress();
+  }
+
+  /** True for the frames a download is made of: they are bounded by the blocks outstanding, not by the frame budget. */
+  expectsGets(link: UpdateLink): boolean {
+    const transfer = this.#transfers.get(link.doorId);
+    return transfer?.link.conn === link.conn && transfer.downloading;
+  }
+
+  /** A door was welcomed: what it is running now settles an update under way, or it goes on with it. */
+  async onWelcome(link: UpdateLink): Promise<void> {
+    const inFlight = await this.#deps.store.inFlightOf(link.doorId);
+    if (inFlight !== undefined) await this.#take(link, inFlight);
+  }
+
+  onFrame(link: UpdateLink, frame: DoorUpdateFrame): void {
+    const transfer = this.#transfers.get(link.doorId);
+    // Of an update that is over, or was never offered here: set aside.
+    if (transfer === undefined || transfer.link.conn !== link.conn || transfer.update.update !== frame.id) return;
+    const event = transfer.onFrame(frame);
+    if (event.kind === 'violation') return link.close('protocol_error');
+    if (event.kind === 'hungry') return this.#deps.pump.want(transfer);
+    if (event.kind === 'nothing') return;
+    if (event.to === 'downloading') void this.#provideImage(transfer);
+    if (event.to !== 'downloading' && event.to !== 'verified' && event.to !== 'rebooting') this.#drop(transfer);
+    void this.#step(transfer, event.to, event.code);
+  }
+
+  onClosed(link: UpdateLink): void {
+    const transfer = this.#transfers.get(link.doorId);
+    if (transfer?.link.conn === link.conn) this.#drop(transfer);
+  }
+
+  /** Looks at the store now: something about rollouts changed. One look at a time, and one more after it. */
+  lookSoon(): void {
+    if (this.#stopped) return;
+    if (this.#looking !== undefined) {
+      this.#lookAgain = true;
+      return;
+    }
+    this.#looking = this.#look()
+      .catch((error: unknown) => this.#deps.onError(error, 'updates'))
+      .finally(() => {
+        this.#looking = undefined;
+        if (this.#lookAgain) {
+          this.#lookAgain = false;
+          this.lookSoon();
+        }
+      });
+  }
+
+  async #look(): Promise<void> {
+    const inFlight = await this.#deps.store.inFlight();
+    for (const transfer of [...this.#transfers.values()]) {
+      // Taken back by a halt, a cancellation or a withdrawal: not a byte more of it.
+      if (inFlight.get(transfer.link.doorId)?.update !== transfer.update.update) this.#drop(transfer);
+    }
+    for (const [door, update] of inFlight) {
+      const link = this.#deps.links.findLink(door);
+      if (link === undefined || this.#taken.get(link) === update.update) continue;
+      await this.#take(link, update);
+    }
+  }
+
+  /** Binds the update to this connection, and does what its state asks for: at most one offer of it on a connection. */
+  async #take(link: UpdateLink, { rolloutId, update }: InFlight): Promise<void> {
+    const rollout = await this.#deps.store.record(rolloutId);
+    if (rollout === undefined) return;
+    const { sha256, size, version } = rollout.spec;
+    const [release, firmware] = await Promise.all([this.#deps.release(sha256), this.#deps.firmware(link.doorId)]);
+    const claim = await this.#deps.store.claim(rolloutId, link.doorId, link.conn);
+    const isLive = this.#deps.links.findLink(link.doorId)?.conn === link.conn;
+    if (claim?.update !== update || !isLive || this.#taken.get(link) === update) return;
+    const transfer = new UpdateTransfer(
+      link,
+      { rolloutId, update, sha256, size },
+      claim.state === 'rebooting' ? 'rebooting' : 'offered',
+    );
+    if (isFirmware(firmware, { version, sha256 })) {
+      this.#taken.set(link, update);
+      return this.#step(transfer, 'confirmed', undefined);
+    }
+    // The driver halts a rollout whose release is gone; until then nothing is offered.
+    if (release === undefined || release.withdrawnAt !== undefined) return;
+    this.#taken.set(link, update);
+    const present = this.#transfers.get(link.doorId);
+    if (present !== undefined) this.#drop(present);
+    this.#transfers.set(link.doorId, transfer);
+    this.#deps.metrics.updatesHere.set(this.#transfers.size);
+    if (transfer.rebooting) this.#awaitReport(transfer);
+    else link.send({ t: 'update', id: update, phase: 'offer', manifest: release.manifest });
+  }
+
+  /** The door restarted and runs the old image: it says why, or its silence says enough. */
+  #awaitReport(transfer: UpdateTransfer): void {
+    setTimeout(() => {
+      if (transfer.over || !transfer.rebooting || this.#stopped) return;
+      this.#drop(transfer);
+      void this.#step(transfer, 'rolled_back', undefined);
+    }, REPORT_MS).unref();
+  }
+
+  /** A store that is away is tried again: a door that waits in vain would be counted as one that failed. */
+  async #provideImage(transfer: UpdateTransfer): Promise<void> {
+    const { sha256, size } = transfer.update;
+    for (let left = STEP_TRIES; left > 0 && !this.#stopped && !transfer.over; left -= 1) {
+      try {
+        const image = await this.#deps.images.get(sha256, size);
+        if (transfer.over) return;
+        transfer.provide(image);
+        if (transfer.hungry) this.#deps.pump.want(transfer);
+        return;
+      } catch (error) {
+        this.#deps.onError(error, 'image');
+        // Not the store's image: no trying mends that, and the driver halts a rollout whose release is gone.
+        if (!(error instanceof OpenLockError)) return;
+        await new Promise((resolve) => setTimeout(resolve, STEP_RETRY_MS).unref());
+      }
+    }
+  }
+
+  #drop(transfer: UpdateTransfer): void {
+    const { doorId } = transfer.link;
+    void this.#report([transfer]);
+    transfer.end();
+    this.#deps.pump.forget(transfer);
+    if (this.#transfers.get(doorId) === transfer) this.#transfers.delete(doorId);
+    this.#deps.metrics.updatesHere.set(this.#transfers.size);
+  }
+
+  /** Writes a step down. A store that is away is tried again: what a door says once must not be lost. */
+  async #step(transfer: UpdateTransfer, to: DoorUpdateState, code: string | undefined): Promise<void> {
+    const { link, update } = transfer;
+    const word = code === undefined ? to : `${to}: ${code}`;
+    const auditEntry = this.#deps.audit.entry({
+      kind: 'update_step',
+      actor: `door:${link.doorId}`,
+      door: link.doorId,
+      code: word,
+      release: update.sha256,
+      rollout: update.rolloutId,
+    });
+    for (let left = STEP_TRIES; left > 0 && !this.#stopped; left -= 1) {
+      try {
+        const outcome = await this.#deps.store.step({
+          ...update,
+          door: link.doorId,
+          conn: link.conn,
+          to,
+          code,
+          auditEntry,
+          retryMs: BUSY_RETRY_MS,
+        });
+        if (outcome === 'ok') this.#deps.metrics.updateSteps.inc({ state: to });
+        return;
+      } catch (error) {
+        this.#deps.onError(error, 'update step');
+        if (!(error instanceof OpenLockError)) return;
+        await new Promise((resolve) => setTimeout(resolve, STEP_RETRY_MS).unref());
+      }
+    }
+  }
+
+  async #reportProgress(): Promise<void> {
+    await this.#report([...this.#transfers.values()]);
+  }
+
+  async #report(transfers: readonly UpdateTransfer[]): Promise<void> {
+    const byRollout = new Map<
+      string,
+      { bytes: number; doors: { door: string; update: string; conn: string; percent: number }[] }
+    >();
+    for (const { link, update, ...transfer } of transfers.map((each) => ({
+      link: each.link,
+      update: each.update,
+      progress: each.takeProgress(),
+    }))) {
+      if (transfer.progress === undefined) continue;
+      const { bytes, percent } = transfer.progress;
+      const entry = byRollout.get(update.rolloutId) ?? { bytes: 0, doors: [] };
+      byRollout.set(update.rolloutId, entry);
+      entry.bytes += bytes;
+      entry.doors.push({ door: link.doorId, update: update.update, conn: link.conn, percent });
+      this.#deps.metrics.updateBytes.inc(bytes);
+    }
+    for (const [rolloutId, { bytes, doors }] of byRollout) {
+      await this.#deps.store
+        .progress(rolloutId, bytes, doors)
+        .catch((error: unknown) => this.#deps.onError(error, 'update progress'));
+    }
+  }
+}
