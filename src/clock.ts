@@ -34,6 +34,27 @@ export const systemClock: Clock = {
 };
 export const systemRandom: Random = { bytes: (length) => randomBytes(length) };
 
-/** Resolves `ms` milliseconds from now by `clock`. */
-export const sleep = (clock: Pick<Clock, 'after'>, ms: number): Promise<void> =>
-  new Promise((resolve) => clock.after(ms, resolve));
+/** Resolves `ms` milliseconds from now by `clock`, or as soon as `signal` is aborted. */
+export const sleep = (clock: Pick<Clock, 'after'>, ms: number, signal?: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve();
+    const done = (): void => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal?.addEventListener('abort', done);
+  });
+
+const LOOK_MS = 20;
+
+/** Waits until `done`, looked at every 20 ms, but no longer than `withinMs`. */
+export async function eventually(
+  clock: Pick<Clock, 'after' | 'monotonic'>,
+  withinMs: number,
+  done: () => boolean,
+): Promise<void> {
+  const until = clock.monotonic() + withinMs;
+  while (!done() && clock.monotonic() < until) await sleep(clock, LOOK_MS);
+}

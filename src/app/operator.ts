@@ -4,33 +4,25 @@
  */
 import { pino } from 'pino';
 
-import { systemClock, systemRandom, type Clock, type Random } from '../clock.js';
+import { systemClock as clock, systemRandom as random } from '../clock.js';
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
 import { DoorAdmin } from '../doors/door-admin.js';
 import { ReleaseService } from '../updates/release-service.js';
 import { RolloutService } from '../updates/rollout-service.js';
-import { AccessTokens } from '../sites/access-tokens.js';
-import { FleetSecrets } from '../sites/fleet-secrets.js';
-import { Mailer } from '../sites/mailer.js';
-import { OriginVerifier } from '../sites/origin-verifier.js';
-import { SigningKeys } from '../sites/signing-keys.js';
-import { SiteService } from '../sites/site-service.js';
-import { AuditStore } from '../store/audit-store.js';
-import { DoorStore } from '../store/door-store.js';
-import { FirmwareStore } from '../store/firmware-store.js';
-import { NodeStore } from '../store/node-store.js';
-import { PrivateRedis } from '../store/private/private-redis.js';
-import { RedisLink } from '../store/redis-link.js';
-import { RolloutStore } from '../store/rollout-store.js';
-import { SiteStore } from '../store/site-store.js';
+import type { SiteService } from '../sites/site-service.js';
+import type { AuditStore } from '../store/audit-store.js';
+import type { RelayStore } from '../store/relay-store.js';
+import type { Release } from './ambient.js';
+import { makeSites } from './sites.js';
+import { openStore, storesOn } from './store.js';
 
 export interface Operator {
   readonly doors: DoorAdmin;
   readonly sites: SiteService;
   readonly releases: ReleaseService;
   readonly rollouts: RolloutService;
-  readonly nodes: NodeStore;
+  readonly relays: RelayStore;
   readonly auditStore: AuditStore;
   /** Flushes what is unwritten, disconnects, and lets a redis-server go that was started for this. */
   close(): Promise<void>;
@@ -41,82 +33,33 @@ const COMMAND_TIMEOUT_MS = 5000;
 
 /** Opens the store of `config`, starting its private redis-server when no relay has. Throws `store_unavailable`, ConfigError. */
 export async function openOperator(config: Config): Promise<Operator> {
-  const clock = systemClock;
-  const random = systemRandom;
-  const log = pino({ level: 'silent' });
-  const release: (() => Promise<void>)[] = [];
+  const steps: Release[] = [];
+  const onRelease = (step: Release): void => void steps.push(step);
+  const ambient = { config, clock, random, log: pino({ level: 'silent' }), onRelease };
   const close = async (): Promise<void> => {
-    for (const step of release.reverse().splice(0)) await step();
+    for (const step of steps.reverse().splice(0)) await step();
   };
   try {
-    const redis = config.redisUrl === undefined ? await PrivateRedis.acquire(config.dataDir, log) : undefined;
-    if (redis !== undefined) release.push(() => redis.release());
-    const link = await RedisLink.open({
-      url: redis?.url ?? config.redisUrl ?? '',
-      clientName: 'cli',
-      commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    const stores = storesOn(await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS }));
+    const audit = new AuditTrail({ store: stores.audit, clock, node: 'cli', onError: () => undefined });
+    onRelease(() => audit.flush());
+    const { sites } = await makeSites({
+      ...ambient,
+      store: stores.sites,
+      audit,
+      origins: { issuers: config.publicUrls, alsoIssuer: () => false },
+      onMailFailure: () => undefined,
+      extraSiteCa: [],
     });
-    release.push(() => link.close());
-    const auditStore = new AuditStore(link);
-    const audit = new AuditTrail({ store: auditStore, clock, node: 'cli', onError: () => undefined });
-    release.push(() => audit.flush());
-    const sites = await siteService(config, link, { clock, random, audit, log });
     const findSites = async (name: string): Promise<readonly string[]> =>
       (await sites.find(name)).map(({ siteId }) => siteId);
-    const doorStore = new DoorStore(link);
-    const nodes = new NodeStore(link);
-    const doors = new DoorAdmin({ store: doorStore, audit, clock, random, findSites });
-    const releases = new ReleaseService({ store: new FirmwareStore(link), audit, clock, random });
-    const rollouts = new RolloutService({
-      store: new RolloutStore(link),
-      doors: doorStore,
-      nodes,
-      releases,
-      audit,
-      clock,
-      random,
-    });
-    return { doors, sites, releases, rollouts, nodes, auditStore, close };
+    const doors = new DoorAdmin({ ...stores, audit, clock, random, findSites });
+    const releases = new ReleaseService({ store: stores.firmware, audit, clock, random });
+    const { rollouts: store, records, relays } = stores;
+    const rollouts = new RolloutService({ store, doors: records, relays, releases, audit, clock, random });
+    return { doors, sites, releases, rollouts, relays, auditStore: stores.audit, close };
   } catch (error) {
     await close();
     throw error;
   }
-}
-
-async function siteService(
-  config: Config,
-  link: RedisLink,
-  ambient: { clock: Clock; random: Random; audit: AuditTrail; log: pino.Logger },
-): Promise<SiteService> {
-  const { clock, random, audit, log } = ambient;
-  const [keys, secrets] = [
-    await SigningKeys.load(config.secretsDir, clock),
-    await FleetSecrets.load(config.secretsDir, random),
-  ];
-  return new SiteService({
-    store: new SiteStore(link),
-    mailer: new Mailer({
-      mailUrl: config.mailUrl,
-      mailFrom: config.mailFrom,
-      dataDir: config.dataDir,
-      clock,
-      random,
-      log,
-    }),
-    verifier: new OriginVerifier({ allowPrivateSites: config.allowPrivateSites }),
-    tokens: new AccessTokens({
-      keys,
-      clock,
-      random,
-      issuers: () => config.publicUrls,
-      lifetimeSeconds: config.accessTokenSeconds,
-    }),
-    keys,
-    secrets,
-    clock,
-    random,
-    audit,
-    allowPrivateSites: config.allowPrivateSites,
-    siteRate: config.siteRate,
-  });
 }

@@ -2,7 +2,7 @@
  * The audit trail (protocol 10). Commands and operator acts are entries of their own, written by the very Redis function
  * that makes the change: `entry()` makes their text. Refusals and failures are folded per address, code and minute.
  */
-import type { Clock } from '../clock.js';
+import type { Cancel, Clock } from '../clock.js';
 import type { AuditStore } from '../store/audit-store.js';
 import type { AuditEntry, AuditFields } from './entry.js';
 
@@ -33,7 +33,7 @@ const MINUTE_MS = 60_000;
 export class AuditTrail {
   readonly #deps: AuditTrailDependencies;
   readonly #pending = new Map<number, Map<string, number>>();
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: Cancel = () => undefined;
   #flushing: Promise<void> | undefined;
   #lastClosedMinute = 0;
 
@@ -42,12 +42,11 @@ export class AuditTrail {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.flush(), FLUSH_MS);
-    this.#timer.unref();
+    this.#cancel = this.#deps.clock.every(FLUSH_MS, () => void this.flush());
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#cancel();
     await this.flush();
   }
 

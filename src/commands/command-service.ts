@@ -1,34 +1,34 @@
 /** Commands from a site to a door: admission in the order of protocol 6.5, at most once (6.7), and the answer. */
 import { createHash } from 'node:crypto';
 
-import type { Clock } from '../clock.js';
+import type { Cancel, Clock } from '../clock.js';
 import type { RequestContext, SiteIdentity } from '../principal.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { DoorAccess } from '../doors/door-access.js';
-import type { RelayLease } from '../doors/relay-lease.js';
+import type { DoorLink, DoorLinks } from '../doors/door-link.js';
 import type { CommandAnswer, CommandRecord, DoorStatusAnswer } from '../protocol/api.js';
 import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
 import { OpenLockError } from '../protocol/problem.js';
+import type { RelayLease } from '../relays/lease.js';
 import { OPERATOR_SITE_ID } from '../sites/operator.js';
 import type { AdmitResult, CommandStore } from '../store/command-store.js';
 import type { DoorDispatcher } from './door-dispatcher.js';
-import type { DoorLink, DoorLinks } from './door-links.js';
 import type { StatusQueries } from './status-queries.js';
 import type { Ending, Waiter, Waiters } from './waiters.js';
 
 export interface CommandServiceDependencies {
-  readonly store: CommandStore;
-  readonly access: DoorAccess;
-  readonly lease: RelayLease;
+  readonly store: Pick<CommandStore, 'admit' | 'nudge' | 'read'>;
+  readonly access: Pick<DoorAccess, 'roleOf'>;
+  readonly lease: Pick<RelayLease, 'liveList'>;
   readonly links: DoorLinks;
   readonly dispatcher: DoorDispatcher;
   readonly waiters: Waiters;
-  readonly statusQueries: StatusQueries;
-  readonly audit: AuditTrail;
-  readonly metrics: Metrics;
+  readonly statusQueries: Pick<StatusQueries, 'ask' | 'underWay'>;
+  readonly audit: Pick<AuditTrail, 'entry'>;
+  readonly metrics: Pick<Metrics, 'commands' | 'commandSeconds' | 'replays'>;
   readonly clock: Clock;
-  readonly nodeId: string;
+  readonly relayId: string;
   readonly commandTimeoutMs: number;
   readonly onError: (error: unknown, work: string) => void;
 }
@@ -94,6 +94,12 @@ export class CommandService {
     return this.#deps.statusQueries.ask(doorId);
   }
 
+  /** Commands and questions that somebody waits for, or whose answer is being stored: a stop lets them finish. */
+  get underWay(): number {
+    const { waiters, dispatcher, statusQueries } = this.#deps;
+    return waiters.size + dispatcher.inFlight + statusQueries.underWay;
+  }
+
   #parse(doorId: string, jwe: string): CommandHeader {
     const envelope = parseCommandEnvelope(jwe);
     if (!envelope.ok) throw new OpenLockError('invalid_envelope', `The envelope is refused: ${envelope.detail}.`);
@@ -119,7 +125,7 @@ export class CommandService {
         scope: header.scope,
         kid: header.kid,
         iat: header.iat,
-        node: this.#deps.nodeId,
+        node: this.#deps.relayId,
         conn: link?.conn,
         liveNodes: this.#deps.lease.liveList,
         timeoutMs: this.#deps.commandTimeoutMs,
@@ -176,7 +182,7 @@ export class CommandService {
   ): Promise<TimedEnding> {
     const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
     const ending = await waiter.promise;
-    for (const timer of nudges) clearTimeout(timer);
+    for (const cancel of nudges) cancel();
     if (ending !== undefined) return { ...ending, beforeDeadline: true };
     // Time is up, or a message between relays was lost: the store knows.
     try {
@@ -189,7 +195,7 @@ export class CommandService {
     }
   }
 
-  #nudge(doorId: string, commandId: string): readonly NodeJS.Timeout[] {
+  #nudge(doorId: string, commandId: string): readonly Cancel[] {
     const nudge = async (): Promise<void> => {
       const state = await this.#deps.store.nudge(doorId, commandId);
       if (state !== 'executed' && state !== 'refused' && state !== 'expired') return;
@@ -197,7 +203,7 @@ export class CommandService {
       if (stored !== undefined) this.#deps.waiters.settle(commandId, stored);
     };
     return NUDGES_MS.map((afterMs) =>
-      setTimeout(() => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge')), afterMs),
+      this.#deps.clock.after(afterMs, () => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge'))),
     );
   }
 

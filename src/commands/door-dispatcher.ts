@@ -2,20 +2,25 @@
  * The door's side of a command on the relay that holds the socket (protocol 6.7): claim, write, and store the answer.
  * Nothing is written to a socket before the store says `claimed` for that very connection.
  */
-import type { Clock } from '../clock.js';
+import { z } from 'zod';
+
+import type { Cancel, Clock } from '../clock.js';
 import type { AuditTrail } from '../audit/trail.js';
+import type { DoorLink, DoorLinks } from '../doors/door-link.js';
+import { COMMAND_STATES } from '../protocol/client-frames.js';
 import type { ResultFrame } from '../protocol/door-frames.js';
-import { OpenLockError } from '../protocol/problem.js';
+import type { RelayBus } from '../relays/bus.js';
 import type { CommandStore } from '../store/command-store.js';
-import type { DoorLink, DoorLinks } from './door-links.js';
+import { persist } from '../store/persist.js';
 import type { Ending, Waiters } from './waiters.js';
 
 export interface DoorDispatcherDependencies {
-  readonly store: CommandStore;
+  readonly store: Pick<CommandStore, 'abandon' | 'claim' | 'read' | 'settle' | 'siteOf'>;
   readonly links: DoorLinks;
   readonly waiters: Waiters;
-  readonly audit: AuditTrail;
-  readonly nodeId: string;
+  readonly bus: Pick<RelayBus, 'on'>;
+  readonly audit: Pick<AuditTrail, 'entry'>;
+  readonly relayId: string;
   readonly clock: Clock;
   readonly onError: (error: unknown, work: string) => void;
 }
@@ -26,8 +31,16 @@ interface Sent {
   readonly deadline: number;
 }
 
-/** Answers that wait for the store to come back; beyond this many the oldest are given up. */
-const UNSTORED_MAX = 10_000;
+const claimSchema = z.object({ door: z.string(), id: z.string() });
+const settledSchema = z.object({
+  id: z.string(),
+  state: z.enum(COMMAND_STATES),
+  status: z.union([z.literal(200), z.literal(400)]).optional(),
+  receipt: z.string().optional(),
+});
+
+/** Answers on their way into the store; beyond this many, one that does not get there at once is given up. */
+const STORING_MAX = 10_000;
 const RETRY_MS = 500;
 const RETRY_FOR_MS = 600_000;
 /** How long after its deadline an unanswered command is closed in the store, so that its end is on record. */
@@ -36,25 +49,30 @@ const CLOSE_AFTER_MS = 1000;
 export class DoorDispatcher {
   readonly #deps: DoorDispatcherDependencies;
   readonly #sent = new Map<string, Sent>();
-  #unstored = 0;
-  #sweeper: NodeJS.Timeout | undefined;
+  readonly #stopping = new AbortController();
+  #storing = 0;
+  #cancel: Cancel = () => undefined;
 
   constructor(dependencies: DoorDispatcherDependencies) {
     this.#deps = dependencies;
   }
 
   start(): void {
-    this.#sweeper = setInterval(() => this.#closeOverdue(), CLOSE_AFTER_MS);
-    this.#sweeper.unref();
+    const { bus, clock, waiters } = this.#deps;
+    // A command waits for a door whose connection is here; one that was taken here was settled elsewhere.
+    bus.on('claim', claimSchema, ({ door, id }) => this.#onHint(door, id));
+    bus.on('settled', settledSchema, ({ id, ...ending }) => waiters.settle(id, ending));
+    this.#cancel = clock.every(CLOSE_AFTER_MS, () => this.#closeOverdue());
   }
 
   stop(): void {
-    clearInterval(this.#sweeper);
+    this.#cancel();
+    this.#stopping.abort();
   }
 
-  /** Commands that were written to a door and not answered yet. */
+  /** Commands that were written to a door and not answered yet, and answers that are not stored yet. */
   get inFlight(): number {
-    return this.#sent.size + this.#unstored;
+    return this.#sent.size + this.#storing;
   }
 
   /** True while an answer to this command is awaited here. */
@@ -62,12 +80,11 @@ export class DoorDispatcher {
     return this.#sent.has(commandId);
   }
 
-  /** A hint that a command waits for a door of this relay. */
-  async onHint(doorId: string, commandId: string): Promise<void> {
+  async #onHint(doorId: string, commandId: string): Promise<void> {
     const link = this.#deps.links.find(doorId);
     if (link === undefined) return;
     try {
-      const claim = await this.#deps.store.claim(doorId, commandId, this.#deps.nodeId, link.conn);
+      const claim = await this.#deps.store.claim(doorId, commandId, this.#deps.relayId, link.conn);
       if ('jwe' in claim)
         await this.deliver(link, { commandId, jwe: claim.jwe, deadline: claim.deadline, siteId: claim.siteId });
     } catch (error) {
@@ -96,7 +113,7 @@ export class DoorDispatcher {
       code: 'expired',
     });
     await this.#deps.store
-      .abandon(link.doorId, commandId, this.#deps.nodeId, entry)
+      .abandon(link.doorId, commandId, this.#deps.relayId, entry)
       .catch((error: unknown) => this.#deps.onError(error, 'abandon'));
     return false;
   }
@@ -111,38 +128,39 @@ export class DoorDispatcher {
   }
 
   async #store(doorId: string, frame: ResultFrame, knownSite: string | undefined): Promise<Ending | undefined> {
-    const until = this.#deps.clock.monotonic() + RETRY_FOR_MS;
-    const auditEntry = this.#deps.audit.entry({
+    const { store, audit, clock, relayId, onError } = this.#deps;
+    const until = clock.monotonic() + RETRY_FOR_MS;
+    const auditEntry = audit.entry({
       kind: 'command_settled',
       actor: `door:${doorId}`,
       door: doorId,
       commandId: frame.id,
       code: frame.status === 200 ? 'executed' : 'refused',
     });
-    for (;;) {
-      try {
-        const siteId = knownSite ?? (await this.#deps.store.siteOf(doorId, frame.id));
-        if (siteId === undefined) return undefined;
-        const { state } = await this.#deps.store.settle({
-          doorId,
-          commandId: frame.id,
-          siteId,
-          status: frame.status,
-          credentialRefused: frame.refusal === 'credential',
-          receipt: frame.receipt,
-          node: this.#deps.nodeId,
-          auditEntry,
-        });
-        return state === undefined ? undefined : { state, status: frame.status, receipt: frame.receipt };
-      } catch (error) {
-        this.#deps.onError(error, 'settle');
-        if (!(error instanceof OpenLockError) || this.#unstored >= UNSTORED_MAX || this.#deps.clock.monotonic() > until)
-          return undefined;
-      }
-      this.#unstored += 1;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS).unref());
-      this.#unstored -= 1;
-    }
+    const settle = async (): Promise<Ending | undefined> => {
+      const siteId = knownSite ?? (await store.siteOf(doorId, frame.id));
+      if (siteId === undefined) return undefined;
+      const { state } = await store.settle({
+        doorId,
+        commandId: frame.id,
+        siteId,
+        status: frame.status,
+        credentialRefused: frame.refusal === 'credential',
+        receipt: frame.receipt,
+        node: relayId,
+        auditEntry,
+      });
+      return state === undefined ? undefined : { state, status: frame.status, receipt: frame.receipt };
+    };
+    this.#storing += 1;
+    const ending = await persist(settle, {
+      clock,
+      waitMs: () => (this.#storing > STORING_MAX || clock.monotonic() > until ? undefined : RETRY_MS),
+      signal: this.#stopping.signal,
+      onError: (error) => onError(error, 'settle'),
+    });
+    this.#storing -= 1;
+    return ending;
   }
 
   /** A command nobody answered: reading it past its deadline writes its end down (protocol 6.7). */

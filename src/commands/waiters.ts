@@ -1,3 +1,4 @@
+import type { Cancel, Clock } from '../clock.js';
 import type { CommandState } from '../protocol/client-frames.js';
 
 /** How a command ended, as told to the one who waits for it. */
@@ -17,12 +18,17 @@ export interface Waiter {
 
 /** Senders on this relay that wait for the end of a command; more than one may wait for the same id. */
 export class Waiters {
+  readonly #clock: Pick<Clock, 'after'>;
   readonly #byId = new Map<string, Set<(ending: Ending | undefined) => void>>();
+
+  constructor(clock: Pick<Clock, 'after'>) {
+    this.#clock = clock;
+  }
 
   /** Opened before admission: the answer may come before the admission's reply is read. */
   open(commandId: string): Waiter {
     let resolve!: (ending: Ending | undefined) => void;
-    let timer: NodeJS.Timeout | undefined;
+    let cancel: Cancel | undefined;
     const promise = new Promise<Ending | undefined>((done) => {
       resolve = done;
     });
@@ -30,7 +36,7 @@ export class Waiters {
     this.#byId.set(commandId, waiting);
     waiting.add(resolve);
     const close = (): void => {
-      clearTimeout(timer);
+      cancel?.();
       waiting.delete(resolve);
       if (waiting.size === 0 && this.#byId.get(commandId) === waiting) this.#byId.delete(commandId);
       resolve(undefined);
@@ -39,7 +45,7 @@ export class Waiters {
       promise,
       close,
       expireIn: (timeoutMs) => {
-        timer = setTimeout(close, Math.max(0, timeoutMs));
+        cancel = this.#clock.after(timeoutMs, close);
       },
     };
   }

@@ -7,10 +7,19 @@ import type { Role } from '../protocol/api.js';
 import { DOOR_ID, kidSchema } from '../protocol/ids.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { DoorPresence, DoorRecord, DoorStore, Grant } from '../store/door-store.js';
+import type { DoorGrantStore, Grant } from '../store/door-grants.js';
+import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js';
+import type { DoorRecord, DoorRecordStore } from '../store/door-records.js';
+import type { KeyBanStore } from '../store/key-bans.js';
+import type { RelayMail } from '../store/relay-mail.js';
+import type { DoorChange } from './door-changes.js';
 
 export interface DoorAdminDependencies {
-  readonly store: DoorStore;
+  readonly records: DoorRecordStore;
+  readonly grants: DoorGrantStore;
+  readonly presence: DoorPresenceStore;
+  readonly bans: KeyBanStore;
+  readonly mail: Pick<RelayMail, 'toFleet'>;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly random: Random;
@@ -50,7 +59,7 @@ export class DoorAdmin {
       );
     checkKid(options.kid);
     const token = this.#token();
-    const outcome = await this.#deps.store.add(doorId, {
+    const outcome = await this.#deps.records.add(doorId, {
       name: options.name ?? doorId,
       kid: options.kid,
       ...token.stored,
@@ -68,7 +77,7 @@ export class DoorAdmin {
   async reset(doorId: string, options: { kid?: string | undefined } = {}): Promise<Enrolment> {
     checkKid(options.kid);
     const token = this.#token();
-    const outcome = await this.#deps.store.reset(doorId, {
+    const outcome = await this.#deps.records.reset(doorId, {
       kid: options.kid,
       ...token.stored,
       auditEntry: this.#entry('door_reset', doorId),
@@ -79,7 +88,7 @@ export class DoorAdmin {
   }
 
   async list(): Promise<readonly DoorDetails[]> {
-    const ids = await this.#deps.store.doorIds();
+    const ids = await this.#deps.records.doorIds();
     const doors = await Promise.all(ids.map((doorId) => this.#details(doorId)));
     return doors.filter((door) => door !== undefined);
   }
@@ -101,7 +110,7 @@ export class DoorAdmin {
   }
 
   async remove(doorId: string): Promise<void> {
-    const outcome = await this.#deps.store.remove(doorId, this.#entry('door_removed', doorId));
+    const outcome = await this.#deps.records.remove(doorId, this.#entry('door_removed', doorId));
     if (outcome === 'missing') throw noSuchDoor(doorId);
     await this.#changed(doorId, 'removed');
   }
@@ -115,14 +124,14 @@ export class DoorAdmin {
     const sites = await this.#sites(siteIdOrOrigin);
     for (const siteId of sites) {
       const entry = this.#entry('granted', doorId, `${siteId}:${grant.role}`);
-      const outcome = await this.#deps.store.setGrant(
+      const outcome = await this.#deps.grants.setGrant(
         doorId,
         siteId,
         { role: grant.role, notBefore: grant.notBefore, notAfter: grant.notAfter },
         entry,
       );
       if (outcome === 'missing') throw noSuchDoor(doorId);
-      await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
+      await this.#deps.mail.toFleet({ t: 'grants_changed', door: doorId, siteId });
     }
     return sites;
   }
@@ -131,11 +140,11 @@ export class DoorAdmin {
   async revokeGrant(doorId: string, siteIdOrOrigin: string): Promise<readonly string[]> {
     const revoked: string[] = [];
     for (const siteId of await this.#sites(siteIdOrOrigin)) {
-      const outcome = await this.#deps.store.removeGrant(doorId, siteId, this.#entry('grant_revoked', doorId, siteId));
+      const outcome = await this.#deps.grants.removeGrant(doorId, siteId, this.#entry('grant_revoked', doorId, siteId));
       if (outcome === 'missing') throw noSuchDoor(doorId);
       if (outcome === 'no_grant') continue;
       revoked.push(siteId);
-      await this.#deps.store.tellFleet({ t: 'grants_changed', door: doorId, siteId });
+      await this.#deps.mail.toFleet({ t: 'grants_changed', door: doorId, siteId });
     }
     if (revoked.length === 0)
       throw new OpenLockError('invalid_request', `"${siteIdOrOrigin}" has no grant at door "${doorId}".`);
@@ -146,10 +155,10 @@ export class DoorAdmin {
   async banKey(kid: string): Promise<readonly string[]> {
     checkKid(kid);
     // List first, doors second: a registration in between reads the list again after it is bound.
-    await this.#deps.store.setBan(kid, this.#deps.clock.now());
+    await this.#deps.bans.setBan(kid, this.#deps.clock.now());
     const doors: string[] = [];
-    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(
+    for (const doorId of await this.#deps.bans.doorsWithKid(kid)) {
+      const outcome = await this.#deps.records.setFlag(
         doorId,
         'banned',
         true,
@@ -165,11 +174,10 @@ export class DoorAdmin {
 
   async unbanKey(kid: string): Promise<readonly string[]> {
     checkKid(kid);
-    if (!(await this.#deps.store.clearBan(kid)))
-      throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
+    if (!(await this.#deps.bans.clearBan(kid))) throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
     const doors: string[] = [];
-    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(
+    for (const doorId of await this.#deps.bans.doorsWithKid(kid)) {
+      const outcome = await this.#deps.records.setFlag(
         doorId,
         'banned',
         false,
@@ -192,15 +200,18 @@ export class DoorAdmin {
   }
 
   async #details(doorId: string): Promise<DoorDetails | undefined> {
-    const record = await this.#deps.store.record(doorId);
+    const record = await this.#deps.records.record(doorId);
     if (record === undefined) return undefined;
-    const [presence, grants] = await Promise.all([this.#deps.store.presence(doorId), this.#deps.store.grants(doorId)]);
+    const [presence, grants] = await Promise.all([
+      this.#deps.presence.presence(doorId),
+      this.#deps.grants.grants(doorId),
+    ]);
     return { record, presence, grants };
   }
 
   async #flag(doorId: string, disabled: boolean): Promise<void> {
     const entry = this.#entry(disabled ? 'door_disabled' : 'door_enabled', doorId);
-    if ((await this.#deps.store.setFlag(doorId, 'disabled', disabled, entry)) === 'missing') throw noSuchDoor(doorId);
+    if ((await this.#deps.records.setFlag(doorId, 'disabled', disabled, entry)) === 'missing') throw noSuchDoor(doorId);
   }
 
   async #sites(siteIdOrOrigin: string): Promise<readonly string[]> {
@@ -213,8 +224,8 @@ export class DoorAdmin {
     return sites;
   }
 
-  async #changed(doorId: string, change: 'disabled' | 'enabled' | 'reset' | 'removed' | 'banned'): Promise<void> {
-    await this.#deps.store.tellFleet({ t: 'door_changed', door: doorId, change });
+  async #changed(doorId: string, change: DoorChange): Promise<void> {
+    await this.#deps.mail.toFleet({ t: 'door_changed', door: doorId, change });
   }
 }
 

@@ -8,14 +8,20 @@ import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterReq
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { OPERATOR_SITE_ID } from '../sites/operator.js';
-import type { DoorStore, RegisterOutcome } from '../store/door-store.js';
+import type { RelayLease } from '../relays/lease.js';
+import type { DoorGrantStore } from '../store/door-grants.js';
+import type { DoorPresenceStore } from '../store/door-presence.js';
+import type { DoorRecordStore, RegisterOutcome } from '../store/door-records.js';
+import type { KeyBanStore } from '../store/key-bans.js';
 import type { Challenges } from './challenge.js';
 import type { DoorAccess } from './door-access.js';
 import { readDoorPublicKey, verifyProof, verifyRotation, type DoorPublicKey } from './proof.js';
-import type { RelayLease } from './relay-lease.js';
 
 export interface DoorServiceDependencies {
-  readonly store: DoorStore;
+  readonly records: DoorRecordStore;
+  readonly grants: DoorGrantStore;
+  readonly presence: DoorPresenceStore;
+  readonly bans: KeyBanStore;
   readonly access: DoorAccess;
   readonly lease: RelayLease;
   readonly challenges: Challenges;
@@ -66,12 +72,12 @@ export class DoorService {
     ) {
       throw unauthenticated();
     }
-    const record = await this.#deps.store.record(doorId);
+    const record = await this.#deps.records.record(doorId);
     if (record === undefined) throw unauthenticated();
-    if (await this.#deps.store.isBanned(key.kid))
+    if (await this.#deps.bans.isBanned(key.kid))
       throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
     const sessionToken = this.#deps.random.bytes(32).toString('base64url');
-    const outcome = await this.#deps.store.register({
+    const outcome = await this.#deps.records.register({
       doorId,
       nonce: proof.nonce,
       kid: key.kid,
@@ -106,7 +112,7 @@ export class DoorService {
   /** Doors a site has a grant for, in force now (protocol 7.1); for the operator, all of them. */
   async list(siteId: string): Promise<DoorSummary[]> {
     const ids =
-      siteId === OPERATOR_SITE_ID ? await this.#deps.store.doorIds() : await this.#deps.store.doorIdsOfSite(siteId);
+      siteId === OPERATOR_SITE_ID ? await this.#deps.records.doorIds() : await this.#deps.grants.doorIdsOfSite(siteId);
     const doors = await Promise.all(ids.map((doorId) => this.get(siteId, doorId).catch(onlyNotFound)));
     return doors.filter((door) => door !== undefined);
   }
@@ -119,7 +125,7 @@ export class DoorService {
   /** The key commands must be encrypted for (protocol 7.2). */
   async key(siteId: string, doorId: string): Promise<DoorKey> {
     await this.#deps.access.roleOf(siteId, doorId);
-    const record = await this.#deps.store.record(doorId);
+    const record = await this.#deps.records.record(doorId);
     const key = record?.publicKey === undefined ? undefined : readDoorPublicKey(record.publicKey);
     if (record?.banned === true) throw new OpenLockError('key_banned', 'The key of this door is banned.');
     if (key === undefined) throw new OpenLockError('key_not_found', 'The door has no key yet: it has not registered.');
@@ -127,10 +133,13 @@ export class DoorService {
   }
 
   async #summary(doorId: string, role: Role): Promise<DoorSummary> {
-    const [record, presence] = await Promise.all([this.#deps.store.record(doorId), this.#deps.store.presence(doorId)]);
+    const [record, presence] = await Promise.all([
+      this.#deps.records.record(doorId),
+      this.#deps.presence.presence(doorId),
+    ]);
     if (record === undefined)
       throw new OpenLockError('door_not_found', 'There is no such door, or this site may not see it.');
-    const online = this.#deps.lease.isLive(presence.node);
+    const online = this.#deps.lease.isLive(presence.relay);
     return {
       doorId,
       name: record.name,
@@ -168,9 +177,9 @@ export class DoorService {
 
   /** The ban list and a registration may cross: the index is written first, then the list is read once more. */
   async #rememberKey(doorId: string, kid: string): Promise<void> {
-    await this.#deps.store.rememberKid(kid, doorId);
-    if (!(await this.#deps.store.isBanned(kid))) return;
-    await this.#deps.store.setFlag(
+    await this.#deps.bans.rememberKid(kid, doorId);
+    if (!(await this.#deps.bans.isBanned(kid))) return;
+    await this.#deps.records.setFlag(
       doorId,
       'banned',
       true,

@@ -1,7 +1,7 @@
 /** One door socket, from the upgrade to its end (protocol 4.6, 5). */
 import type { WebSocket } from 'ws';
 
-import { CLOSE, type CloseName } from '../protocol/close-codes.js';
+import { CLOSE, type CloseReason } from '../protocol/close-codes.js';
 import { relayFrameSchema, type DoorFrame, type HelloFrame } from '../protocol/door-frames.js';
 import { LIMITS } from '../protocol/limits.js';
 import type { UpdateOfferFrame } from '../protocol/update-frames.js';
@@ -84,7 +84,7 @@ export class DoorConnection {
   }
 
   /** Closes in order; cut off after a second if the relay does not answer. */
-  close(name: CloseName): void {
+  close(name: CloseReason): void {
     if (this.#ownCode !== undefined) return;
     this.#ownCode = CLOSE[name].code;
     this.#socket.close(CLOSE[name].code, CLOSE[name].reason);

@@ -3,7 +3,7 @@
  * than allowed. Most blocks go to the doors that began first, so that doors finish, restart and register one after the other
  * and not all at once; every fourth goes round all of them, so that none waits until it loses patience.
  */
-import type { Clock } from '../clock.js';
+import type { Cancel, Clock } from '../clock.js';
 
 /** Somebody waiting for blocks. */
 export interface ChunkTaker {
@@ -35,7 +35,7 @@ export class ChunkPump {
   readonly #takers = new Set<ChunkTaker>();
   /** In the order of their last block. */
   readonly #round = new Set<ChunkTaker>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Cancel | undefined;
   #stopped = false;
   /** Bytes that may be sent now; below zero after a block that was larger than what was left. */
   #allowance = 0;
@@ -55,7 +55,7 @@ export class ChunkPump {
     this.#round.add(taker);
     if (this.#timer !== undefined) return;
     this.#at = this.#clock.monotonic();
-    this.#timer = setInterval(() => this.#step(), STEP_MS);
+    this.#timer = this.#clock.every(STEP_MS, () => this.#step());
   }
 
   forget(taker: ChunkTaker): void {
@@ -71,7 +71,7 @@ export class ChunkPump {
   }
 
   #rest(): void {
-    clearInterval(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
   }
 

@@ -1,9 +1,13 @@
 /** What a relay does about firmware updates, as one part to start and stop: serving its own doors, and driving rollouts. */
+import { z } from 'zod';
+
 import type { Clock, Random } from '../clock.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { RelayLease } from '../doors/relay-lease.js';
-import type { DoorStore } from '../store/door-store.js';
+import type { DoorLinks } from '../doors/door-link.js';
+import type { RelayBus } from '../relays/bus.js';
+import type { RelayLease } from '../relays/lease.js';
+import type { DoorRecordStore } from '../store/door-records.js';
 import type { FirmwareStore } from '../store/firmware-store.js';
 import type { RolloutStore } from '../store/rollout-store.js';
 import { ChunkPump } from './chunk-pump.js';
@@ -12,19 +16,19 @@ import { ImageCache } from './image-cache.js';
 import { ReleaseService } from './release-service.js';
 import { RolloutDriver } from './rollout-driver.js';
 import { UpdateDelivery } from './update-delivery.js';
-import type { UpdateLinks } from './update-link.js';
 
 export interface RelayUpdatesDependencies {
   readonly firmware: FirmwareStore;
   readonly rollouts: RolloutStore;
-  readonly doors: DoorStore;
+  readonly doors: Pick<DoorRecordStore, 'doorIds' | 'firmware' | 'overviews'>;
   readonly lease: Pick<RelayLease, 'isLive'>;
-  readonly links: UpdateLinks;
+  readonly bus: Pick<RelayBus, 'on'>;
+  readonly links: DoorLinks;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
-  readonly nodeId: string;
+  readonly relayId: string;
   /** Image bytes a second this relay sends to all doors together; 0: as fast as they ask. */
   readonly bytesPerSecond: number;
   readonly onError: (error: unknown, work: string) => void;
@@ -33,10 +37,12 @@ export interface RelayUpdatesDependencies {
 export class RelayUpdates {
   readonly delivery: UpdateDelivery;
   readonly #driver: RolloutDriver;
+  readonly #bus: Pick<RelayBus, 'on'>;
 
   constructor(dependencies: RelayUpdatesDependencies) {
-    const { firmware, rollouts, doors, lease, links, audit, metrics, clock, random, nodeId, bytesPerSecond, onError } =
+    const { firmware, rollouts, doors, lease, links, audit, metrics, clock, random, relayId, bytesPerSecond, onError } =
       dependencies;
+    this.#bus = dependencies.bus;
     this.delivery = new UpdateDelivery({
       store: rollouts,
       release: (sha256) => firmware.release(sha256),
@@ -46,6 +52,7 @@ export class RelayUpdates {
       links,
       audit,
       metrics,
+      clock,
       onError,
     });
     const releases = new ReleaseService({ store: firmware, audit, clock, random });
@@ -57,12 +64,13 @@ export class RelayUpdates {
       audit,
       clock,
       random,
-      nodeId,
+      relayId,
       onError,
     });
   }
 
   start(): void {
+    this.#bus.on('rollouts_changed', z.object({}), () => this.#lookSoon());
     this.delivery.start();
     this.#driver.start();
   }
@@ -73,7 +81,7 @@ export class RelayUpdates {
   }
 
   /** Releases or rollouts changed: look now instead of at the next turn. */
-  lookSoon(): void {
+  #lookSoon(): void {
     this.#driver.lookSoon();
     this.delivery.lookSoon();
   }

@@ -2,13 +2,13 @@
  * Drives rollouts (protocol 12.3). Every relay tries; the lease in the store lets one at a time, and another one within seconds
  * of its death. The driver only decides: it writes turns and ends into the store, and the relays that have the doors act on them.
  */
-import type { Clock, Random } from '../clock.js';
+import type { Cancel, Clock, Random } from '../clock.js';
 import type { AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { RelayLease } from '../doors/relay-lease.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { UpdateError } from '../protocol/release.js';
-import type { DoorStore } from '../store/door-store.js';
+import type { RelayLease } from '../relays/lease.js';
+import type { DoorRecordStore } from '../store/door-records.js';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.js';
 import { parseFirmware } from './door-firmware.js';
 import type { ReleaseService } from './release-service.js';
@@ -16,13 +16,13 @@ import { planRollout, type RolloutAct, type TargetDoor } from './rollout-plan.js
 
 export interface RolloutDriverDependencies {
   readonly store: RolloutStore;
-  readonly doors: DoorStore;
+  readonly doors: Pick<DoorRecordStore, 'doorIds' | 'overviews'>;
   readonly releases: Pick<ReleaseService, 'offerable'>;
   readonly lease: Pick<RelayLease, 'isLive'>;
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly random: Random;
-  readonly nodeId: string;
+  readonly relayId: string;
   readonly onError: (error: unknown, work: string) => void;
 }
 
@@ -41,7 +41,7 @@ export class RolloutDriver {
     string,
     { readonly targets: readonly TargetDoor[]; readonly at: number; readonly until: number }
   >();
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: Cancel = () => undefined;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -51,12 +51,12 @@ export class RolloutDriver {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.lookSoon(), TICK_MS);
+    this.#cancel = this.#deps.clock.every(TICK_MS, () => this.lookSoon());
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#cancel();
     await this.#running;
   }
 
@@ -81,7 +81,7 @@ export class RolloutDriver {
     const live = await this.#deps.store.liveIds();
     for (const rolloutId of this.#seen.keys()) if (!live.includes(rolloutId)) this.#seen.delete(rolloutId);
     for (const rolloutId of live) {
-      if (this.#stopped || !(await this.#deps.store.drive(rolloutId, this.#deps.nodeId, LEASE_MS))) continue;
+      if (this.#stopped || !(await this.#deps.store.drive(rolloutId, this.#deps.relayId, LEASE_MS))) continue;
       try {
         await this.#drive(rolloutId);
       } catch (error) {
@@ -138,11 +138,11 @@ export class RolloutDriver {
     const at = clock.now();
     const ids = rollout.spec.doors ?? (await doors.doorIds());
     const overviews = await doors.overviews(ids);
-    const targets = overviews.map(({ doorId, firmware, shutOut, node }) => ({
+    const targets = overviews.map(({ doorId, firmware, shutOut, relay }) => ({
       doorId,
       firmware: parseFirmware(firmware),
       allowed: !shutOut,
-      online: lease.isLive(node),
+      online: lease.isLive(relay),
     }));
     const fresh = {
       targets,
@@ -155,7 +155,7 @@ export class RolloutDriver {
 
   /** True when it changed something: the store refuses what is no longer so. */
   async #act(rollout: RolloutRecord, act: RolloutAct): Promise<boolean> {
-    const { store, nodeId: driver } = this.#deps;
+    const { store, relayId: driver } = this.#deps;
     const { rolloutId, spec } = rollout;
     switch (act.act) {
       case 'offer': {
@@ -221,7 +221,7 @@ export class RolloutDriver {
     fields: { reason?: string; auditEntry: string },
   ): Promise<boolean> {
     return (
-      (await this.#deps.store.set(rollout.rolloutId, to, { ...fields, driver: this.#deps.nodeId })).outcome === 'ok'
+      (await this.#deps.store.set(rollout.rolloutId, to, { ...fields, driver: this.#deps.relayId })).outcome === 'ok'
     );
   }
 

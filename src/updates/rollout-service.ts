@@ -4,8 +4,8 @@ import type { AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { UpdateError } from '../protocol/release.js';
-import type { DoorStore } from '../store/door-store.js';
-import type { NodeStore } from '../store/node-store.js';
+import type { DoorRecordStore } from '../store/door-records.js';
+import type { RelayStore } from '../store/relay-store.js';
 import type { RolloutRecord, RolloutState, RolloutStore, Share } from '../store/rollout-store.js';
 import { parseFirmware } from './door-firmware.js';
 import type { ReleaseService } from './release-service.js';
@@ -14,8 +14,8 @@ import { viewRollout, type RolloutView } from './rollout-view.js';
 
 export interface RolloutServiceDependencies {
   readonly store: RolloutStore;
-  readonly doors: DoorStore;
-  readonly nodes: Pick<NodeStore, 'live'>;
+  readonly doors: Pick<DoorRecordStore, 'doorIds' | 'overviews'>;
+  readonly relays: Pick<RelayStore, 'live'>;
   readonly releases: Pick<ReleaseService, 'find' | 'offerable'>;
   readonly audit: AuditTrail;
   readonly clock: Clock;
@@ -188,12 +188,12 @@ export class RolloutService {
 
   async #targets(rollout: RolloutRecord): Promise<readonly TargetDoor[]> {
     const ids = rollout.spec.doors ?? (await this.#deps.doors.doorIds());
-    const [overviews, live] = await Promise.all([this.#deps.doors.overviews(ids), this.#deps.nodes.live()]);
-    return overviews.map(({ doorId, firmware, shutOut, node }) => ({
+    const [overviews, live] = await Promise.all([this.#deps.doors.overviews(ids), this.#deps.relays.live()]);
+    return overviews.map(({ doorId, firmware, shutOut, relay }) => ({
       doorId,
       firmware: parseFirmware(firmware),
       allowed: !shutOut,
-      online: node !== undefined && live.includes(node),
+      online: relay !== undefined && live.includes(relay),
     }));
   }
 }

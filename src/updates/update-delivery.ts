@@ -2,16 +2,17 @@
  * Updates of the doors whose sockets are on this relay (protocol 12.4 to 12.6): offers what the store says, serves the blocks,
  * and writes down how far each door is. Who gets a turn is the driver's decision (rollout-driver.ts); here it is carried out.
  */
+import { sleep, type Cancel, type Clock } from '../clock.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
-import { OpenLockError } from '../protocol/problem.js';
+import type { DoorLink, DoorLinks } from '../doors/door-link.js';
 import type { DoorUpdateFrame } from '../protocol/update-frames.js';
 import type { ReleaseRecord } from '../store/firmware-store.js';
+import { persist } from '../store/persist.js';
 import type { DoorUpdateState, InFlight, RolloutStore } from '../store/rollout-store.js';
 import type { ChunkPump } from './chunk-pump.js';
 import { isFirmware, type FirmwareReader } from './door-firmware.js';
 import type { ImageCache } from './image-cache.js';
-import type { UpdateLink, UpdateLinks } from './update-link.js';
 import { UpdateTransfer } from './update-transfer.js';
 
 export interface UpdateDeliveryDependencies {
@@ -20,9 +21,10 @@ export interface UpdateDeliveryDependencies {
   readonly firmware: FirmwareReader;
   readonly images: ImageCache;
   readonly pump: ChunkPump;
-  readonly links: UpdateLinks;
+  readonly links: DoorLinks;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
+  readonly clock: Clock;
   readonly onError: (error: unknown, work: string) => void;
 }
 
@@ -40,11 +42,11 @@ export class UpdateDelivery {
   readonly #deps: UpdateDeliveryDependencies;
   readonly #transfers = new Map<string, UpdateTransfer>();
   /** The update each connection was last offered, also after it ended there. */
-  readonly #taken = new WeakMap<UpdateLink, string>();
-  #timers: NodeJS.Timeout[] = [];
+  readonly #taken = new WeakMap<DoorLink, string>();
+  readonly #stopping = new AbortController();
+  #timers: readonly Cancel[] = [];
   #looking: Promise<void> | undefined;
   #lookAgain = false;
-  #stopped = false;
 
   constructor(dependencies: UpdateDeliveryDependencies) {
     this.#deps = dependencies;
@@ -52,32 +54,32 @@ export class UpdateDelivery {
 
   start(): void {
     this.#timers = [
-      setInterval(() => this.lookSoon(), LOOK_MS),
-      setInterval(() => void this.#reportProgress(), PROGRESS_MS),
+      this.#deps.clock.every(LOOK_MS, () => this.lookSoon()),
+      this.#deps.clock.every(PROGRESS_MS, () => void this.#reportProgress()),
     ];
   }
 
   async stop(): Promise<void> {
-    this.#stopped = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopping.abort();
+    for (const cancel of this.#timers) cancel();
     this.#deps.pump.stop();
     await this.#looking;
     await this.#reportProgress();
   }
 
   /** True for the frames a download is made of: they are bounded by the blocks outstanding, not by the frame budget. */
-  expectsGets(link: UpdateLink): boolean {
+  expectsGets(link: DoorLink): boolean {
     const transfer = this.#transfers.get(link.doorId);
     return transfer?.link.conn === link.conn && transfer.downloading;
   }
 
   /** A door was welcomed: what it is running now settles an update under way, or it goes on with it. */
-  async onWelcome(link: UpdateLink): Promise<void> {
+  async onWelcome(link: DoorLink): Promise<void> {
     const inFlight = await this.#deps.store.inFlightOf(link.doorId);
     if (inFlight !== undefined) await this.#take(link, inFlight);
   }
 
-  onFrame(link: UpdateLink, frame: DoorUpdateFrame): void {
+  onFrame(link: DoorLink, frame: DoorUpdateFrame): void {
     const transfer = this.#transfers.get(link.doorId);
     // Of an update that is over, or was never offered here: set aside.
     if (transfer === undefined || transfer.link.conn !== link.conn || transfer.update.update !== frame.id) return;
@@ -90,14 +92,14 @@ export class UpdateDelivery {
     void this.#step(transfer, event.to, event.code);
   }
 
-  onClosed(link: UpdateLink): void {
+  onClosed(link: DoorLink): void {
     const transfer = this.#transfers.get(link.doorId);
     if (transfer?.link.conn === link.conn) this.#drop(transfer);
   }
 
   /** Looks at the store now: something about rollouts changed. One look at a time, and one more after it. */
   lookSoon(): void {
-    if (this.#stopped) return;
+    if (this.#stopping.signal.aborted) return;
     if (this.#looking !== undefined) {
       this.#lookAgain = true;
       return;
@@ -120,20 +122,20 @@ export class UpdateDelivery {
       if (inFlight.get(transfer.link.doorId)?.update !== transfer.update.update) this.#drop(transfer);
     }
     for (const [door, update] of inFlight) {
-      const link = this.#deps.links.findLink(door);
+      const link = this.#deps.links.find(door);
       if (link === undefined || this.#taken.get(link) === update.update) continue;
       await this.#take(link, update);
     }
   }
 
   /** Binds the update to this connection, and does what its state asks for: at most one offer of it on a connection. */
-  async #take(link: UpdateLink, { rolloutId, update }: InFlight): Promise<void> {
+  async #take(link: DoorLink, { rolloutId, update }: InFlight): Promise<void> {
     const rollout = await this.#deps.store.record(rolloutId);
     if (rollout === undefined) return;
     const { sha256, size, version } = rollout.spec;
     const [release, firmware] = await Promise.all([this.#deps.release(sha256), this.#deps.firmware(link.doorId)]);
     const claim = await this.#deps.store.claim(rolloutId, link.doorId, link.conn);
-    const isLive = this.#deps.links.findLink(link.doorId)?.conn === link.conn;
+    const isLive = this.#deps.links.find(link.doorId)?.conn === link.conn;
     if (claim?.update !== update || !isLive || this.#taken.get(link) === update) return;
     const transfer = new UpdateTransfer(
       link,
@@ -151,36 +153,28 @@ export class UpdateDelivery {
     if (present !== undefined) this.#drop(present);
     this.#transfers.set(link.doorId, transfer);
     this.#deps.metrics.updatesHere.set(this.#transfers.size);
-    if (transfer.rebooting) this.#awaitReport(transfer);
+    if (transfer.rebooting) void this.#awaitReport(transfer);
     else link.send({ t: 'update', id: update, phase: 'offer', manifest: release.manifest });
   }
 
   /** The door restarted and runs the old image: it says why, or its silence says enough. */
-  #awaitReport(transfer: UpdateTransfer): void {
-    setTimeout(() => {
-      if (transfer.over || !transfer.rebooting || this.#stopped) return;
-      this.#drop(transfer);
-      void this.#step(transfer, 'rolled_back', undefined);
-    }, REPORT_MS).unref();
+  async #awaitReport(transfer: UpdateTransfer): Promise<void> {
+    await sleep(this.#deps.clock, REPORT_MS, this.#stopping.signal);
+    if (transfer.over || !transfer.rebooting || this.#stopping.signal.aborted) return;
+    this.#drop(transfer);
+    await this.#step(transfer, 'rolled_back', undefined);
   }
 
   /** A store that is away is tried again: a door that waits in vain would be counted as one that failed. */
   async #provideImage(transfer: UpdateTransfer): Promise<void> {
     const { sha256, size } = transfer.update;
-    for (let left = STEP_TRIES; left > 0 && !this.#stopped && !transfer.over; left -= 1) {
-      try {
-        const image = await this.#deps.images.get(sha256, size);
-        if (transfer.over) return;
-        transfer.provide(image);
-        if (transfer.hungry) this.#deps.pump.want(transfer);
-        return;
-      } catch (error) {
-        this.#deps.onError(error, 'image');
-        // Not the store's image: no trying mends that, and the driver halts a rollout whose release is gone.
-        if (!(error instanceof OpenLockError)) return;
-        await new Promise((resolve) => setTimeout(resolve, STEP_RETRY_MS).unref());
-      }
-    }
+    // An image that is not the release's: no trying mends that, and the driver halts a rollout whose release is gone.
+    const image = await this.#persist('image', async () =>
+      transfer.over ? undefined : this.#deps.images.get(sha256, size),
+    );
+    if (image === undefined || transfer.over) return;
+    transfer.provide(image);
+    if (transfer.hungry) this.#deps.pump.want(transfer);
   }
 
   #drop(transfer: UpdateTransfer): void {
@@ -204,25 +198,20 @@ export class UpdateDelivery {
       release: update.sha256,
       rollout: update.rolloutId,
     });
-    for (let left = STEP_TRIES; left > 0 && !this.#stopped; left -= 1) {
-      try {
-        const outcome = await this.#deps.store.step({
-          ...update,
-          door: link.doorId,
-          conn: link.conn,
-          to,
-          code,
-          auditEntry,
-          retryMs: BUSY_RETRY_MS,
-        });
-        if (outcome === 'ok') this.#deps.metrics.updateSteps.inc({ state: to });
-        return;
-      } catch (error) {
-        this.#deps.onError(error, 'update step');
-        if (!(error instanceof OpenLockError)) return;
-        await new Promise((resolve) => setTimeout(resolve, STEP_RETRY_MS).unref());
-      }
-    }
+    const { doorId: door, conn } = link;
+    const outcome = await this.#persist('update step', () =>
+      this.#deps.store.step({ ...update, door, conn, to, code, auditEntry, retryMs: BUSY_RETRY_MS }),
+    );
+    if (outcome === 'ok') this.#deps.metrics.updateSteps.inc({ state: to });
+  }
+
+  #persist<T>(name: string, work: () => Promise<T>): Promise<T | undefined> {
+    return persist(work, {
+      clock: this.#deps.clock,
+      waitMs: (failures) => (failures < STEP_TRIES ? STEP_RETRY_MS : undefined),
+      signal: this.#stopping.signal,
+      onError: (error) => this.#deps.onError(error, name),
+    });
   }
 
   async #reportProgress(): Promise<void> {

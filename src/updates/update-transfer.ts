@@ -1,10 +1,10 @@
 /** One update on one connection (protocol 12.4): what the door may say next, and the blocks it waits for. */
+import type { DoorLink } from '../doors/door-link.js';
 import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { DoorUpdateFrame } from '../protocol/update-frames.js';
 import type { DoorUpdateState } from '../store/rollout-store.js';
 import type { ChunkTaker } from './chunk-pump.js';
 import type { FirmwareImage } from './image-cache.js';
-import type { UpdateLink } from './update-link.js';
 
 export interface TransferUpdate {
   readonly rolloutId: string;
@@ -31,7 +31,7 @@ interface Get {
 }
 
 export class UpdateTransfer implements ChunkTaker {
-  readonly link: UpdateLink;
+  readonly link: DoorLink;
   readonly update: TransferUpdate;
   readonly #gets: Get[] = [];
   /** Set once the image is in memory: the whole relay shares one copy. */
@@ -44,7 +44,7 @@ export class UpdateTransfer implements ChunkTaker {
   #unreported = 0;
   #reportedPercent = -1;
 
-  constructor(link: UpdateLink, update: TransferUpdate, phase: 'offered' | 'rebooting') {
+  constructor(link: DoorLink, update: TransferUpdate, phase: 'offered' | 'rebooting') {
     this.link = link;
     this.update = update;
     this.#phase = phase;
@@ -85,7 +85,7 @@ export class UpdateTransfer implements ChunkTaker {
   serve(): number {
     const get = this.#gets.shift();
     if (get === undefined || this.#image === undefined) return 0;
-    if (!this.link.sendChunk(this.#image.frame(get.offset, get.length))) return 0;
+    if (!this.link.sendBytes(this.#image.frame(get.offset, get.length))) return 0;
     const end = Math.min(get.offset + get.length, this.update.size);
     this.#sentTo = Math.max(this.#sentTo, end);
     this.#unreported += end - get.offset;

@@ -1,31 +1,31 @@
 /** The table of docs/architecture.md as data, and the check that holds src/ against it. */
 import { findCircle, importsOf, type Imports, type SourceTree } from './import-graph.js';
 
-const BASE = ['protocol', 'clock', 'principal', 'config', 'files'];
-const DOMAINS = ['sites', 'doors', 'commands', 'updates', 'audit'];
-const SERVER = ['protocol', 'store', ...DOMAINS, 'metrics', 'channels', 'http'];
-
 /** Layer -> the layers it may import, besides itself. A layer is a folder of src/, or a file directly in it. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   clock: [],
   files: [],
   principal: [],
-  metrics: ['protocol'],
+  metrics: [],
   config: ['sites'], // the one rule of what an origin is
   log: ['config'],
-  store: BASE,
-  sites: [...BASE, 'store', 'doors', 'commands', 'audit', 'metrics'],
-  doors: [...BASE, 'store', 'sites', 'commands', 'audit', 'metrics'],
-  commands: [...BASE, 'store', 'sites', 'doors', 'audit', 'metrics'],
-  updates: [...BASE, 'store', 'sites', 'doors', 'commands', 'audit', 'metrics'],
-  audit: [...BASE, 'store'],
-  http: [...BASE, 'store', ...DOMAINS, 'metrics'],
-  channels: [...BASE, 'store', 'http', ...DOMAINS, 'metrics'],
+  store: ['protocol', 'clock', 'config', 'files'],
+  relays: ['protocol', 'clock', 'store'],
+  audit: ['clock', 'store'],
+  sites: ['protocol', 'clock', 'principal', 'files', 'store', 'audit'],
+  doors: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'sites'],
+  commands: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'sites', 'doors'],
+  updates: ['protocol', 'clock', 'metrics', 'store', 'relays', 'audit', 'doors'],
+  http: ['protocol', 'clock', 'principal', 'config', 'files', 'audit', 'sites'],
+  channels: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'doors', 'commands'],
+  app: [
+    ...['protocol', 'clock', 'config', 'log', 'metrics', 'store', 'relays', 'audit'],
+    ...['sites', 'doors', 'commands', 'updates', 'channels', 'http'],
+  ],
   client: ['protocol'],
   simulator: ['protocol'],
-  app: [...SERVER, ...BASE, 'log'],
-  cli: [...BASE, 'log', 'store', 'app', 'updates', 'client', 'simulator'], // updates: signing works without a store
+  cli: ['protocol', 'clock', 'config', 'files', 'store', 'app', 'updates', 'client', 'simulator'], // updates: signing works without a store
   main: ['cli'],
 };
 
@@ -51,6 +51,10 @@ export const BROWSER_LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** The only readers of `process.env`: the entry hands it on, config gives it meaning. */
 const ENVIRONMENT_READERS = ['config.ts', 'main.ts'];
 
+/** Rooms in which time is a parameter: what waits there is tested on a fake clock. */
+const TIMED_BY_CLOCK = ['channels', 'relays', 'commands', 'doors', 'updates', 'audit'];
+const TIME = /\b(setTimeout|setInterval|Date\.now|performance\.now)\b/;
+
 export function layerOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : path.replace(/\.ts$/, '');
 }
@@ -63,15 +67,25 @@ export function violations(tree: SourceTree): readonly string[] {
     if (MAY_IMPORT[layerOf(path)] === undefined) found.push(`${path} is in no layer of the table`);
     for (const file of files) found.push(...layerViolation(path, file));
     for (const name of packages) found.push(...packageViolation(path, name));
-    if (
-      tree.get(path)?.includes('process.env') === true &&
-      !ENVIRONMENT_READERS.includes(path) &&
-      !onlyInComments(tree.get(path) ?? '')
-    ) {
+    const code = withoutComments(tree.get(path) ?? '');
+    if (code.includes('process.env') && !ENVIRONMENT_READERS.includes(path))
       found.push(`${path} reads process.env; only ${ENVIRONMENT_READERS.join(' and ')} may`);
-    }
+    const [time] = TIMED_BY_CLOCK.includes(layerOf(path)) ? (TIME.exec(code) ?? []) : [];
+    if (time !== undefined) found.push(`${path} uses ${time}: time comes from the clock it is handed`);
   }
   return [...found, ...circles(imports)];
+}
+
+/** Every permission of the table that no file of the tree makes use of, one sentence each. */
+export function unusedPermissions(tree: SourceTree): readonly string[] {
+  const used = new Set<string>();
+  for (const [path, { files }] of importsOf(tree))
+    for (const file of files) used.add(`${layerOf(path)} ${layerOf(file)}`);
+  return Object.entries(MAY_IMPORT).flatMap(([layer, allowed]) =>
+    allowed
+      .filter((target) => !used.has(`${layer} ${target}`))
+      .map((target) => `${layer} may import ${target}, and does not`),
+  );
 }
 
 function layerViolation(from: string, to: string): readonly string[] {
@@ -93,8 +107,12 @@ function packageViolation(path: string, name: string): readonly string[] {
   return [`${path} imports ${name}: only ${homes.join(', ')} may`];
 }
 
-function onlyInComments(text: string): boolean {
-  return text.split('\n').every((line) => !line.includes('process.env') || /^\s*(\/\/|\/?\*)/.test(line));
+/** Without the lines that are comments. */
+function withoutComments(text: string): string {
+  return text
+    .split('\n')
+    .filter((line) => !/^\s*(\/\/|\/?\*)/.test(line))
+    .join('\n');
 }
 
 /** Circles between files, and between folders: two folders that need each other are one. */

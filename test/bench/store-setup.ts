@@ -1,7 +1,8 @@
 /** Site, session, doors and grants written straight into the store, through the functions the services use. */
 import { createHash, randomBytes } from 'node:crypto';
 
-import { DoorStore } from '../../src/store/door-store.js';
+import { DoorGrantStore } from '../../src/store/door-grants.js';
+import { DoorRecordStore } from '../../src/store/door-records.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { SiteStore } from '../../src/store/site-store.js';
 import { doorNames, sessionTokenOf, type DoorRange } from './load/door-names.js';
@@ -23,18 +24,23 @@ export async function furnish(redisUrl: string, doors: DoorRange, key: DoorKey):
       lifeMs: DAY_MS,
       auditEntry: ENTRY,
     });
-    const store = new DoorStore(link);
+    const stores = { records: new DoorRecordStore(link), grants: new DoorGrantStore(link) };
     const gate = new Gate(AT_ONCE);
-    await Promise.all(doorNames(doors).map((doorId) => gate.run(() => addDoor(store, doorId, key))));
+    await Promise.all(doorNames(doors).map((doorId) => gate.run(() => addDoor(stores, doorId, key))));
   } finally {
     await link.close();
   }
 }
 
-async function addDoor(store: DoorStore, doorId: string, key: DoorKey): Promise<void> {
+interface Stores {
+  readonly records: DoorRecordStore;
+  readonly grants: DoorGrantStore;
+}
+
+async function addDoor({ records, grants }: Stores, doorId: string, key: DoorKey): Promise<void> {
   const until = Date.now() + DAY_MS;
-  await store.add(doorId, { name: doorId, tokenHash: 'bench', tokenUntil: until, kid: undefined, auditEntry: ENTRY });
-  const outcome = await store.register({
+  await records.add(doorId, { name: doorId, tokenHash: 'bench', tokenUntil: until, kid: undefined, auditEntry: ENTRY });
+  const outcome = await records.register({
     doorId,
     nonce: randomBytes(12).toString('base64url'),
     kid: key.kid,
@@ -48,5 +54,5 @@ async function addDoor(store: DoorStore, doorId: string, key: DoorKey): Promise<
     auditEntry: ENTRY,
   });
   if (outcome !== 'ok') throw new Error(`${doorId} could not be enrolled: ${outcome}`);
-  await store.setGrant(doorId, SITE.siteId, { role: 'user', notBefore: undefined, notAfter: undefined }, ENTRY);
+  await grants.setGrant(doorId, SITE.siteId, { role: 'user', notBefore: undefined, notAfter: undefined }, ENTRY);
 }

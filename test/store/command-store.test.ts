@@ -2,7 +2,8 @@ import { expect } from 'chai';
 
 import { systemClock, systemRandom } from '../../src/clock.js';
 import { CommandStore, type AdmitFields } from '../../src/store/command-store.js';
-import { DoorStore } from '../../src/store/door-store.js';
+import { DoorGrantStore } from '../../src/store/door-grants.js';
+import { DoorRecordStore } from '../../src/store/door-records.js';
 import { channels, doorKeys } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
@@ -17,13 +18,15 @@ describe('command store (protocol 6.5, 6.7)', () => {
   let redis: TestRedis;
   let link: RedisLink;
   let commands: CommandStore;
-  let doors: DoorStore;
+  let doors: DoorRecordStore;
+  let grants: DoorGrantStore;
 
   before(async () => {
     redis = await startTestRedis();
     link = await redis.link();
     commands = new CommandStore(link);
-    doors = new DoorStore(link);
+    doors = new DoorRecordStore(link);
+    grants = new DoorGrantStore(link);
   });
 
   after(() => redis.stop());
@@ -40,7 +43,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
     });
     await link.client.hset(keys.record, 'kid', KID, 'publicKey', 'pem');
     await link.client.hset(keys.live, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
-    await doors.setGrant(doorId, 'site_1', { role: 'manager', notBefore: undefined, notAfter: undefined }, entry);
+    await grants.setGrant(doorId, 'site_1', { role: 'manager', notBefore: undefined, notAfter: undefined }, entry);
   });
 
   function fields(over: Partial<AdmitFields> = {}): AdmitFields {
@@ -108,7 +111,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
     expect(await refusedWith({ iat: systemClock.now() - 61_000 })).to.equal('stale_timestamp');
     expect(await refusedWith({ iat: systemClock.now() + 61_000 })).to.equal('stale_timestamp');
     expect(await refusedWith({ liveNodes: ',node-b,' }), 'the relay of the door is dead').to.equal('door_offline');
-    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    await grants.setGrant(doorId, 'site_1', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
     expect(await refusedWith({ scope: 'configure' })).to.equal('action_not_allowed');
     await doors.setFlag(doorId, 'banned', true, entry);
     expect(await refusedWith({})).to.equal('key_banned');
@@ -121,11 +124,11 @@ describe('command store (protocol 6.5, 6.7)', () => {
 
   it('heeds the dates of a grant', async () => {
     const now = systemClock.now();
-    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now + 60_000, notAfter: undefined }, entry);
+    await grants.setGrant(doorId, 'site_1', { role: 'user', notBefore: now + 60_000, notAfter: undefined }, entry);
     expect(await refusedWith({})).to.equal('door_not_found');
-    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now - 1 }, entry);
+    await grants.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now - 1 }, entry);
     expect(await refusedWith({})).to.equal('door_not_found');
-    await doors.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now + 60_000 }, entry);
+    await grants.setGrant(doorId, 'site_1', { role: 'user', notBefore: now - 60_000, notAfter: now + 60_000 }, entry);
     expect(await refusedWith({})).to.equal('claimed');
   });
 
@@ -138,7 +141,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
 
   it('tells the state of a replayed envelope to its sender alone', async () => {
     const commandId = id();
-    await doors.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    await grants.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
     await commands.admit(fields({ commandId }));
     expect(await commands.admit(fields({ commandId }))).to.deep.equal({ outcome: 'replayed', state: 'claimed' });
     expect(await commands.admit(fields({ commandId, siteId: 'site_2' }))).to.deep.equal({
@@ -239,7 +242,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
   });
 
   it('refuses a site at a door after three wrong credentials, and no other site', async () => {
-    await doors.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    await grants.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
     for (let count = 0; count < 3; count += 1) {
       const commandId = id();
       expect(await refusedWith({ commandId })).to.equal('claimed');

@@ -8,10 +8,8 @@ import { createApp, type App } from '../../src/app/app.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { readConfig, type Environment } from '../../src/config.js';
 import { DoorAdmin } from '../../src/doors/door-admin.js';
-import { AuditStore } from '../../src/store/audit-store.js';
-import { DoorStore } from '../../src/store/door-store.js';
+import { storesOn } from '../../src/app/store.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
-import { SiteStore } from '../../src/store/site-store.js';
 
 export interface TestRelay {
   readonly app: App;
@@ -55,16 +53,16 @@ export async function startTestRelay(redisUrl: string | undefined, environment: 
 
 /** The operator's side of a store, as the command line has it. */
 export function doorAdmin(link: RedisLink): DoorAdmin {
-  const sites = new SiteStore(link);
+  const stores = storesOn(link);
   return new DoorAdmin({
-    store: new DoorStore(link),
-    audit: new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined }),
+    ...stores,
+    audit: new AuditTrail({ store: stores.audit, clock: systemClock, node: 'cli', onError: () => undefined }),
     clock: systemClock,
     random: systemRandom,
     findSites: async (siteIdOrOrigin) => {
-      const site = await sites.record(siteIdOrOrigin);
+      const site = await stores.sites.record(siteIdOrOrigin);
       return site === undefined
-        ? (await sites.sitesOfOrigin(siteIdOrOrigin)).map((found) => found.siteId)
+        ? (await stores.sites.sitesOfOrigin(siteIdOrOrigin)).map((found) => found.siteId)
         : [siteIdOrOrigin];
     },
   });

@@ -5,10 +5,10 @@ import { ReleaseService } from '../../src/updates/release-service.js';
 import { RolloutService, type StartRequest } from '../../src/updates/rollout-service.js';
 import type { RolloutView } from '../../src/updates/rollout-view.js';
 import { AuditStore } from '../../src/store/audit-store.js';
-import { DoorStore } from '../../src/store/door-store.js';
+import { DoorRecordStore } from '../../src/store/door-records.js';
 import { FirmwareStore } from '../../src/store/firmware-store.js';
-import { NodeStore } from '../../src/store/node-store.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
+import { RelayStore } from '../../src/store/relay-store.js';
 import { RolloutStore } from '../../src/store/rollout-store.js';
 import type { TestRelease } from './releases.js';
 
@@ -27,8 +27,8 @@ export class UpdateOperator {
     this.releases = new ReleaseService({ store: new FirmwareStore(link), audit, ...ambient });
     this.rollouts = new RolloutService({
       store: new RolloutStore(link),
-      doors: new DoorStore(link),
-      nodes: new NodeStore(link),
+      doors: new DoorRecordStore(link),
+      relays: new RelayStore(link),
       releases: this.releases,
       audit,
       ...ambient,

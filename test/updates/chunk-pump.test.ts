@@ -6,7 +6,6 @@ import { FakeClock } from '../support/fake-clock.js';
 /** Wants `left` blocks, and writes its name down for each it gets. */
 class Taker implements ChunkTaker {
   behind = false;
-  onServed: () => void = () => undefined;
   readonly #name: string;
   readonly #log: string[];
   left: number;
@@ -24,21 +23,24 @@ class Taker implements ChunkTaker {
   serve(): number {
     this.left -= 1;
     this.#log.push(this.#name);
-    this.onServed();
     return 4096;
   }
 }
 
-const clock = new FakeClock(0);
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
+const STEP_MS = 5;
 
 describe('the chunk pump', () => {
+  let clock: FakeClock;
+
+  beforeEach(() => {
+    clock = new FakeClock(0);
+  });
+
   it('gives most to who began first, and everybody a block now and then', async () => {
     const log: string[] = [];
     const pump = new ChunkPump({ clock, bytesPerSecond: 0 });
     for (const name of ['a', 'b', 'c']) pump.want(new Taker(name, 6, log));
-    while (log.length < 18) await turn();
+    await clock.advance(STEP_MS);
     expect(log.join('')).to.equal('aaaabaabcbbbcbcccc');
     pump.stop();
   });
@@ -49,7 +51,7 @@ describe('the chunk pump', () => {
     pump.want(new Taker('a', 300, log));
     const counts: number[] = [];
     while (log.length < 300) {
-      await turn();
+      await clock.advance(STEP_MS);
       counts.push(log.length);
     }
     expect(Math.max(...counts.map((count, index) => count - (counts[index - 1] ?? 0)))).to.equal(64);
@@ -63,28 +65,21 @@ describe('the chunk pump', () => {
     slow.behind = true;
     pump.want(slow);
     pump.want(new Taker('fast', 2, log));
-    while (log.length < 2) await turn();
+    await clock.advance(10 * STEP_MS);
     expect(log).to.deep.equal(['fast', 'fast']);
-    const served = new Promise<void>((resolve) => {
-      slow.onServed = resolve;
-    });
     slow.behind = false;
-    await served;
+    await clock.advance(STEP_MS);
     expect(log).to.deep.equal(['fast', 'fast', 'slow']);
     pump.stop();
   });
 
   it('sends no more bytes a second than it may', async () => {
-    const ticking = new FakeClock(0);
     const log: string[] = [];
-    const pump = new ChunkPump({ clock: ticking, bytesPerSecond: 40_960 });
+    const pump = new ChunkPump({ clock, bytesPerSecond: 40_960 });
     pump.want(new Taker('a', 1000, log));
-    for (let step = 0; step < 400; step += 1) {
-      ticking.time += 5;
-      await new Promise((resolve) => setTimeout(resolve, 1));
-    }
-    // Twenty blocks in two seconds by its clock; how many of its steps fall into them is up to the machine's timers.
-    expect(log.length).to.be.within(2, 22);
+    await clock.advance(2000);
+    // Twenty in two seconds, and the one that its last bytes began.
+    expect(log.length).to.be.within(20, 21);
     pump.stop();
   });
 
@@ -94,11 +89,11 @@ describe('the chunk pump', () => {
     const gone = new Taker('gone', 5, log);
     pump.want(gone);
     pump.forget(gone);
-    await aWhile();
+    await clock.advance(10 * STEP_MS);
     expect(log).to.deep.equal([]);
     pump.stop();
     pump.want(new Taker('late', 1, log));
-    await aWhile();
+    await clock.advance(10 * STEP_MS);
     expect(log).to.deep.equal([]);
   });
 });

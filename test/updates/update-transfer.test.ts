@@ -28,7 +28,7 @@ function bench(phase: 'offered' | 'rebooting' = 'offered', open = true): Bench {
     behind: false,
     send: () => true,
     close: () => undefined,
-    sendChunk: (frame: Uint8Array) => {
+    sendBytes: (frame: Uint8Array) => {
       if (open) sent.push(frame);
       return open;
     },

@@ -2,7 +2,7 @@
 import type { Clock } from '../../clock.js';
 import type { RequestContext, SiteIdentity } from '../../principal.js';
 import { clientFrameSchema, type ClientEventFrame, type ClientFrame } from '../../protocol/client-frames.js';
-import type { CloseName } from '../../protocol/close-codes.js';
+import type { CloseReason } from '../../protocol/close-codes.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import { parseStrictJson, StrictJsonError } from '../../protocol/strict-json.js';
 import type { LiveSocket } from './live-socket.js';
@@ -56,16 +56,12 @@ export class ClientConnection {
     this.#socket.send(frame);
   }
 
-  close(name: CloseName): void {
+  close(name: CloseReason): void {
     this.#socket.close(name);
   }
 
   terminate(): void {
     this.#socket.terminate();
-  }
-
-  get inFlight(): number {
-    return this.#inFlight;
   }
 
   /** Every 20 s (protocol 7.7): a socket that did not answer the last ping is gone. */

@@ -1,17 +1,19 @@
 /** The client sockets on this relay: commands, questions, subscriptions, and what doors tell (protocol 7.7). */
 import { z } from 'zod';
 
-import type { Clock } from '../../clock.js';
+import { eventually, type Cancel, type Clock } from '../../clock.js';
 import type { SiteIdentity } from '../../principal.js';
 import type { Metrics } from '../../metrics.js';
 import type { AuditTrail } from '../../audit/trail.js';
 import type { CommandService } from '../../commands/command-service.js';
 import type { DoorAccess } from '../../doors/door-access.js';
+import type { CloseReason } from '../../protocol/close-codes.js';
 import type { ClientFrame } from '../../protocol/client-frames.js';
 import { doorStateSchema, EVENT_KINDS, eventDataSchema } from '../../protocol/door-state.js';
 import { LIMITS } from '../../protocol/limits.js';
 import { OpenLockError } from '../../protocol/problem.js';
-import type { NodeMail } from '../../store/node-mail.js';
+import type { RelayBus } from '../../relays/bus.js';
+import type { RelayMail } from '../../store/relay-mail.js';
 import type { ClientConnection, ClientConnectionHandler } from './client-connection.js';
 
 /** What the hub needs of sites; src/sites/site-service.ts has it. */
@@ -22,9 +24,10 @@ export interface SiteSessions {
 
 export interface ClientHubDependencies {
   readonly sites: SiteSessions;
-  readonly commands: CommandService;
-  readonly access: DoorAccess;
-  readonly mail: NodeMail;
+  readonly commands: Pick<CommandService, 'submit' | 'status'>;
+  readonly access: Pick<DoorAccess, 'roleOf'>;
+  readonly mail: Pick<RelayMail, 'onDoorEvents' | 'onResubscribed'>;
+  readonly bus: Pick<RelayBus, 'on'>;
   readonly audit: AuditTrail;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -59,28 +62,32 @@ export class ClientHub implements ClientConnectionHandler {
   readonly #deps: ClientHubDependencies;
   readonly #connections = new Set<ClientConnection>();
   readonly #subscriptions = new Map<string, Subscription>();
-  #timers: NodeJS.Timeout[] = [];
+  #timers: readonly Cancel[] = [];
 
   constructor(dependencies: ClientHubDependencies) {
     this.#deps = dependencies;
   }
 
   start(): void {
-    const every = (ms: number, work: () => void): void => {
-      this.#timers.push(setInterval(work, ms));
-    };
-    every(TICK_MS, () => this.#connections.forEach((connection) => connection.checkTime()));
-    every(LIMITS.clientPingMs, () => this.#connections.forEach((connection) => connection.ping()));
-    every(RECHECK_MS, () => void this.recheckAll());
-    this.#deps.mail.onResubscribed(() => void this.recheckAll());
+    const { clock, mail, bus } = this.#deps;
+    this.#timers = [
+      clock.every(TICK_MS, () => this.#connections.forEach((connection) => connection.checkTime())),
+      clock.every(LIMITS.clientPingMs, () => this.#connections.forEach((connection) => connection.ping())),
+      clock.every(RECHECK_MS, () => void this.recheckAll()),
+    ];
+    mail.onResubscribed(() => void this.recheckAll());
+    bus.on('session_revoked', z.object({ sessionId: z.string() }), ({ sessionId }) =>
+      this.#close(({ identity }) => identity.sessionId === sessionId, 'session_ended'),
+    );
+    bus.on('site_blocked', z.object({ siteId: z.string() }), ({ siteId }) =>
+      this.#close(({ identity }) => identity.siteId === siteId, 'disabled'),
+    );
   }
 
   async stop(waitMs: number): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
-    for (const connection of this.#connections) connection.close('going_away');
-    const until = this.#deps.clock.monotonic() + waitMs;
-    while (this.#connections.size > 0 && this.#deps.clock.monotonic() < until)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const cancel of this.#timers) cancel();
+    this.#close(() => true, 'going_away');
+    await eventually(this.#deps.clock, waitMs, () => this.#connections.size === 0);
     for (const connection of this.#connections) connection.terminate();
   }
 
@@ -88,13 +95,6 @@ export class ClientHub implements ClientConnectionHandler {
     this.#connections.add(connection);
     this.#deps.metrics.connectedClients.set(this.#connections.size);
     connection.start();
-  }
-
-  /** Commands and questions that are under way. */
-  get inFlight(): number {
-    let sum = 0;
-    for (const connection of this.#connections) sum += connection.inFlight;
-    return sum;
   }
 
   admitFrame(connection: ClientConnection): void {
@@ -153,15 +153,6 @@ export class ClientHub implements ClientConnectionHandler {
     return problem;
   }
 
-  onSessionRevoked(sessionId: string): void {
-    for (const connection of this.#connections)
-      if (connection.identity.sessionId === sessionId) connection.close('session_ended');
-  }
-
-  onSiteBlocked(siteId: string): void {
-    for (const connection of this.#connections) if (connection.identity.siteId === siteId) connection.close('disabled');
-  }
-
   /** Asks the store about every socket's session: pub/sub may have lost a revocation. */
   async recheckAll(): Promise<void> {
     for (const connection of [...this.#connections]) {
@@ -174,6 +165,10 @@ export class ClientHub implements ClientConnectionHandler {
         else connection.close(error.code === 'site_blocked' ? 'disabled' : 'session_ended');
       }
     }
+  }
+
+  #close(which: (connection: ClientConnection) => boolean, reason: CloseReason): void {
+    for (const connection of this.#connections) if (which(connection)) connection.close(reason);
   }
 
   async #command(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'command' }>): Promise<void> {

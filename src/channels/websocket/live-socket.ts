@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 
 import type { WebSocket } from 'ws';
 
-import { CLOSE, type CloseName } from '../../protocol/close-codes.js';
+import type { Cancel, Clock } from '../../clock.js';
+import { CLOSE, type CloseReason } from '../../protocol/close-codes.js';
 import { LIMITS } from '../../protocol/limits.js';
 
 /** How long the other side may take to answer a close frame. */
@@ -14,18 +15,20 @@ const SLOW_CHECK_MS = 10;
 export class LiveSocket {
   readonly #ws: WebSocket;
   readonly #stream: Duplex;
+  readonly #clock: Clock;
   #corked = false;
   #closing = false;
   #looking = false;
-  #slow: NodeJS.Timeout | undefined;
+  #slow: Cancel | undefined;
 
   /** `stream`: what `ws` writes to; frames of one turn of the event loop go out in one write. */
-  constructor(ws: WebSocket, stream: Duplex) {
+  constructor(ws: WebSocket, stream: Duplex, clock: Clock) {
     this.#ws = ws;
     this.#stream = stream;
+    this.#clock = clock;
     // Protocol violations (1002, 1007, 1009) are closed by ws itself; without a listener they would end the process.
     ws.on('error', () => undefined);
-    ws.once('close', () => clearInterval(this.#slow));
+    ws.once('close', () => this.#slow?.());
   }
 
   onText(listener: (text: string) => void): void {
@@ -79,13 +82,15 @@ export class LiveSocket {
     return true;
   }
 
-  close(name: CloseName): void {
+  close(name: CloseReason): void {
     if (this.#closing) return;
     this.#closing = true;
     const { code, reason } = CLOSE[name];
     this.#ws.close(code, reason);
-    const timer = setTimeout(() => this.#ws.terminate(), CLOSE_WAIT_MS);
-    this.#ws.once('close', () => clearTimeout(timer));
+    this.#ws.once(
+      'close',
+      this.#clock.after(CLOSE_WAIT_MS, () => this.#ws.terminate()),
+    );
   }
 
   terminate(): void {
@@ -118,15 +123,15 @@ export class LiveSocket {
   #waitForReader(): void {
     this.#ws.pause();
     let checksLeft = LIMITS.slowReaderMs / SLOW_CHECK_MS;
-    this.#slow = setInterval(() => {
+    this.#slow = this.#clock.every(SLOW_CHECK_MS, () => {
       checksLeft -= 1;
       if (this.#ws.bufferedAmount <= LIMITS.sendBufferBytes) {
-        clearInterval(this.#slow);
+        this.#slow?.();
         this.#slow = undefined;
         this.#ws.resume();
       } else if (checksLeft <= 0) {
         this.terminate();
       }
-    }, SLOW_CHECK_MS);
+    });
   }
 }

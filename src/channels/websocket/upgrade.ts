@@ -17,17 +17,17 @@ import { DOOR_SUBPROTOCOL } from '../../protocol/door-frames.js';
 import { DOOR_ID } from '../../protocol/ids.js';
 import { LIMITS } from '../../protocol/limits.js';
 import { OpenLockError, toProblemBody, type ProblemCode } from '../../protocol/problem.js';
-import type { DoorStore } from '../../store/door-store.js';
+import type { Presence } from '../../doors/presence.js';
+import type { DoorRecordStore } from '../../store/door-records.js';
 import { ClientConnection } from './client-connection.js';
 import type { ClientHub, SiteSessions } from './client-hub.js';
-import { DoorConnection } from './door-connection.js';
-import type { DoorHub } from './door-hub.js';
+import { WebSocketDoorChannel } from './door-channel.js';
 import { LiveSocket } from './live-socket.js';
 
 export interface UpgradeDependencies {
-  readonly doorHub: DoorHub;
+  readonly presence: Pick<Presence, 'adopt'>;
   readonly clientHub: ClientHub;
-  readonly doors: DoorStore;
+  readonly doors: Pick<DoorRecordStore, 'session'>;
   readonly sites: SiteSessions;
   readonly failures: { isBlocked(address: string): Promise<number>; record(address: string): Promise<void> };
   readonly audit: AuditTrail;
@@ -168,8 +168,8 @@ export class Upgrades {
     this.#accept(this.#doorServer, request, socket, head, (live) => {
       const { doorId, sessionHash, sessionUntil } = admitted;
       const conn = this.#deps.random.bytes(12).toString('base64url');
-      const options = { doorId, conn, sessionHash, sessionUntil, address: context.address };
-      this.#deps.doorHub.adopt(new DoorConnection(live, this.#deps.clock, this.#deps.doorHub, options));
+      const session = { doorId, conn, sessionHash, sessionUntil, address: context.address };
+      this.#deps.presence.adopt(new WebSocketDoorChannel(live, this.#deps.clock), session);
     });
   }
 
@@ -200,7 +200,7 @@ export class Upgrades {
     adopt: (live: LiveSocket) => void,
   ): void {
     server.handleUpgrade(request, socket, head, (ws: WebSocket) => {
-      const live = new LiveSocket(ws, socket);
+      const live = new LiveSocket(ws, socket, this.#deps.clock);
       // Protocol 5.6: a peer that asked for no subprotocol of ours learns it from the close code.
       if (ws.protocol === '') live.close('no_subprotocol');
       else adopt(live);

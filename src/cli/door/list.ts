@@ -14,7 +14,7 @@ export function registerDoorList(parent: Command, io: Io): void {
   ]).action(async (options: JsonOption) => {
     const run = new Run(io, options);
     const doors = await run.operator(async (operator) => {
-      const [details, liveRelays] = await Promise.all([operator.doors.list(), operator.nodes.live()]);
+      const [details, liveRelays] = await Promise.all([operator.doors.list(), operator.relays.live()]);
       return details.map((door) => doorView(door, liveRelays));
     });
     run.print.value({ doors });

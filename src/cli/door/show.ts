@@ -17,7 +17,7 @@ export function registerDoorShow(parent: Command, io: Io): void {
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
       const door = await run.operator(async (operator) => {
-        const [details, liveRelays] = await Promise.all([operator.doors.show(id), operator.nodes.live()]);
+        const [details, liveRelays] = await Promise.all([operator.doors.show(id), operator.relays.live()]);
         return doorDetailsView(details, liveRelays);
       });
       run.print.value(door);

@@ -37,7 +37,7 @@ export function doorView({ record, presence }: DoorDetails, liveRelays: readonly
     doorId: record.doorId,
     name: record.name,
     kid: record.kid ?? null,
-    online: presence.node !== undefined && liveRelays.includes(presence.node),
+    online: presence.relay !== undefined && liveRelays.includes(presence.relay),
     disabled: record.disabled,
     keyBanned: record.banned,
     createdAt: record.createdAt,

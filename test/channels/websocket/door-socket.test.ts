@@ -190,11 +190,11 @@ describe('door socket (protocol 4.6, 5)', () => {
     const other = await startTestRelay(redis.url, { OPENLOCK_SECRETS_DIR: `${relay.dataDir}/secrets` });
     const { doorId, enrolmentToken } = await admin.add('door-of-the-other-relay');
     const socket = await liveDoor(other, doorId, key, enrolmentToken);
-    expect((await admin.show(doorId)).presence.node).to.be.a('string');
+    expect((await admin.show(doorId)).presence.relay).to.be.a('string');
     const startedAt = Date.now();
     await other.stop();
     expect(await socket.closed).to.equal(1001);
     expect(Date.now() - startedAt).to.be.below(10_000);
-    expect((await admin.show(doorId)).presence.node).to.equal(undefined);
+    expect((await admin.show(doorId)).presence.relay).to.equal(undefined);
   });
 });

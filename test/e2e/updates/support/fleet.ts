@@ -7,7 +7,7 @@ import { expect } from 'chai';
 
 import { parseFirmware } from '../../../../src/updates/door-firmware.js';
 import type { RolloutView } from '../../../../src/updates/rollout-view.js';
-import { DoorStore } from '../../../../src/store/door-store.js';
+import { DoorRecordStore } from '../../../../src/store/door-records.js';
 import { UpdateOperator } from '../../../support/updates.js';
 import { asRelease, builtImage, sha256Of } from '../../../support/virtual-images.js';
 import { Slots } from '../../../support/virtual-images-slots.js';
@@ -39,7 +39,7 @@ export class Fleet {
     /** The program as built: what runs before the first rollout. */
     readonly built: Buffer,
     readonly operator: UpdateOperator,
-    readonly doorStore: DoorStore,
+    readonly records: DoorRecordStore,
   ) {
     this.#files = scene.newState();
   }
@@ -47,7 +47,7 @@ export class Fleet {
   static async start(): Promise<Fleet> {
     const scene = await Scene.start();
     const link = await scene.redis.link('openlock-cli');
-    return new Fleet(scene, await builtImage(), new UpdateOperator(link), new DoorStore(link));
+    return new Fleet(scene, await builtImage(), new UpdateOperator(link), new DoorRecordStore(link));
   }
 
   end(): Promise<void> {
@@ -142,7 +142,7 @@ export class Fleet {
 
   /** Every door proves that image, boots it from a whole file, and never opened. */
   async expectAllOn(release: Published): Promise<void> {
-    const overviews = await this.doorStore.overviews(this.doors.map(({ doorId }) => doorId));
+    const overviews = await this.records.overviews(this.doors.map(({ doorId }) => doorId));
     for (const { doorId, door, slots } of this.doors) {
       const firmware = parseFirmware(overviews.find((overview) => overview.doorId === doorId)?.firmware);
       expect(firmware, doorId).to.include({ version: release.version, sha256: release.sha256 });

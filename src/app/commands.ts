@@ -1,0 +1,18 @@
+import { CommandService } from '../commands/command-service.js';
+import { DoorDispatcher } from '../commands/door-dispatcher.js';
+import { StatusQueries } from '../commands/status-queries.js';
+import { Waiters } from '../commands/waiters.js';
+import type { Doors } from './doors.js';
+import type { Relays } from './relays.js';
+import type { Base } from './store.js';
+
+export function makeCommands(base: Base, relays: Relays, { access, links }: Doors) {
+  const { config, clock, stores } = base;
+  const common = { ...base, ...relays, access, links, store: stores.commands, waiters: new Waiters(clock) };
+  const dispatcher = new DoorDispatcher(common);
+  const statusQueries = new StatusQueries({ ...common, doors: stores.presence });
+  const { commandTimeoutMs } = config;
+  const commands = new CommandService({ ...common, dispatcher, statusQueries, commandTimeoutMs });
+  return { dispatcher, statusQueries, commands };
+}
+export type Commands = ReturnType<typeof makeCommands>;

@@ -1,0 +1,56 @@
+import type { AuditTrail } from '../audit/trail.js';
+import { AuditStore } from '../store/audit-store.js';
+import { CommandStore } from '../store/command-store.js';
+import { DoorGrantStore } from '../store/door-grants.js';
+import { DoorPresenceStore } from '../store/door-presence.js';
+import { DoorRecordStore } from '../store/door-records.js';
+import { FirmwareStore } from '../store/firmware-store.js';
+import { KeyBanStore } from '../store/key-bans.js';
+import { PrivateRedis } from '../store/private/private-redis.js';
+import { RedisLink } from '../store/redis-link.js';
+import { RelayMail } from '../store/relay-mail.js';
+import { RelayStore } from '../store/relay-store.js';
+import { RolloutStore } from '../store/rollout-store.js';
+import { SiteStore } from '../store/site-store.js';
+import type { Ambient, RelayAmbient } from './ambient.js';
+
+/** Opens the store: the configured Redis, or the private one. */
+export async function openStore(
+  { config, log, onRelease }: Ambient,
+  options: { readonly clientName: string; readonly commandTimeoutMs: number },
+): Promise<RedisLink> {
+  let url = config.redisUrl;
+  if (url === undefined) {
+    const redis = await PrivateRedis.acquire(config.dataDir, log);
+    onRelease(() => redis.release());
+    url = redis.url;
+  }
+  const link = await RedisLink.open({ url, ...options });
+  onRelease(() => link.close());
+  link.onConnectionChange(({ connected, reason }) =>
+    connected ? log.info('the store is connected') : log.warn({ reason }, 'the store is disconnected'),
+  );
+  return link;
+}
+
+/** The typed stores, one a thing. */
+export const storesOn = (link: RedisLink) => ({
+  audit: new AuditStore(link),
+  bans: new KeyBanStore(link),
+  commands: new CommandStore(link),
+  firmware: new FirmwareStore(link),
+  grants: new DoorGrantStore(link),
+  mail: new RelayMail(link),
+  presence: new DoorPresenceStore(link),
+  records: new DoorRecordStore(link),
+  relays: new RelayStore(link),
+  rollouts: new RolloutStore(link),
+  sites: new SiteStore(link),
+});
+export type Stores = ReturnType<typeof storesOn>;
+
+/** What every room of a relay is handed once the store is open. */
+export interface Base extends RelayAmbient {
+  readonly stores: Stores;
+  readonly audit: AuditTrail;
+}
