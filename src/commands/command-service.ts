@@ -36,6 +36,8 @@ export interface CommandServiceDependencies {
 /** `beforeDeadline`: told, not found out when the time was up. */
 type TimedEnding = Ending & { readonly beforeDeadline?: boolean };
 
+type Admitted = Extract<AdmitResult, { deadline: number }>;
+
 /** When a hint to another relay may have been lost, it is repeated after these many milliseconds. */
 const NUDGES_MS = [300, 1500] as const;
 /** Grace after the deadline for a door's answer that is on its way through the store. */
@@ -59,13 +61,16 @@ export class CommandService {
     const waiter = this.#deps.waiters.open(commandId);
     try {
       const link = this.#deps.links.find(doorId);
-      const admitted = await this.#admit(identity, header, jwe, commandId, link, context);
+      const { outcome, deadline } = await this.#admit(identity, header, jwe, commandId, link, context);
       waiter.expireIn(this.#deps.commandTimeoutMs + GRACE_MS);
-      const sent = await this.#forward(admitted, identity, jwe, commandId, link);
-      const ending = sent
-        ? await this.#await(waiter, doorId, commandId, admitted.outcome)
-        : { state: 'expired' as const, beforeDeadline: true };
-      return this.#answer(ending, commandId, startedAt);
+      // A pending one is on its way already: the store has published the hint.
+      if (outcome === 'claimed') {
+        if (link === undefined) throw new Error('claimed without a local connection');
+        const command = { commandId, jwe, deadline, siteId: identity.siteId };
+        if (!(await this.#deps.dispatcher.deliver(link, command)))
+          return this.#answer({ state: 'expired', beforeDeadline: true }, commandId, startedAt);
+      }
+      return this.#answer(await this.#await(waiter, doorId, commandId, outcome), commandId, startedAt);
     } finally {
       waiter.close();
     }
@@ -115,7 +120,7 @@ export class CommandService {
     commandId: string,
     link: DoorLink | undefined,
     context: RequestContext,
-  ): Promise<Extract<AdmitResult, { deadline: number }>> {
+  ): Promise<Admitted> {
     const result = await this.#deps.store
       .admit({
         siteId: identity.siteId,
@@ -156,30 +161,7 @@ export class CommandService {
     return result;
   }
 
-  /** True when the command is on its way; false when it is certain that it was not sent. */
-  async #forward(
-    admitted: Extract<AdmitResult, { deadline: number }>,
-    identity: SiteIdentity,
-    jwe: string,
-    commandId: string,
-    link: DoorLink | undefined,
-  ): Promise<boolean> {
-    if (admitted.outcome === 'pending') return true; // the store has published the hint
-    if (link === undefined) throw new Error('claimed without a local connection');
-    return this.#deps.dispatcher.deliver(link, {
-      commandId,
-      jwe,
-      deadline: admitted.deadline,
-      siteId: identity.siteId,
-    });
-  }
-
-  async #await(
-    waiter: Waiter,
-    doorId: string,
-    commandId: string,
-    outcome: 'pending' | 'claimed',
-  ): Promise<TimedEnding> {
+  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: Admitted['outcome']): Promise<TimedEnding> {
     const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
     const ending = await waiter.promise;
     for (const cancel of nudges) cancel();

@@ -15,14 +15,17 @@ export interface DoorSession {
   readonly address: string;
 }
 
-/** What presence does with a connection. */
+/** What others do with a connection; `presence.ts` and `reports.ts` together. */
 export interface LiveDoorHandler {
   /** The door said hello; resolves once it is attached (or was closed). */
-  attach(door: LiveDoor, hello: HelloFrame): Promise<void>;
-  frame(door: LiveDoor, frame: DoorFrame): Promise<void>;
-  expects(door: LiveDoor, frame: DoorFrame): boolean;
-  closed(door: LiveDoor): void;
-  onError(error: unknown, work: string): void;
+  readonly attach: (door: LiveDoor, hello: HelloFrame) => Promise<void>;
+  readonly closed: (door: LiveDoor) => void;
+  readonly onError: (error: unknown, work: string) => void;
+  readonly reports: {
+    frame(door: LiveDoor, frame: DoorFrame): Promise<void>;
+    /** True for a frame this relay asked the door for. */
+    expects(door: LiveDoor, frame: DoorFrame): boolean;
+  };
 }
 
 /** Time for a fresh connection to say hello. */
@@ -56,7 +59,7 @@ export class LiveDoor implements DoorLink {
   start(): void {
     this.#channel.listen({
       frame: (frame) => this.#onFrame(frame),
-      expects: (frame) => this.#handler.expects(this, frame),
+      expects: (frame) => this.#handler.reports.expects(this, frame),
       closed: (word) => {
         this.closedBy = word;
         this.#handler.closed(this);
@@ -126,9 +129,9 @@ export class LiveDoor implements DoorLink {
       this.#channel.send({ t: 'keepalive', time: this.#clock.now() });
     } else if (frame.t === 'result' && this.#phase === 'live') {
       // Answers to commands need no order and must not wait behind an event that is being stored.
-      void this.#guard(() => this.#handler.frame(this, frame), 'result');
+      void this.#guard(() => this.#handler.reports.frame(this, frame), 'result');
     } else {
-      this.#enqueue(() => this.#handler.frame(this, frame), frame.t);
+      this.#enqueue(() => this.#handler.reports.frame(this, frame), frame.t);
     }
   }
 

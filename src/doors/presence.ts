@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { eventually, type Cancel, type Clock } from '../clock.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { DoorFrame, HelloFrame } from '../protocol/door-frames.js';
+import type { HelloFrame } from '../protocol/door-frames.js';
 import type { CloseReason } from '../protocol/close-codes.js';
 import type { RelayBus } from '../relays/bus.js';
 import type { LeaseWatcher, RelayLease } from '../relays/lease.js';
@@ -13,12 +13,11 @@ import { persist } from '../store/persist.js';
 import { DOOR_CHANGES, type DoorChange } from './door-changes.js';
 import type { DoorChannel, DoorLink } from './door-link.js';
 import { LiveDoor, type DoorSession, type LiveDoorHandler, type LiveDoors } from './live-door.js';
-import type { DoorReports } from './reports.js';
 
 export interface PresenceDependencies {
   readonly doors: LiveDoors;
   readonly store: Pick<DoorPresenceStore, 'attach' | 'reassert' | 'detach' | 'doorsOn' | 'forget'>;
-  readonly reports: Pick<DoorReports, 'frame' | 'expects'>;
+  readonly reports: LiveDoorHandler['reports'];
   /** What goes on with a door that is welcomed, and ends with its connection (`src/updates`). */
   readonly updates: { onWelcome(link: DoorLink): Promise<void>; onClosed(link: DoorLink): void };
   readonly lease: Pick<RelayLease, 'watch'>;
@@ -41,18 +40,16 @@ const CLOSE_FOR: Partial<Record<DoorChange, CloseReason>> = {
   reset: 'session_ended',
 };
 
-export class Presence implements LiveDoorHandler, LeaseWatcher {
+export class Presence implements LeaseWatcher {
   readonly #deps: PresenceDependencies;
   /** Every connection, also those that have not said hello yet. */
   readonly #connections = new Set<LiveDoor>();
   readonly #stopping = new AbortController();
-  readonly onError: (error: unknown, work: string) => void;
   #withdrawing = 0;
   #cancel: Cancel = () => undefined;
 
   constructor(dependencies: PresenceDependencies) {
     this.#deps = dependencies;
-    this.onError = dependencies.onError;
   }
 
   start(): void {
@@ -80,12 +77,14 @@ export class Presence implements LiveDoorHandler, LeaseWatcher {
 
   /** Takes a connection that a channel accepted for a door with a session. */
   adopt(channel: DoorChannel, session: DoorSession): void {
-    const door = new LiveDoor(channel, this.#deps.clock, this, session);
+    const { clock, onError, reports } = this.#deps;
+    const attach: LiveDoorHandler['attach'] = (it, hello) => this.#attach(it, hello);
+    const door = new LiveDoor(channel, clock, { attach, closed: (it) => this.#closed(it), onError, reports }, session);
     this.#connections.add(door);
     door.start();
   }
 
-  async attach(door: LiveDoor, hello: HelloFrame): Promise<void> {
+  async #attach(door: LiveDoor, hello: HelloFrame): Promise<void> {
     const { doors, store, audit, metrics, updates, relayId, onError } = this.#deps;
     const { doorId, conn, session } = door;
     const { sessionHash, address } = session;
@@ -115,15 +114,7 @@ export class Presence implements LiveDoorHandler, LeaseWatcher {
     await updates.onWelcome(door).catch((error: unknown) => onError(error, 'update'));
   }
 
-  frame(door: LiveDoor, frame: DoorFrame): Promise<void> {
-    return this.#deps.reports.frame(door, frame);
-  }
-
-  expects(door: LiveDoor, frame: DoorFrame): boolean {
-    return this.#deps.reports.expects(door, frame);
-  }
-
-  closed(door: LiveDoor): void {
+  #closed(door: LiveDoor): void {
     this.#connections.delete(door);
     this.#deps.updates.onClosed(door);
     this.#withdraw(door);
@@ -161,7 +152,7 @@ export class Presence implements LiveDoorHandler, LeaseWatcher {
 
   /** Until it succeeds the door looks online here; commands for it then end at their deadline, never twice. */
   async #detach({ doorId, conn, closedBy = '' }: LiveDoor, wasLive: boolean): Promise<void> {
-    const { doors, store, audit, clock, relayId } = this.#deps;
+    const { doors, store, audit, clock, relayId, onError } = this.#deps;
     const entry = audit.entry({ kind: 'socket_closed', actor: `door:${doorId}`, door: doorId, code: closedBy });
     const withdraw = async (): Promise<void> => {
       await store.detach(doorId, 'conn', conn, entry);
@@ -172,7 +163,7 @@ export class Presence implements LiveDoorHandler, LeaseWatcher {
       clock,
       waitMs: (failures) => Math.min(DETACH_RETRY_MS.first * 2 ** (failures - 1), DETACH_RETRY_MS.longest),
       signal: this.#stopping.signal,
-      onError: (error) => this.onError(error, 'detach'),
+      onError: (error) => onError(error, 'detach'),
     });
     this.#withdrawing -= 1;
   }

@@ -35,22 +35,19 @@ export class DoorGrantStore {
     const keys = doorKeys(doorId);
     // Index first, grant second: the index alone gives no access, and a grant without it could not be listed.
     await this.#link.run((client) => client.sadd(siteKeys(siteId).doors, doorId));
-    return (await this.#link.call(
-      'door_grant',
-      [keys.record, keys.grants, keys.audit],
-      [siteId, formatGrant(grant), auditEntry],
-    )) as 'ok' | 'missing';
+    const args = [siteId, formatGrant(grant), auditEntry];
+    return (await this.#link.call('door_grant', [keys.record, keys.grants, keys.audit], args)) as 'ok' | 'missing';
   }
 
   async removeGrant(doorId: string, siteId: string, auditEntry: string): Promise<'ok' | 'missing' | 'no_grant'> {
     const keys = doorKeys(doorId);
-    const outcome = (await this.#link.call(
+    const outcome = await this.#link.call(
       'door_grant',
       [keys.record, keys.grants, keys.audit],
       [siteId, '', auditEntry],
-    )) as 'ok' | 'missing' | 'no_grant';
+    );
     await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
-    return outcome;
+    return outcome as 'ok' | 'missing' | 'no_grant';
   }
 }
 

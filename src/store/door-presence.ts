@@ -83,23 +83,15 @@ export class DoorPresenceStore {
   async reassert(doorId: string, relay: string, conn: string, epoch: number): Promise<'ok' | 'superseded' | 'missing'> {
     const keys = doorKeys(doorId);
     await this.#index(relay, doorId);
-    return (await this.#link.call(
-      'door_reassert',
-      [keys.record, keys.live],
-      [relay, conn, epoch, channels.door(doorId)],
-    )) as 'ok' | 'superseded' | 'missing';
+    const args = [relay, conn, epoch, channels.door(doorId)];
+    return (await this.#link.call('door_reassert', [keys.record, keys.live], args)) as 'ok' | 'superseded' | 'missing';
   }
 
   /** Takes presence away if this very connection (or, of a dead relay, this relay) still has it; true when it had. */
   async detach(doorId: string, from: 'conn' | 'node', value: string, auditEntry: string): Promise<boolean> {
     const keys = doorKeys(doorId);
-    return (
-      (await this.#link.call(
-        'door_detach',
-        [keys.live, keys.state, keys.audit],
-        [from, value, channels.door(doorId), auditEntry],
-      )) === 1
-    );
+    const args = [from, value, channels.door(doorId), auditEntry];
+    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.audit], args)) === 1;
   }
 
   /** Doors that are (or were) on a relay, in pages: an index; a door's `live` hash is the truth. */

@@ -121,11 +121,9 @@ export class DoorRecordStore {
     const keys = doorKeys(doorId);
     // The index comes first: a door that is in no list could not be found again.
     await this.#link.run((client) => client.sadd(fleetKeys.doors, doorId));
-    return (await this.#link.call(
-      'door_add',
-      [keys.record, keys.audit],
-      [fields.name, fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry],
-    )) as 'ok' | 'exists';
+    const { name, tokenHash, tokenUntil, kid = '', auditEntry } = fields;
+    const args = [name, tokenHash, tokenUntil, kid, auditEntry];
+    return (await this.#link.call('door_add', [keys.record, keys.audit], args)) as 'ok' | 'exists';
   }
 
   async reset(
@@ -133,11 +131,8 @@ export class DoorRecordStore {
     fields: { tokenHash: string; tokenUntil: number; kid: string | undefined; auditEntry: string },
   ): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
-    return (await this.#link.call(
-      'door_reset',
-      [keys.record, keys.live, keys.audit],
-      [fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry],
-    )) as 'ok' | 'missing';
+    const args = [fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry];
+    return (await this.#link.call('door_reset', [keys.record, keys.live, keys.audit], args)) as 'ok' | 'missing';
   }
 
   /** Sets or clears a flag; with `kid` only while the door has that key. */
@@ -156,11 +151,8 @@ export class DoorRecordStore {
   async remove(doorId: string, auditEntry: string): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
     const sites = await this.#link.run((client) => client.hkeys(keys.grants));
-    const outcome = (await this.#link.call(
-      'door_remove',
-      [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit],
-      [auditEntry],
-    )) as 'ok' | 'missing';
+    const all = [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit];
+    const outcome = (await this.#link.call('door_remove', all, [auditEntry])) as 'ok' | 'missing';
     for (const siteId of sites) await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome;
   }

@@ -40,33 +40,18 @@ export class RelayUpdates {
   readonly #bus: Pick<RelayBus, 'on'>;
 
   constructor(dependencies: RelayUpdatesDependencies) {
-    const { firmware, rollouts, doors, lease, links, audit, metrics, clock, random, relayId, bytesPerSecond, onError } =
-      dependencies;
-    this.#bus = dependencies.bus;
+    const { firmware, rollouts: store, doors, bus, clock, bytesPerSecond } = dependencies;
+    this.#bus = bus;
     this.delivery = new UpdateDelivery({
-      store: rollouts,
+      ...dependencies,
+      store,
       release: (sha256) => firmware.release(sha256),
       firmware: async (doorId) => parseFirmware(await doors.firmware(doorId)),
       images: new ImageCache({ read: (sha256, offset, length) => firmware.readImage(sha256, offset, length) }),
       pump: new ChunkPump({ clock, bytesPerSecond }),
-      links,
-      audit,
-      metrics,
-      clock,
-      onError,
     });
-    const releases = new ReleaseService({ store: firmware, audit, clock, random });
-    this.#driver = new RolloutDriver({
-      store: rollouts,
-      doors,
-      releases,
-      lease,
-      audit,
-      clock,
-      random,
-      relayId,
-      onError,
-    });
+    const releases = new ReleaseService({ ...dependencies, store: firmware });
+    this.#driver = new RolloutDriver({ ...dependencies, store, releases });
   }
 
   start(): void {
@@ -82,7 +67,7 @@ export class RelayUpdates {
 
   /** Releases or rollouts changed: look now instead of at the next turn. */
   #lookSoon(): void {
-    this.#driver.lookSoon();
-    this.delivery.lookSoon();
+    this.#driver.looks.soon();
+    this.delivery.looks.soon();
   }
 }

@@ -10,9 +10,9 @@ import { UpdateError } from '../protocol/release.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorRecordStore } from '../store/door-records.js';
 import type { RolloutRecord, RolloutStore } from '../store/rollout-store.js';
-import { parseFirmware } from './door-firmware.js';
+import { Looks } from './looks.js';
 import type { ReleaseService } from './release-service.js';
-import { planRollout, type RolloutAct, type TargetDoor } from './rollout-plan.js';
+import { planRollout, targetsOf, type RolloutAct, type TargetDoor } from './rollout-plan.js';
 
 export interface RolloutDriverDependencies {
   readonly store: RolloutStore;
@@ -42,8 +42,11 @@ export class RolloutDriver {
     { readonly targets: readonly TargetDoor[]; readonly at: number; readonly until: number }
   >();
   #cancel: Cancel = () => undefined;
-  #running: Promise<void> | undefined;
-  #again = false;
+  /** On the timer, and when something about rollouts changed. */
+  readonly looks = new Looks(
+    () => this.#look(),
+    (error) => this.#deps.onError(error, 'rollouts'),
+  );
   #stopped = false;
 
   constructor(dependencies: RolloutDriverDependencies) {
@@ -51,30 +54,13 @@ export class RolloutDriver {
   }
 
   start(): void {
-    this.#cancel = this.#deps.clock.every(TICK_MS, () => this.lookSoon());
+    this.#cancel = this.#deps.clock.every(TICK_MS, () => this.looks.soon());
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
-    await this.#running;
-  }
-
-  /** Looks now: on the timer, and when something about rollouts changed. */
-  lookSoon(): void {
-    if (this.#stopped) return;
-    if (this.#running !== undefined) {
-      this.#again = true;
-      return;
-    }
-    this.#running = this.#look()
-      .catch((error: unknown) => this.#deps.onError(error, 'rollouts'))
-      .finally(() => {
-        this.#running = undefined;
-        if (!this.#again) return;
-        this.#again = false;
-        this.lookSoon();
-      });
+    await this.looks.stop();
   }
 
   async #look(): Promise<void> {
@@ -137,92 +123,49 @@ export class RolloutDriver {
     if (seen !== undefined && seen.until > clock.monotonic()) return seen;
     const at = clock.now();
     const ids = rollout.spec.doors ?? (await doors.doorIds());
-    const overviews = await doors.overviews(ids);
-    const targets = overviews.map(({ doorId, firmware, shutOut, relay }) => ({
-      doorId,
-      firmware: parseFirmware(firmware),
-      allowed: !shutOut,
-      online: lease.isLive(relay),
-    }));
-    const fresh = {
-      targets,
-      at,
-      until: clock.monotonic() + Math.max(TICK_MS, (targets.length / DOORS_PER_SECOND) * 1000),
-    };
+    const targets = targetsOf(await doors.overviews(ids), (relay) => lease.isLive(relay));
+    const until = clock.monotonic() + Math.max(TICK_MS, (targets.length / DOORS_PER_SECOND) * 1000);
+    const fresh = { targets, at, until };
     this.#seen.set(rollout.rolloutId, fresh);
     return fresh;
   }
 
   /** True when it changed something: the store refuses what is no longer so. */
   async #act(rollout: RolloutRecord, act: RolloutAct): Promise<boolean> {
-    const { store, relayId: driver } = this.#deps;
-    const { rolloutId, spec } = rollout;
+    const { store, relayId: driver, random } = this.#deps;
+    const { rolloutId, spec, stage } = rollout;
+    const entry = (kind: AuditKind, code?: string, door?: string): string => this.#entry(rollout, kind, code, door);
     switch (act.act) {
       case 'offer': {
         const { door, mayStart } = act;
-        const update = this.#deps.random.bytes(12).toString('base64url');
-        return (
-          (await store.offer(rollout, {
-            driver,
-            door,
-            update,
-            mayStart,
-            auditEntry: this.#entry(rollout, 'update_step', 'offered', door),
-          })) === 'ok'
-        );
+        const update = random.bytes(12).toString('base64url');
+        const auditEntry = entry('update_step', 'offered', door);
+        return (await store.offer(rollout, { driver, door, update, mayStart, auditEntry })) === 'ok';
       }
       case 'note': {
         const { door, state, code } = act;
-        return store.note(rolloutId, {
-          driver,
-          door,
-          state,
-          code,
-          auditEntry: this.#entry(rollout, 'update_step', code === undefined ? state : `${state}: ${code}`, door),
-        });
+        const auditEntry = entry('update_step', code === undefined ? state : `${state}: ${code}`, door);
+        return store.note(rolloutId, { driver, door, state, code, auditEntry });
       }
       case 'step': {
         const { door, to } = act;
-        const auditEntry = this.#entry(rollout, 'update_step', to, door);
-        return (
-          (await store.step({
-            rolloutId,
-            sha256: spec.sha256,
-            door,
-            update: '',
-            conn: '',
-            to,
-            code: undefined,
-            auditEntry,
-            driver,
-          })) === 'ok'
-        );
+        const step = { rolloutId, sha256: spec.sha256, door, update: '', conn: '', to, code: undefined, driver };
+        return (await store.step({ ...step, auditEntry: entry('update_step', to, door) })) === 'ok';
       }
-      case 'advance':
-        return store.advance(
-          rolloutId,
-          driver,
-          rollout.stage,
-          this.#entry(rollout, 'rollout_stage', `stage ${rollout.stage + 2} of ${spec.stages.length}`),
-        );
-      case 'halt':
-        return this.#set(rollout, 'halted', {
-          reason: act.reason,
-          auditEntry: this.#entry(rollout, 'rollout_halted', act.reason),
-        });
-      case 'complete':
-        return this.#set(rollout, 'completed', { auditEntry: this.#entry(rollout, 'rollout_completed', undefined) });
+      case 'advance': {
+        const auditEntry = entry('rollout_stage', `stage ${stage + 2} of ${spec.stages.length}`);
+        return store.advance(rolloutId, driver, stage, auditEntry);
+      }
+      case 'halt': {
+        const { reason } = act;
+        const auditEntry = entry('rollout_halted', reason);
+        return (await store.set(rolloutId, 'halted', { reason, auditEntry, driver })).outcome === 'ok';
+      }
+      case 'complete': {
+        const auditEntry = entry('rollout_completed');
+        return (await store.set(rolloutId, 'completed', { auditEntry, driver })).outcome === 'ok';
+      }
     }
-  }
-
-  async #set(
-    rollout: RolloutRecord,
-    to: 'halted' | 'completed',
-    fields: { reason?: string; auditEntry: string },
-  ): Promise<boolean> {
-    return (
-      (await this.#deps.store.set(rollout.rolloutId, to, { ...fields, driver: this.#deps.relayId })).outcome === 'ok'
-    );
   }
 
   #entry(rollout: RolloutRecord, kind: AuditKind, code: string | undefined, door?: string): string {

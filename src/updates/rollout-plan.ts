@@ -1,8 +1,9 @@
 /** What a rollout should do next, from what the store and the doors say. Pure: no store, no clock of its own. */
 import { createHash } from 'node:crypto';
 
+import type { DoorOverview } from '../store/door-records.js';
 import type { DoorUpdate, RolloutRecord, Share } from '../store/rollout-store.js';
-import { isFirmware, refusalFor, type DoorFirmware } from './door-firmware.js';
+import { isFirmware, parseFirmware, refusalFor, type DoorFirmware } from './door-firmware.js';
 
 /** A door as the driver sees it. */
 export interface TargetDoor {
@@ -11,6 +12,13 @@ export interface TargetDoor {
   /** Neither disabled nor banned. */
   readonly allowed: boolean;
   readonly online: boolean;
+}
+
+/** `isLive`: whether a relay has its lease. */
+export function targetsOf(doors: readonly DoorOverview[], isLive: (relay?: string) => boolean): readonly TargetDoor[] {
+  return doors.map(({ doorId, firmware, shutOut, relay }) => {
+    return { doorId, firmware: parseFirmware(firmware), allowed: !shutOut, online: isLive(relay) };
+  });
 }
 
 /** One thing to do; the store checks again what may have changed since. */

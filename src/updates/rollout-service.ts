@@ -9,7 +9,7 @@ import type { RelayStore } from '../store/relay-store.js';
 import type { RolloutRecord, RolloutState, RolloutStore, Share } from '../store/rollout-store.js';
 import { parseFirmware } from './door-firmware.js';
 import type { ReleaseService } from './release-service.js';
-import type { TargetDoor } from './rollout-plan.js';
+import { targetsOf, type TargetDoor } from './rollout-plan.js';
 import { viewRollout, type RolloutView } from './rollout-view.js';
 
 export interface RolloutServiceDependencies {
@@ -189,12 +189,7 @@ export class RolloutService {
   async #targets(rollout: RolloutRecord): Promise<readonly TargetDoor[]> {
     const ids = rollout.spec.doors ?? (await this.#deps.doors.doorIds());
     const [overviews, live] = await Promise.all([this.#deps.doors.overviews(ids), this.#deps.relays.live()]);
-    return overviews.map(({ doorId, firmware, shutOut, relay }) => ({
-      doorId,
-      firmware: parseFirmware(firmware),
-      allowed: !shutOut,
-      online: relay !== undefined && live.includes(relay),
-    }));
+    return targetsOf(overviews, (relay) => relay !== undefined && live.includes(relay));
   }
 }
 

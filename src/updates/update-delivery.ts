@@ -13,6 +13,7 @@ import type { DoorUpdateState, InFlight, RolloutStore } from '../store/rollout-s
 import type { ChunkPump } from './chunk-pump.js';
 import { isFirmware, type FirmwareReader } from './door-firmware.js';
 import type { ImageCache } from './image-cache.js';
+import { Looks } from './looks.js';
 import { UpdateTransfer } from './update-transfer.js';
 
 export interface UpdateDeliveryDependencies {
@@ -44,9 +45,12 @@ export class UpdateDelivery {
   /** The update each connection was last offered, also after it ended there. */
   readonly #taken = new WeakMap<DoorLink, string>();
   readonly #stopping = new AbortController();
+  /** Looks at the store: something about rollouts changed. */
+  readonly looks = new Looks(
+    () => this.#look(),
+    (error) => this.#deps.onError(error, 'updates'),
+  );
   #timers: readonly Cancel[] = [];
-  #looking: Promise<void> | undefined;
-  #lookAgain = false;
 
   constructor(dependencies: UpdateDeliveryDependencies) {
     this.#deps = dependencies;
@@ -54,7 +58,7 @@ export class UpdateDelivery {
 
   start(): void {
     this.#timers = [
-      this.#deps.clock.every(LOOK_MS, () => this.lookSoon()),
+      this.#deps.clock.every(LOOK_MS, () => this.looks.soon()),
       this.#deps.clock.every(PROGRESS_MS, () => void this.#reportProgress()),
     ];
   }
@@ -63,7 +67,7 @@ export class UpdateDelivery {
     this.#stopping.abort();
     for (const cancel of this.#timers) cancel();
     this.#deps.pump.stop();
-    await this.#looking;
+    await this.looks.stop();
     await this.#reportProgress();
   }
 
@@ -95,24 +99,6 @@ export class UpdateDelivery {
   onClosed(link: DoorLink): void {
     const transfer = this.#transfers.get(link.doorId);
     if (transfer?.link.conn === link.conn) this.#drop(transfer);
-  }
-
-  /** Looks at the store now: something about rollouts changed. One look at a time, and one more after it. */
-  lookSoon(): void {
-    if (this.#stopping.signal.aborted) return;
-    if (this.#looking !== undefined) {
-      this.#lookAgain = true;
-      return;
-    }
-    this.#looking = this.#look()
-      .catch((error: unknown) => this.#deps.onError(error, 'updates'))
-      .finally(() => {
-        this.#looking = undefined;
-        if (this.#lookAgain) {
-          this.#lookAgain = false;
-          this.lookSoon();
-        }
-      });
   }
 
   async #look(): Promise<void> {
@@ -219,22 +205,17 @@ export class UpdateDelivery {
   }
 
   async #report(transfers: readonly UpdateTransfer[]): Promise<void> {
-    const byRollout = new Map<
-      string,
-      { bytes: number; doors: { door: string; update: string; conn: string; percent: number }[] }
-    >();
-    for (const { link, update, ...transfer } of transfers.map((each) => ({
-      link: each.link,
-      update: each.update,
-      progress: each.takeProgress(),
-    }))) {
-      if (transfer.progress === undefined) continue;
-      const { bytes, percent } = transfer.progress;
+    type Doors = { door: string; update: string; conn: string; percent: number }[];
+    const byRollout = new Map<string, { bytes: number; doors: Doors }>();
+    for (const transfer of transfers) {
+      const { link, update } = transfer;
+      const progress = transfer.takeProgress();
+      if (progress === undefined) continue;
       const entry = byRollout.get(update.rolloutId) ?? { bytes: 0, doors: [] };
       byRollout.set(update.rolloutId, entry);
-      entry.bytes += bytes;
-      entry.doors.push({ door: link.doorId, update: update.update, conn: link.conn, percent });
-      this.#deps.metrics.updateBytes.inc(bytes);
+      entry.bytes += progress.bytes;
+      entry.doors.push({ door: link.doorId, update: update.update, conn: link.conn, percent: progress.percent });
+      this.#deps.metrics.updateBytes.inc(progress.bytes);
     }
     for (const [rolloutId, { bytes, doors }] of byRollout) {
       await this.#deps.store
