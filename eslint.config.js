@@ -24,9 +24,11 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-unused-expressions': 'off' },
   },
   {
-    files: ['**/*.mjs', '**/*.js'],
+    files: ['**/*.mjs', '**/*.js', '**/*.cjs'],
     languageOptions: {
       globals: {
+        require: 'readonly',
+        module: 'readonly',
         process: 'readonly',
         console: 'readonly',
         URL: 'readonly',

@@ -1,5 +1,6 @@
 // `npm test`: every check there is, each with one closing line, and a last line that counts.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { ensureFirmwarePackages, ensureVirtualDoor } from './firmware.mjs';
@@ -11,7 +12,13 @@ const FIRMWARE_RUN = 'firmware-arduino/test/run.sh';
 const FUZZ_SECONDS = '10';
 
 const node = (script, ...args) => [process.execPath, [join('node_modules', script), ...args]];
-const mocha = (...args) => node('mocha/bin/mocha.js', '--reporter', 'dot', ...args);
+const mocha = (...args) => node('mocha/bin/mocha.js', '--reporter', 'src/set-up/suite-reporter.cjs', ...args);
+/** Most suites wait (for a take-over, an outage, a power cut) more than they compute. */
+const SUITES_AT_ONCE = String(2 * availableParallelism() + 1);
+/** Suites that wait longest begin first, so that none is left alone at the end. */
+const LONG_FIRST = ['test/e2e/rollouts/', 'test/e2e/', 'test/bench/', 'test/cli/', 'test/store/'];
+/** Compilers and fuzzers give way to the suites, which have clocks to keep. */
+const gently = ([command, args]) => ['nice', ['-n', '10', command, ...args]];
 
 /** Runs one check and returns its line of the summary. */
 async function check(name, [command, args], options = {}) {
@@ -19,7 +26,22 @@ async function check(name, [command, args], options = {}) {
   const { code, output } = await run(command, args, { cwd: ROOT, ...options });
   if (code !== 0 && options.live !== true) process.stdout.write(`\n--- ${name}\n${output}\n`);
   const counts = countsOf(output);
-  return { name, ok: code === 0, seconds: (Date.now() - started) / 1000, ...counts };
+  return { name, ok: code === 0, seconds: (Date.now() - started) / 1000, ...counts, names: failedNames(output) };
+}
+
+/** The tests that failed, as the reporter named them. */
+const failedNames = (output) => output.split('\n').filter((line) => line.startsWith('FAILED: '));
+
+/** All test files but the architecture's, the longest first. */
+function suites() {
+  const rank = (path) => {
+    const index = LONG_FIRST.findIndex((start) => path.startsWith(start));
+    return index === -1 ? LONG_FIRST.length : index;
+  };
+  return readdirSync(join(ROOT, 'test'), { recursive: true })
+    .map((name) => join('test', name))
+    .filter((path) => path.endsWith('.test.ts') && !path.startsWith(join('test', 'architecture')))
+    .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
 }
 
 /** Mocha's closing lines. */
@@ -31,12 +53,13 @@ function countsOf(output) {
 /** The firmware's own checks; none where its packages cannot be had. */
 async function firmwareCheck(hasPackages) {
   if (!hasPackages || !existsSync(join(ROOT, FIRMWARE_RUN))) return [];
-  return [await check('firmware', ['bash', [FIRMWARE_RUN, '--fuzz-seconds', FUZZ_SECONDS]], { limitMs: 40 * 60_000 })];
+  const run = gently(['bash', [FIRMWARE_RUN, '--fuzz-seconds', FUZZ_SECONDS]]);
+  return [await check('firmware', run, { limitMs: 40 * 60_000 })];
 }
 
 /**
- * Tests run the virtual door, and measure time: it is built before them. True when packages and door are there; what could
- * not be had is a failed line in `results`, and does not keep the other checks from running.
+ * The virtual door is built before the tests run it. True when packages and door are there; what could not be had is a
+ * failed line in `results`, and does not keep the other checks from running.
  */
 async function readyFirmware(results) {
   const started = Date.now();
@@ -47,41 +70,30 @@ async function readyFirmware(results) {
   } catch (error) {
     if (!(error instanceof SetUpError)) throw error;
     say(error.message);
-    results.push({
-      name: 'firmware set-up',
-      ok: false,
-      seconds: (Date.now() - started) / 1000,
-      passed: 0,
-      failed: 0,
-      skipped: 0,
-    });
+    const seconds = (Date.now() - started) / 1000;
+    results.push({ name: 'firmware set-up', ok: false, seconds, passed: 0, failed: 0, skipped: 0, names: [] });
     return false;
   }
 }
 
-/** Type check, lint, layers, all mocha tests (or those named in `args`), firmware. Resolves to the exit code. */
+/** Type check, lint, format, layers, all mocha tests (or those named in `args`), firmware. Resolves to the exit code. */
 export async function runChecks(args) {
   const started = Date.now();
   const results = [];
-  const hasFirmware = await readyFirmware(results);
-  results.push(
-    ...(await Promise.all([
-      check('type check', node('typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit')),
-      check('lint', node('eslint/bin/eslint.js', '.')),
-      check('format', node('prettier/bin/prettier.cjs', '--check', '.')),
-    ])),
-  );
-  results.push(await check('layers, circles', mocha('test/architecture/**/*.test.ts')));
-  // Tests look at time; nothing else runs beside them.
-  results.push(
-    await check(
-      'tests',
-      mocha('--ignore', 'test/architecture/**', ...(args.length > 0 ? args : ['test/**/*.test.ts'])),
-      { live: true, limitMs: 40 * 60_000 },
-    ),
-  );
-  results.push(...(await firmwareCheck(hasFirmware)));
-  return summarise(results, started);
+  const named = args.length > 0;
+  const [hasFirmware, ...still] = await Promise.all([
+    readyFirmware(results),
+    check('type check', node('typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit')),
+    check('lint', node('eslint/bin/eslint.js', '.')),
+    check('format', node('prettier/bin/prettier.cjs', '--check', '.')),
+    check('layers, circles', mocha('test/architecture/**/*.test.ts')),
+  ]);
+  const files = named ? args : suites();
+  const [tests, firmware] = await Promise.all([
+    check('tests', mocha('--parallel', '--jobs', SUITES_AT_ONCE, ...files), { live: true, limitMs: 40 * 60_000 }),
+    firmwareCheck(hasFirmware && !named),
+  ]);
+  return summarise([...results, ...still, tests, ...firmware], started);
 }
 
 /** The long ones (soak, floods, thousands of sockets): test files named *.long.ts. */
@@ -107,6 +119,7 @@ function summarise(results, startedMs) {
     process.stdout.write(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(16)} ${seconds.toFixed(1).padStart(7)} s${counted}\n`);
   }
   const bad = results.filter((result) => !result.ok);
+  for (const name of results.flatMap(({ names }) => names)) process.stdout.write(`${name}\n`);
   const total = ((Date.now() - startedMs) / 1000).toFixed(0);
   process.stdout.write(
     bad.length === 0
