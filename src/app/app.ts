@@ -15,11 +15,13 @@ import type { Config } from '../config.js';
 import { Challenges } from '../doors/challenge.js';
 import { DoorAccess } from '../doors/door-access.js';
 import { DoorService } from '../doors/door-service.js';
+import { AddressLimiter } from '../gate/address-limiter.js';
+import { ConnectionLimits } from '../gate/connection-limits.js';
+import { Gate } from '../gate/gate.js';
 import { RelayLease } from '../doors/relay-lease.js';
+import { OperatorSessions } from '../operators/operator-sessions.js';
 import { RelayUpdates } from '../updates/relay-updates.js';
-import { AddressLimiter } from '../http/address-limiter.js';
 import { loadTls } from '../http/certificates.js';
-import { addressOf } from '../http/client-address.js';
 import { createListener } from '../http/listener.js';
 import { createMetricsListener } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
@@ -43,6 +45,7 @@ import { FailureLimits } from '../store/failure-limits.js';
 import { FirmwareStore } from '../store/firmware-store.js';
 import { NodeMail } from '../store/node-mail.js';
 import { NodeStore } from '../store/node-store.js';
+import { OperatorStore } from '../store/operator-store.js';
 import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RolloutStore } from '../store/rollout-store.js';
@@ -145,7 +148,21 @@ async function start(
 
   const tls = config.tls ? await loadTls(config) : undefined;
   let handler: HttpApi['handler'] = createStartingHandler(random);
-  const listener = createListener({ tls, random, handler: (request, response) => handler(request, response) });
+  const limits = new ConnectionLimits({
+    handshakesPerSecond: config.addressHandshakes,
+    waiting: config.addressConnections,
+    isProxied: config.trustProxyHops > 0,
+    clock,
+    random,
+    metrics,
+  });
+  const listener = createListener({
+    tls,
+    clock,
+    random,
+    limits,
+    handler: (request, response) => handler(request, response),
+  });
   const port = await listener.start(config.port, config.host);
   onRelease(() => listener.stop());
   const origins = publicOrigins(config, port);
@@ -278,14 +295,23 @@ async function start(
     random,
     audiences: () => origins.audiences,
   });
-  const addressLimiter = new AddressLimiter({ ratePerSecond: config.addressRate, clock, random });
-  const takeAddress = (address: string): { allowed: boolean; retryAfterMs: number } => {
-    const verdict = addressLimiter.take(address);
-    if (!verdict.allowed) metrics.limiterHits.inc({ limit: 'address' });
-    if (verdict.sustained) failures.record(address).catch((error: unknown) => onError(error, 'failure'));
-    return verdict;
-  };
-  const clientHub = new ClientHub({ sites, commands, access, mail, audit, metrics, clock, takeAddress, onError });
+  const operators = new OperatorSessions({ store: new OperatorStore(link), tokens, audit, random });
+  const gate = new Gate({
+    sites,
+    operators,
+    doors: doorStore,
+    failures,
+    addressLimiter: new AddressLimiter({ ratePerSecond: config.addressRate, clock, random }),
+    audit,
+    metrics,
+    log,
+    clock,
+    random,
+    trustProxyHops: config.trustProxyHops,
+    siteSockets: config.siteSockets,
+    addressSockets: config.addressSockets,
+  });
+  const clientHub = new ClientHub({ gate, commands, access, mail, audit, metrics, clock, onError });
   const relayMail = new RelayMail({
     mail,
     doors: doorStore,
@@ -302,37 +328,20 @@ async function start(
 
   let stopping = false;
   const api = new HttpApi({
+    gate,
     sites,
+    operators,
     doors,
     commands,
-    failures,
-    addressLimiter,
-    audit,
-    metrics,
     log,
     clock,
-    random,
-    trustProxyHops: config.trustProxyHops,
     allowPrivateSites: config.allowPrivateSites,
     // Asked, not assumed: a store that hangs keeps its connection.
     readiness: async () => !stopping && (await link.run((client) => client.ping())) === 'PONG',
     tls: config.tls,
     publicOrigins: origins.shown,
   });
-  const upgrades = new Upgrades({
-    doorHub,
-    clientHub,
-    doors: doorStore,
-    sites,
-    failures,
-    audit,
-    metrics,
-    clock,
-    random,
-    addressOf: (request) => addressOf(request, config.trustProxyHops),
-    takeAddress,
-    onError,
-  });
+  const upgrades = new Upgrades({ gate, doorHub, clientHub, clock, random });
 
   await lease.start();
   onRelease(() => lease.stop());
@@ -356,7 +365,7 @@ async function start(
     await listening;
   });
   handler = api.handler;
-  listener.server.on('upgrade', upgrades.handler);
+  listener.onUpgrade(upgrades.handler);
 
   let metricsPort: number | undefined;
   if (config.metricsPort !== undefined) {

@@ -8,6 +8,7 @@ import { systemClock, systemRandom, type Clock, type Random } from '../clock.js'
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
 import { DoorAdmin } from '../doors/door-admin.js';
+import { OperatorSessions } from '../operators/operator-sessions.js';
 import { ReleaseService } from '../updates/release-service.js';
 import { RolloutService } from '../updates/rollout-service.js';
 import { AccessTokens } from '../sites/access-tokens.js';
@@ -20,6 +21,7 @@ import { AuditStore } from '../store/audit-store.js';
 import { DoorStore } from '../store/door-store.js';
 import { FirmwareStore } from '../store/firmware-store.js';
 import { NodeStore } from '../store/node-store.js';
+import { OperatorStore } from '../store/operator-store.js';
 import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RolloutStore } from '../store/rollout-store.js';
@@ -28,6 +30,7 @@ import { SiteStore } from '../store/site-store.js';
 export interface Operator {
   readonly doors: DoorAdmin;
   readonly sites: SiteService;
+  readonly sessions: OperatorSessions;
   readonly releases: ReleaseService;
   readonly rollouts: RolloutService;
   readonly nodes: NodeStore;
@@ -60,7 +63,11 @@ export async function openOperator(config: Config): Promise<Operator> {
     const auditStore = new AuditStore(link);
     const audit = new AuditTrail({ store: auditStore, clock, node: 'cli', onError: () => undefined });
     release.push(() => audit.flush());
-    const sites = await siteService(config, link, { clock, random, audit, log });
+    const keys = await SigningKeys.load(config.secretsDir, clock);
+    const issuers = (): readonly string[] => config.publicUrls;
+    const tokens = new AccessTokens({ keys, clock, random, issuers, lifetimeSeconds: config.accessTokenSeconds });
+    const sites = await siteService(config, link, { clock, random, audit, log, keys, tokens });
+    const sessions = new OperatorSessions({ store: new OperatorStore(link), tokens, audit, random });
     const findSites = async (name: string): Promise<readonly string[]> =>
       (await sites.find(name)).map(({ siteId }) => siteId);
     const doorStore = new DoorStore(link);
@@ -76,7 +83,7 @@ export async function openOperator(config: Config): Promise<Operator> {
       clock,
       random,
     });
-    return { doors, sites, releases, rollouts, nodes, auditStore, close };
+    return { doors, sites, sessions, releases, rollouts, nodes, auditStore, close };
   } catch (error) {
     await close();
     throw error;
@@ -86,13 +93,16 @@ export async function openOperator(config: Config): Promise<Operator> {
 async function siteService(
   config: Config,
   link: RedisLink,
-  ambient: { clock: Clock; random: Random; audit: AuditTrail; log: pino.Logger },
+  parts: {
+    clock: Clock;
+    random: Random;
+    audit: AuditTrail;
+    log: pino.Logger;
+    keys: SigningKeys;
+    tokens: AccessTokens;
+  },
 ): Promise<SiteService> {
-  const { clock, random, audit, log } = ambient;
-  const [keys, secrets] = [
-    await SigningKeys.load(config.secretsDir, clock),
-    await FleetSecrets.load(config.secretsDir, random),
-  ];
+  const { clock, random, log } = parts;
   return new SiteService({
     store: new SiteStore(link),
     mailer: new Mailer({
@@ -104,18 +114,8 @@ async function siteService(
       log,
     }),
     verifier: new OriginVerifier({ allowPrivateSites: config.allowPrivateSites }),
-    tokens: new AccessTokens({
-      keys,
-      clock,
-      random,
-      issuers: () => config.publicUrls,
-      lifetimeSeconds: config.accessTokenSeconds,
-    }),
-    keys,
-    secrets,
-    clock,
-    random,
-    audit,
+    ...parts,
+    secrets: await FleetSecrets.load(config.secretsDir, random),
     allowPrivateSites: config.allowPrivateSites,
     siteRate: config.siteRate,
   });

@@ -2,12 +2,11 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
-import type { RequestContext } from '../principal.js';
+import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
-import { OPERATOR_SITE_ID } from '../sites/operator.js';
 import type { DoorStore, RegisterOutcome } from '../store/door-store.js';
 import type { Challenges } from './challenge.js';
 import type { DoorAccess } from './door-access.js';
@@ -103,22 +102,21 @@ export class DoorService {
     };
   }
 
-  /** Doors a site has a grant for, in force now (protocol 7.1); for the operator, all of them. */
-  async list(siteId: string): Promise<DoorSummary[]> {
-    const ids =
-      siteId === OPERATOR_SITE_ID ? await this.#deps.store.doorIds() : await this.#deps.store.doorIdsOfSite(siteId);
-    const doors = await Promise.all(ids.map((doorId) => this.get(siteId, doorId).catch(onlyNotFound)));
+  /** Doors a caller has a role at now (protocol 7.1). */
+  async list(caller: Caller): Promise<DoorSummary[]> {
+    const ids = await this.#deps.access.doorsOf(caller);
+    const doors = await Promise.all(ids.map((doorId) => this.get(caller, doorId).catch(onlyNotFound)));
     return doors.filter((door) => door !== undefined);
   }
 
-  async get(siteId: string, doorId: string): Promise<DoorSummary> {
-    const role = await this.#deps.access.roleOf(siteId, doorId);
+  async get(caller: Caller, doorId: string): Promise<DoorSummary> {
+    const role = await this.#deps.access.roleOf(caller, doorId);
     return this.#summary(doorId, role);
   }
 
   /** The key commands must be encrypted for (protocol 7.2). */
-  async key(siteId: string, doorId: string): Promise<DoorKey> {
-    await this.#deps.access.roleOf(siteId, doorId);
+  async key(caller: Caller, doorId: string): Promise<DoorKey> {
+    await this.#deps.access.roleOf(caller, doorId);
     const record = await this.#deps.store.record(doorId);
     const key = record?.publicKey === undefined ? undefined : readDoorPublicKey(record.publicKey);
     if (record?.banned === true) throw new OpenLockError('key_banned', 'The key of this door is banned.');

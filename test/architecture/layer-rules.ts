@@ -2,8 +2,8 @@
 import { findCircle, importsOf, type Imports, type SourceTree } from './import-graph.js';
 
 const BASE = ['protocol', 'clock', 'principal', 'config', 'files'];
-const DOMAINS = ['sites', 'doors', 'commands', 'updates', 'audit'];
-const SERVER = ['protocol', 'store', ...DOMAINS, 'metrics', 'channels', 'http'];
+const DOMAINS = ['sites', 'operators', 'doors', 'commands', 'updates', 'audit'];
+const SERVER = ['protocol', 'store', ...DOMAINS, 'metrics', 'gate', 'channels', 'http'];
 
 /** Layer -> the layers it may import, besides itself. A layer is a folder of src/, or a file directly in it. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -20,8 +20,10 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   commands: [...BASE, 'store', 'sites', 'doors', 'audit', 'metrics'],
   updates: [...BASE, 'store', 'sites', 'doors', 'commands', 'audit', 'metrics'],
   audit: [...BASE, 'store'],
-  http: [...BASE, 'store', ...DOMAINS, 'metrics'],
-  channels: [...BASE, 'store', 'http', ...DOMAINS, 'metrics'],
+  operators: ['protocol', 'clock', 'principal', 'store', 'sites', 'audit'],
+  gate: ['protocol', 'clock', 'principal', 'audit'],
+  http: [...BASE, 'store', ...DOMAINS, 'gate', 'metrics'],
+  channels: [...BASE, 'store', 'gate', 'http', ...DOMAINS, 'metrics'],
   client: ['protocol'],
   simulator: ['protocol'],
   app: [...SERVER, ...BASE, 'log'],

@@ -8,6 +8,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { expect } from 'chai';
 import forge from 'node-forge';
 
+import { systemClock } from '../../src/clock.js';
 import { createListener, type Listener, type ListenerOptions } from '../../src/http/listener.js';
 import { createStartingHandler } from '../../src/http/starting.js';
 import { FakeRandom } from './support/fakes.js';
@@ -49,6 +50,7 @@ describe('the listener', () => {
   async function start(options: Partial<ListenerOptions>): Promise<{ listener: Listener; port: number }> {
     const listener = createListener({
       tls: undefined,
+      clock: systemClock,
       random: new FakeRandom(),
       handler: (_request, response) => response.end('ok'),
       ...options,
@@ -77,6 +79,7 @@ describe('the listener', () => {
     const { port } = await start({});
     const second = createListener({
       tls: undefined,
+      clock: systemClock,
       random: new FakeRandom(),
       handler: (_request, response) => response.end(),
     });
@@ -150,7 +153,7 @@ describe('the listener', () => {
 
   it('cuts what does not end in time, whatever kind of socket it is', async () => {
     const { listener, port } = await start({ handler: () => undefined });
-    listener.server.on('upgrade', () => undefined);
+    listener.onUpgrade(() => undefined);
     const hanging = [
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
       'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',

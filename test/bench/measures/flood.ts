@@ -24,8 +24,12 @@ export interface FloodResult {
 
 const NAME = 'flood';
 const STRANGER = { ...SITE, siteId: 'bench-stranger', sessionId: 'bench-stranger-session' } as const;
-/** As by default: the flood comes from another address than the honest load, which stays below it. */
-const ADDRESS_RATE = '50';
+/** As by default (protocol 8.1, 8.4): the flood comes from another address than the honest load, which stays below them. */
+const LIMITS = {
+  OPENLOCK_ADDRESS_RATE: '50',
+  OPENLOCK_ADDRESS_HANDSHAKES: '100',
+  OPENLOCK_ADDRESS_CONNECTIONS: '256',
+} as const;
 
 export async function measureFlood(crew: Crew, sizes: Sizes): Promise<FloodResult> {
   const { stage, doors, load } = crew;
@@ -34,9 +38,16 @@ export async function measureFlood(crew: Crew, sizes: Sizes): Promise<FloodResul
   const redis = await stage.redis('redis-flood', 'always');
   await furnish(redis.url, { prefix: NAME, first: 0, count: sizes.doors }, stage.doorKey);
   await openStrangersSession(redis.url);
-  const relay = await startOpenLock(stage, NAME, redis, { environment: { OPENLOCK_ADDRESS_RATE: ADDRESS_RATE } });
+  const relay = await startOpenLock(stage, NAME, redis, { environment: LIMITS });
   await connectFleet(stage, doors[0], relay, { fleet: NAME, prefix: NAME, count: sizes.doors, connecting: 1 });
-  await openLane(crew, relay, { lane: NAME, wire: 'ws', prefix: NAME, doors: sizes.doors, connections: 1, fresh: true });
+  await openLane(crew, relay, {
+    lane: NAME,
+    wire: 'ws',
+    prefix: NAME,
+    doors: sizes.doors,
+    connections: 1,
+    fresh: true,
+  });
   const turn = async (): Promise<LoadResult> => {
     await load.call('prepare', { lane: NAME, count: Math.ceil((perSecond * turnMs) / 1000) + perSecond });
     return load.call('openLoop', { lane: NAME, load: { perSecond, measureMs: turnMs } });
