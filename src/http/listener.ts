@@ -95,7 +95,12 @@ export function createListener(options: ListenerOptions): Listener {
     onUpgrade: (handler) => {
       server.on('upgrade', (request, socket, head) => {
         connections.asked(request.socket);
-        if (wantsWebSocket(request)) handler(request, socket, head);
+        // Node listens no longer, and whoever takes over may do so later: a reset must not end the process.
+        socket.on('error', () => undefined);
+        const pending = responseOn(socket);
+        // Sent before the answer to a request was there: whoever does that has to ask again on another connection.
+        if (pending !== undefined) pending.once('close', () => socket.end(() => socket.destroy()));
+        else if (wantsWebSocket(request)) handler(request, socket, head);
         else ignoreUpgrade(request, socket, head, connections.serveAgain);
       });
     },
@@ -156,6 +161,11 @@ class Connections {
   }
 }
 
+/** The answer that is being written to the connection; Node keeps it there. */
+function responseOn(socket: Duplex): ServerResponse | undefined {
+  return (socket as { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
 /** The same for a TCP socket and the TLS socket on top of it. */
 function nameOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? 0} ${localAddress ?? ''}`;
@@ -199,7 +209,7 @@ function refuseUnreadable(
   socket: Duplex,
   { clock, random }: Pick<ListenerOptions, 'clock' | 'random'>,
 ): void {
-  const current = (socket as { readonly _httpMessage?: ServerResponse })._httpMessage;
+  const current = responseOn(socket);
   // Everything else is a broken connection or a TLS handshake that failed or never came: nothing can be said on it, and
   // who listens here has to end it.
   const isAboutHttp = /^(HPE_|ERR_HTTP_)/.test(error.code ?? '');

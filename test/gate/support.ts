@@ -6,7 +6,7 @@ import { WebSocket, type ClientOptions } from 'ws';
 
 import { ClientHub } from '../../src/channels/websocket/client-hub.js';
 import { Upgrades } from '../../src/channels/websocket/upgrade.js';
-import { systemClock } from '../../src/clock.js';
+import { systemClock, type Clock } from '../../src/clock.js';
 import { Gate, type GateDependencies } from '../../src/gate/gate.js';
 import { createListener } from '../../src/http/listener.js';
 import { HttpApi } from '../../src/http/server.js';
@@ -72,15 +72,15 @@ export class WaysIn {
   /** What `roleOf` refuses with. */
   noRole: OpenLockError | undefined;
   verdict = { allowed: true, retryAfterMs: 0, sustained: false };
+  readonly gate: Gate;
   readonly hub: ClientHub;
   readonly #listener: ReturnType<typeof createListener>;
   #port = 0;
 
-  constructor(over: Partial<GateDependencies> = {}) {
+  constructor(over: Partial<GateDependencies> = {}, clock: Clock = systemClock) {
     const random = new FakeRandom();
-    const clock = systemClock;
     const { sites, doors, commands, operators, failures, trail, metrics, log } = this;
-    const gate = new Gate({
+    const gate = (this.gate = new Gate({
       sites,
       operators,
       doors: { session: () => Promise.resolve({ hash: 'another', until: Infinity, disabled: false, banned: false }) },
@@ -95,7 +95,7 @@ export class WaysIn {
       siteSockets: 20,
       addressSockets: 50,
       ...over,
-    });
+    }));
     const api = new HttpApi({
       gate,
       sites,
@@ -125,7 +125,7 @@ export class WaysIn {
     });
     // No door gets in here, so that there is nobody to receive it.
     const upgrades = new Upgrades({ gate, doorHub: undefined as never, clientHub: this.hub, clock, random });
-    this.#listener = createListener({ tls: undefined, handler: api.handler, clock, random });
+    this.#listener = createListener({ tls: undefined, handler: api.handler, clock: systemClock, random });
     this.#listener.onUpgrade(upgrades.handler);
   }
 

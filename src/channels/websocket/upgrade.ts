@@ -50,12 +50,9 @@ export class Upgrades {
       });
   }
 
-  /** For `server.on('upgrade')`. */
+  /** For `Listener.onUpgrade`. */
   readonly handler = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
-    // Until ws takes over, a reset connection must not end the process.
-    const ignore = (): void => undefined;
-    socket.on('error', ignore);
-    void this.#handle(request, socket, head).finally(() => socket.off('error', ignore));
+    void this.#handle(request, socket, head);
   };
 
   /** From now on upgrades are answered 503. */
