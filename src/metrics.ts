@@ -18,6 +18,11 @@ export class Metrics {
   });
   readonly refusals = this.#counter('openlock_refusals_total', 'Refused requests and frames by code', ['code']);
   readonly limiterHits = this.#counter('openlock_limiter_hits_total', 'Requests over a limit', ['limit']);
+  readonly connectionsRefused = this.#counter(
+    'openlock_connections_refused_total',
+    'Connections ended before a TLS handshake or request, by the limit they met',
+    ['limit'],
+  );
   readonly replays = this.#counter(
     'openlock_replays_refused_total',
     'Envelopes refused because they were seen before',

@@ -18,7 +18,7 @@ import type { RelayAmbient, Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
-import { makeGate } from './gate.js';
+import { makeConnectionLimits, makeGate } from './gate.js';
 import { makeHttp, startMetrics } from './http.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
@@ -102,7 +102,14 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
 
   const tls = config.tls ? await loadTls(config) : undefined;
   let handler: HttpApi['handler'] = createStartingHandler(random);
-  const listener = createListener({ tls, random, handler: (request, response) => handler(request, response) });
+  const limits = makeConnectionLimits(ambient);
+  const listener = createListener({
+    tls,
+    clock,
+    random,
+    limits,
+    handler: (request, response) => handler(request, response),
+  });
   const port = await listener.start(config.port, config.host);
   onRelease(() => listener.stop());
   const origins = publicOrigins(config, port);
@@ -116,8 +123,9 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
 
   const base = { ...ambient, stores, audit };
   const onMailFailure = (): void => metrics.mailFailures.inc();
-  const { sites, secrets } = await makeSites({ ...base, store: stores.sites, origins, onMailFailure, extraSiteCa });
-  const gate = makeGate(base, link);
+  const siteParts = { ...base, store: stores.sites, origins, onMailFailure, extraSiteCa };
+  const { sites, secrets, tokens } = await makeSites(siteParts);
+  const gate = makeGate(base, link, { sites, tokens });
   const relays = makeRelays(base);
   const doors = makeDoors(base, relays, secrets, origins);
   const commands = makeCommands(base, relays, doors);
@@ -152,6 +160,6 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
     await listening;
   });
   handler = api.handler;
-  listener.server.on('upgrade', upgrades.handler);
+  listener.onUpgrade(upgrades.handler);
   return { port, publicOrigins: origins.shown, metricsPort: await startMetrics(ambient), caPath: tls?.caPath };
 }

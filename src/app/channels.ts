@@ -2,12 +2,10 @@ import { ClientHub } from '../channels/websocket/client-hub.js';
 import { Upgrades } from '../channels/websocket/upgrade.js';
 import { Presence } from '../doors/presence.js';
 import { DoorReports } from '../doors/reports.js';
-import { addressOf } from '../http/client-address.js';
-import type { SiteService } from '../sites/site-service.js';
 import type { RelayUpdates } from '../updates/relay-updates.js';
 import type { Commands } from './commands.js';
 import type { Doors } from './doors.js';
-import type { Gate } from './gate.js';
+import type { Gates } from './gate.js';
 import type { Relays } from './relays.js';
 import type { Base } from './store.js';
 
@@ -18,21 +16,14 @@ export function makePresence(base: Base, relays: Relays, { links }: Doors, comma
   return new Presence({ ...common, doors: links, reports: new DoorReports({ ...common, results, questions }) });
 }
 
-interface SocketParts extends Relays, Gate, Pick<Commands, 'commands'>, Pick<Doors, 'access'> {
-  readonly sites: SiteService;
+interface SocketParts extends Relays, Gates, Pick<Commands, 'commands'>, Pick<Doors, 'access'> {
   readonly presence: Presence;
 }
 
 /** The WebSockets of doors and clients. */
 export function makeSockets(base: Base, parts: SocketParts) {
-  const { mail, records: doors } = base.stores;
+  const { mail } = base.stores;
   const clientHub = new ClientHub({ ...base, ...parts, mail });
-  const upgrades = new Upgrades({
-    ...base,
-    ...parts,
-    clientHub,
-    doors,
-    addressOf: (request) => addressOf(request, base.config.trustProxyHops),
-  });
+  const upgrades = new Upgrades({ ...base, ...parts, clientHub });
   return { clientHub, upgrades };
 }

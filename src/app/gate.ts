@@ -1,21 +1,42 @@
-import { AddressLimiter } from '../http/address-limiter.js';
+import { AddressLimiter } from '../gate/address-limiter.js';
+import { ConnectionLimits } from '../gate/connection-limits.js';
+import { Gate } from '../gate/gate.js';
+import { OperatorSessions } from '../operators/operator-sessions.js';
+import type { AccessTokens } from '../sites/access-tokens.js';
+import type { SiteService } from '../sites/site-service.js';
 import { FailureLimits } from '../store/failure-limits.js';
 import type { RedisLink } from '../store/redis-link.js';
+import type { RelayAmbient } from './ambient.js';
 import type { Base } from './store.js';
 
-/** What is asked of an address, whatever it comes for (protocol 8.1, 8.2). */
-export function makeGate({ config, clock, random, metrics, audit, onError }: Base, link: RedisLink) {
+/** What is asked of a connection before anything is read from it (protocol 8.4). */
+export function makeConnectionLimits(ambient: RelayAmbient): ConnectionLimits {
+  const { addressHandshakes, addressConnections, trustProxyHops } = ambient.config;
+  return new ConnectionLimits({
+    ...ambient,
+    handshakesPerSecond: addressHandshakes,
+    waiting: addressConnections,
+    isProxied: trustProxyHops > 0,
+  });
+}
+
+/** The one way in, for requests, upgrades and frames. */
+export function makeGate(base: Base, link: RedisLink, parts: { sites: SiteService; tokens: AccessTokens }) {
+  const { config, clock, random, audit, stores } = base;
   const failures = new FailureLimits(link, {
     clock,
     onBlocked: (address) => audit.refusal({ kind: 'address_blocked', actor: 'anonymous', code: 'ip_blocked', address }),
   });
-  const addressLimiter = new AddressLimiter({ ratePerSecond: config.addressRate, clock, random });
-  const takeAddress = (address: string): { allowed: boolean; retryAfterMs: number } => {
-    const verdict = addressLimiter.take(address);
-    if (!verdict.allowed) metrics.limiterHits.inc({ limit: 'address' });
-    if (verdict.sustained) failures.record(address).catch((error: unknown) => onError(error, 'failure'));
-    return verdict;
-  };
-  return { failures, addressLimiter, takeAddress };
+  const operators = new OperatorSessions({ ...base, ...parts, store: stores.operators });
+  const gate = new Gate({
+    ...base,
+    ...config,
+    sites: parts.sites,
+    operators,
+    doors: stores.records,
+    failures,
+    addressLimiter: new AddressLimiter({ ratePerSecond: config.addressRate, clock, random }),
+  });
+  return { gate, operators };
 }
-export type Gate = ReturnType<typeof makeGate>;
+export type Gates = ReturnType<typeof makeGate>;

@@ -4,20 +4,20 @@ import type { SiteService } from '../sites/site-service.js';
 import type { RelayAmbient } from './ambient.js';
 import type { Commands } from './commands.js';
 import type { Doors } from './doors.js';
-import type { Gate } from './gate.js';
+import type { Gates } from './gate.js';
 import type { PublicOrigins } from './public-origins.js';
 import type { Base } from './store.js';
 
-interface HttpParts extends Gate, Pick<Doors, 'doors'>, Pick<Commands, 'commands'> {
+interface HttpParts extends Gates, Pick<Doors, 'doors'>, Pick<Commands, 'commands'> {
   readonly sites: SiteService;
   readonly origins: PublicOrigins;
   readonly readiness: () => Promise<boolean>;
 }
 
 export function makeHttp(base: Base, parts: HttpParts): HttpApi {
-  const { trustProxyHops, allowPrivateSites, tls } = base.config;
+  const { allowPrivateSites, tls } = base.config;
   const publicOrigins = parts.origins.shown;
-  return new HttpApi({ ...base, ...parts, trustProxyHops, allowPrivateSites, tls, publicOrigins });
+  return new HttpApi({ ...base, ...parts, allowPrivateSites, tls, publicOrigins });
 }
 
 /** Starts the listener of the metrics, where one is wanted; returns its port. */

@@ -8,6 +8,7 @@ import { systemClock as clock, systemRandom as random } from '../clock.js';
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
 import { DoorAdmin } from '../doors/door-admin.js';
+import { OperatorSessions } from '../operators/operator-sessions.js';
 import { ReleaseService } from '../updates/release-service.js';
 import { RolloutService } from '../updates/rollout-service.js';
 import type { SiteService } from '../sites/site-service.js';
@@ -20,6 +21,7 @@ import { openStore, storesOn } from './store.js';
 export interface Operator {
   readonly doors: DoorAdmin;
   readonly sites: SiteService;
+  readonly sessions: OperatorSessions;
   readonly releases: ReleaseService;
   readonly rollouts: RolloutService;
   readonly relays: RelayStore;
@@ -43,7 +45,7 @@ export async function openOperator(config: Config): Promise<Operator> {
     const stores = storesOn(await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS }));
     const audit = new AuditTrail({ store: stores.audit, clock, node: 'cli', onError: () => undefined });
     onRelease(() => audit.flush());
-    const { sites } = await makeSites({
+    const { sites, tokens } = await makeSites({
       ...ambient,
       store: stores.sites,
       audit,
@@ -51,13 +53,14 @@ export async function openOperator(config: Config): Promise<Operator> {
       onMailFailure: () => undefined,
       extraSiteCa: [],
     });
+    const sessions = new OperatorSessions({ store: stores.operators, tokens, audit, random });
     const findSites = async (name: string): Promise<readonly string[]> =>
       (await sites.find(name)).map(({ siteId }) => siteId);
     const doors = new DoorAdmin({ ...stores, audit, clock, random, findSites });
     const releases = new ReleaseService({ store: stores.firmware, audit, clock, random });
     const { rollouts: store, records, relays } = stores;
     const rollouts = new RolloutService({ store, doors: records, relays, releases, audit, clock, random });
-    return { doors, sites, releases, rollouts, relays, auditStore: stores.audit, close };
+    return { doors, sites, sessions, releases, rollouts, relays, auditStore: stores.audit, close };
   } catch (error) {
     await close();
     throw error;

@@ -18,7 +18,13 @@ export interface SitesParts extends Ambient {
   readonly extraSiteCa: readonly string[];
 }
 
-export async function makeSites(parts: SitesParts): Promise<{ sites: SiteService; secrets: FleetSecrets }> {
+export interface SiteRoom {
+  readonly sites: SiteService;
+  readonly secrets: FleetSecrets;
+  readonly tokens: AccessTokens;
+}
+
+export async function makeSites(parts: SitesParts): Promise<SiteRoom> {
   const { config, clock, random, origins, onMailFailure: onFailure, onRelease } = parts;
   const { secretsDir, mailUrl, mailFrom, dataDir, allowPrivateSites, siteRate } = config;
   const secrets = await FleetSecrets.load(secretsDir, random);
@@ -30,5 +36,5 @@ export async function makeSites(parts: SitesParts): Promise<{ sites: SiteService
   onRelease(() => mailer.stop());
   const verifier = new OriginVerifier({ allowPrivateSites, extraCa: parts.extraSiteCa });
   const sites = new SiteService({ ...parts, mailer, verifier, tokens, keys, secrets, allowPrivateSites, siteRate });
-  return { sites, secrets };
+  return { sites, secrets, tokens };
 }

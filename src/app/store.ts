@@ -6,6 +6,7 @@ import { DoorPresenceStore } from '../store/door-presence.js';
 import { DoorRecordStore } from '../store/door-records.js';
 import { FirmwareStore } from '../store/firmware-store.js';
 import { KeyBanStore } from '../store/key-bans.js';
+import { OperatorStore } from '../store/operator-store.js';
 import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RelayMail } from '../store/relay-mail.js';
@@ -41,6 +42,7 @@ export const storesOn = (link: RedisLink) => ({
   firmware: new FirmwareStore(link),
   grants: new DoorGrantStore(link),
   mail: new RelayMail(link),
+  operators: new OperatorStore(link),
   presence: new DoorPresenceStore(link),
   records: new DoorRecordStore(link),
   relays: new RelayStore(link),

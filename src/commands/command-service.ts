@@ -2,16 +2,15 @@
 import { createHash } from 'node:crypto';
 
 import type { Cancel, Clock } from '../clock.js';
-import type { RequestContext, SiteIdentity } from '../principal.js';
+import { actorOf, type Caller, type RequestContext } from '../principal.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { DoorAccess } from '../doors/door-access.js';
+import { ownRole, type DoorAccess } from '../doors/door-access.js';
 import type { DoorLink, DoorLinks } from '../doors/door-link.js';
 import type { CommandAnswer, CommandRecord, DoorStatusAnswer } from '../protocol/api.js';
 import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
-import { OPERATOR_SITE_ID } from '../sites/operator.js';
 import type { AdmitResult, CommandStore } from '../store/command-store.js';
 import type { DoorDispatcher } from './door-dispatcher.js';
 import type { StatusQueries } from './status-queries.js';
@@ -54,19 +53,19 @@ export class CommandService {
    * Forwards one envelope and waits for the door's answer (protocol 7.3). The caller has checked token, session and limits.
    * Throws `door_refused`, `door_timeout`, `replayed` and every refusal of 6.5.
    */
-  async submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer> {
+  async submit(caller: Caller, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer> {
     const startedAt = this.#deps.clock.monotonic();
     const header = this.#parse(doorId, jwe);
     const commandId = createHash('sha256').update(jwe).digest('base64url');
     const waiter = this.#deps.waiters.open(commandId);
     try {
       const link = this.#deps.links.find(doorId);
-      const { outcome, deadline } = await this.#admit(identity, header, jwe, commandId, link, context);
+      const { outcome, deadline } = await this.#admit(caller, header, jwe, commandId, link, context);
       waiter.expireIn(this.#deps.commandTimeoutMs + GRACE_MS);
       // A pending one is on its way already: the store has published the hint.
       if (outcome === 'claimed') {
         if (link === undefined) throw new Error('claimed without a local connection');
-        const command = { commandId, jwe, deadline, siteId: identity.siteId };
+        const command = { commandId, jwe, deadline, siteId: actorOf(caller) };
         if (!(await this.#deps.dispatcher.deliver(link, command)))
           return this.#answer({ state: 'expired', beforeDeadline: true }, commandId, startedAt);
       }
@@ -77,10 +76,10 @@ export class CommandService {
   }
 
   /** A command's state, for its sender (protocol 7.4). */
-  async record(identity: SiteIdentity, doorId: string, commandId: string): Promise<CommandRecord> {
-    await this.#deps.access.roleOf(identity.siteId, doorId);
+  async record(caller: Caller, doorId: string, commandId: string): Promise<CommandRecord> {
+    await this.#deps.access.roleOf(caller, doorId);
     const stored = /^[A-Za-z0-9_-]{43}$/.test(commandId) ? await this.#deps.store.read(doorId, commandId) : undefined;
-    if (stored === undefined || stored.siteId !== identity.siteId) {
+    if (stored === undefined || stored.siteId !== actorOf(caller)) {
       throw new OpenLockError('command_not_found', 'No such command, or it is older than ten minutes.');
     }
     return {
@@ -94,8 +93,8 @@ export class CommandService {
   }
 
   /** Asks the door, or tells what it last said (protocol 7.5). */
-  async status(identity: SiteIdentity, doorId: string): Promise<DoorStatusAnswer> {
-    await this.#deps.access.roleOf(identity.siteId, doorId);
+  async status(caller: Caller, doorId: string): Promise<DoorStatusAnswer> {
+    await this.#deps.access.roleOf(caller, doorId);
     return this.#deps.statusQueries.ask(doorId);
   }
 
@@ -114,7 +113,7 @@ export class CommandService {
   }
 
   async #admit(
-    identity: SiteIdentity,
+    caller: Caller,
     header: CommandHeader,
     jwe: string,
     commandId: string,
@@ -123,7 +122,7 @@ export class CommandService {
   ): Promise<Admitted> {
     const result = await this.#deps.store
       .admit({
-        siteId: identity.siteId,
+        siteId: actorOf(caller),
         doorId: header.door,
         commandId,
         jwe,
@@ -134,10 +133,10 @@ export class CommandService {
         conn: link?.conn,
         liveNodes: this.#deps.lease.liveList,
         timeoutMs: this.#deps.commandTimeoutMs,
-        builtInRole: identity.siteId === OPERATOR_SITE_ID ? 'manager' : undefined,
+        builtInRole: ownRole(caller),
         auditEntry: this.#deps.audit.entry({
           kind: 'command_submitted',
-          actor: identity.siteId,
+          actor: actorOf(caller),
           door: header.door,
           commandId,
           address: context.address,

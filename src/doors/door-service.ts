@@ -2,14 +2,12 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
-import type { RequestContext } from '../principal.js';
+import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
-import { OPERATOR_SITE_ID } from '../sites/operator.js';
 import type { RelayLease } from '../relays/lease.js';
-import type { DoorGrantStore } from '../store/door-grants.js';
 import type { DoorPresenceStore } from '../store/door-presence.js';
 import type { DoorRecordStore, RegisterOutcome } from '../store/door-records.js';
 import type { KeyBanStore } from '../store/key-bans.js';
@@ -19,7 +17,6 @@ import { readDoorPublicKey, verifyProof, verifyRotation, type DoorPublicKey } fr
 
 export interface DoorServiceDependencies {
   readonly records: DoorRecordStore;
-  readonly grants: DoorGrantStore;
   readonly presence: DoorPresenceStore;
   readonly bans: KeyBanStore;
   readonly access: DoorAccess;
@@ -109,22 +106,21 @@ export class DoorService {
     };
   }
 
-  /** Doors a site has a grant for, in force now (protocol 7.1); for the operator, all of them. */
-  async list(siteId: string): Promise<DoorSummary[]> {
-    const ids =
-      siteId === OPERATOR_SITE_ID ? await this.#deps.records.doorIds() : await this.#deps.grants.doorIdsOfSite(siteId);
-    const doors = await Promise.all(ids.map((doorId) => this.get(siteId, doorId).catch(onlyNotFound)));
+  /** Doors a caller has a role at now (protocol 7.1). */
+  async list(caller: Caller): Promise<DoorSummary[]> {
+    const ids = await this.#deps.access.doorsOf(caller);
+    const doors = await Promise.all(ids.map((doorId) => this.get(caller, doorId).catch(onlyNotFound)));
     return doors.filter((door) => door !== undefined);
   }
 
-  async get(siteId: string, doorId: string): Promise<DoorSummary> {
-    const role = await this.#deps.access.roleOf(siteId, doorId);
+  async get(caller: Caller, doorId: string): Promise<DoorSummary> {
+    const role = await this.#deps.access.roleOf(caller, doorId);
     return this.#summary(doorId, role);
   }
 
   /** The key commands must be encrypted for (protocol 7.2). */
-  async key(siteId: string, doorId: string): Promise<DoorKey> {
-    await this.#deps.access.roleOf(siteId, doorId);
+  async key(caller: Caller, doorId: string): Promise<DoorKey> {
+    await this.#deps.access.roleOf(caller, doorId);
     const record = await this.#deps.records.record(doorId);
     const key = record?.publicKey === undefined ? undefined : readDoorPublicKey(record.publicKey);
     if (record?.banned === true) throw new OpenLockError('key_banned', 'The key of this door is banned.');

@@ -1,5 +1,5 @@
 /** Writing answers: the headers every response carries, JSON, and problem+json (protocol 2.2). */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 
 import { toProblemBody, type OpenLockError } from '../protocol/problem.js';
 import type { Exchange } from './exchange.js';
@@ -29,23 +29,52 @@ export function sendAnswer(exchange: Exchange, answer: Answer): void {
 }
 
 export function sendProblem(exchange: Exchange, error: OpenLockError): void {
-  const { response, context } = exchange;
+  const { response, visit } = exchange;
   const { allow, retryAfterMs } = error.extras;
   if (error.status === 401) response.setHeader('WWW-Authenticate', challengeFor(exchange, error));
   if (allow !== undefined) response.setHeader('Allow', allow.join(', '));
-  // Rounded up, so that who waits as told is not a moment early.
-  if (retryAfterMs !== undefined)
-    response.setHeader('Retry-After', String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+  if (retryAfterMs !== undefined) response.setHeader('Retry-After', String(seconds(retryAfterMs)));
   if (error.code === 'upgrade_required') {
     response.setHeader('Upgrade', 'websocket');
     response.setHeader('Connection', 'Upgrade');
   }
-  send(exchange, error.status, 'application/problem+json', JSON.stringify(toProblemBody(error, context.requestId)));
+  send(
+    exchange,
+    error.status,
+    'application/problem+json',
+    JSON.stringify(toProblemBody(error, visit.context.requestId)),
+  );
+}
+
+/** A whole answer, where there is no response to write it with: before an upgrade, and to what is no request. The connection ends with it. */
+export function rawProblem(error: OpenLockError, requestId: string): string {
+  const body = JSON.stringify(toProblemBody(error, requestId));
+  const { retryAfterMs, allow } = error.extras;
+  const head = [
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status] ?? ''}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${requestId}`,
+    'X-Content-Type-Options: nosniff',
+    'Cache-Control: no-store',
+    'Vary: Origin',
+    'Connection: close',
+    ...(error.status === 401 ? ['WWW-Authenticate: Bearer realm="openlock"'] : []),
+    ...(error.code === 'upgrade_required' ? ['Upgrade: websocket'] : []),
+    ...(allow === undefined ? [] : [`Allow: ${allow.join(', ')}`]),
+    ...(retryAfterMs === undefined ? [] : [`Retry-After: ${seconds(retryAfterMs)}`]),
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
+/** For `Retry-After`: rounded up, so that who waits as told is not a moment early. */
+function seconds(milliseconds: number): number {
+  return Math.max(1, Math.ceil(milliseconds / 1000));
 }
 
 /** RFC 6750 section 3: no error code for a request that sent no token. */
 function challengeFor(exchange: Exchange, error: OpenLockError): string {
-  if (exchange.route.audience !== 'site' || !exchange.tokenPresented) return 'Bearer realm="openlock"';
+  if (exchange.route.audience !== 'site' || !exchange.visit.tried) return 'Bearer realm="openlock"';
   const reason = error.code === 'token_expired' ? 'expired' : error.code === 'token_revoked' ? 'revoked' : 'not valid';
   return `Bearer realm="openlock", error="invalid_token", error_description="The access token is ${reason}"`;
 }

@@ -1,5 +1,5 @@
 /**
- * Browsers of other origins (protocol 3.6): who may read an answer, and whose token an `Origin` must match. The headers
+ * Browsers of other origins (protocol 3.6): who may read an answer; that a token's origin must match is the gate's. The headers
  * are the `cors` package's work; which origin they name is decided here for each request.
  */
 import type { IncomingMessage } from 'node:http';
@@ -8,7 +8,6 @@ import cors, { type CorsOptions, type CorsRequest } from 'cors';
 import { LRUCache } from 'lru-cache';
 
 import type { Clock } from '../clock.js';
-import type { SiteIdentity } from '../principal.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { normaliseOrigin } from '../sites/origin.js';
 import type { Exchange } from './exchange.js';
@@ -45,7 +44,7 @@ export class CrossOrigin {
 
   /** What can be said before the body is read. Throws `forbidden_origin` on device routes. */
   async enter(exchange: Exchange): Promise<void> {
-    const { origin } = exchange.context;
+    const { origin } = exchange.visit.context;
     if (origin === undefined) return;
     const isPreflight = exchange.request.method === 'OPTIONS';
     switch (exchange.route.crossOrigin) {
@@ -64,7 +63,7 @@ export class CrossOrigin {
 
   /** For login and token: now the body says whose website it is about. Throws `forbidden_origin` when it is another's. */
   async enterWithBody(exchange: Exchange, body: unknown): Promise<void> {
-    const { origin } = exchange.context;
+    const { origin } = exchange.visit.context;
     if (origin === undefined || exchange.crossOriginDecided) return;
     const asked = await this.#originAskedFor(exchange, body);
     // No such website or login: the answer says so, and is readable to those who may read any.
@@ -74,17 +73,9 @@ export class CrossOrigin {
       throw new OpenLockError('forbidden_origin', 'The website asked for is not the origin of this request.');
   }
 
-  /** Throws `forbidden_origin` when the request comes from another origin than its token's. */
-  requireTokenOrigin(exchange: Exchange, identity: SiteIdentity): void {
-    const { origin } = exchange.context;
-    if (origin !== undefined && origin !== identity.origin) {
-      throw new OpenLockError('forbidden_origin', 'The token belongs to another origin.');
-    }
-  }
-
   /** A refusal came before the decision. `cheaply`: memory alone may be asked. */
   async enterRefusal(exchange: Exchange, cheaply: boolean): Promise<void> {
-    const { origin } = exchange.context;
+    const { origin } = exchange.visit.context;
     if (origin === undefined || exchange.crossOriginDecided) return;
     if (exchange.route.crossOrigin === 'refused') return;
     if (cheaply) this.#decide(exchange, origin, this.#remembered.has(origin));

@@ -3,6 +3,7 @@
  */
 import {
   createServer as createHttpServer,
+  type IncomingMessage,
   type Server as HttpServer,
   type ServerOptions,
   type ServerResponse,
@@ -11,8 +12,11 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-import type { Random } from '../clock.js';
-import { OpenLockError, toProblemBody } from '../protocol/problem.js';
+import { sleep, type Clock, type Random } from '../clock.js';
+import type { ConnectionLimits } from '../gate/connection-limits.js';
+import { OpenLockError } from '../protocol/problem.js';
+import { rawProblem } from './answering.js';
+import { ignoreUpgrade, wantsWebSocket } from './ignored-upgrade.js';
 import type { RequestHandler } from './router.js';
 
 export interface ListenerTimeouts {
@@ -32,13 +36,19 @@ export interface ListenerOptions {
   /** PEM certificate chain and key; `undefined`: plain http, behind a proxy. */
   readonly tls: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
   readonly handler: RequestHandler;
+  readonly clock: Clock;
   readonly random: Random;
+  /** Default: none. */
+  readonly limits?: Pick<ConnectionLimits, 'enter'>;
   readonly timeouts?: Partial<ListenerTimeouts>;
 }
 
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
 export interface Listener {
-  /** For the hub's `upgrade` listener. */
   readonly server: HttpServer | HttpsServer;
+  /** From now on requests that want to become WebSockets are given to `handler`; before, they are requests as others. */
+  onUpgrade(handler: UpgradeHandler): void;
   /** Listens; returns the port, which for 0 is a free one. */
   start(port: number, host: string): Promise<number>;
   /** Accepts nothing more, lets running requests end, and cuts what is left after `graceMs` (default 5 s). */
@@ -78,17 +88,87 @@ export function createListener(options: ListenerOptions): Listener {
         );
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.
   server.on('checkExpectation', options.handler);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options.random));
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options));
+  const connections = new Connections(server, options);
   return {
     server,
+    onUpgrade: (handler) => {
+      server.on('upgrade', (request, socket, head) => {
+        connections.asked(request.socket);
+        // Node listens no longer, and whoever takes over may do so later: a reset must not end the process.
+        socket.on('error', () => undefined);
+        const pending = responseOn(socket);
+        // Sent before the answer to a request was there: whoever does that has to ask again on another connection.
+        if (pending !== undefined) pending.once('close', () => socket.end(() => socket.destroy()));
+        else if (wantsWebSocket(request)) handler(request, socket, head);
+        else ignoreUpgrade(request, socket, head, connections.serveAgain);
+      });
+    },
     start: (port, host) => listen(server, port, host),
-    stop: (graceMs = 5_000) => close(server, sockets, graceMs),
+    stop: (graceMs = 5_000) => close(server, connections.sockets, graceMs, options.clock),
   };
+}
+
+/** The connections there are. What Node would do with a fresh one, a TLS handshake above all, happens only if the limits allow it. */
+class Connections {
+  readonly sockets = new Set<Socket>();
+  readonly #server: HttpServer | HttpsServer;
+  readonly #limits: ListenerOptions['limits'];
+  readonly #isTls: boolean;
+  readonly #serve: readonly ((socket: Socket) => void)[];
+  /** Connections without a request: what to call at their first. */
+  readonly #waiting = new Map<string, () => void>();
+
+  constructor(server: HttpServer | HttpsServer, { tls, limits }: ListenerOptions) {
+    this.#server = server;
+    this.#limits = limits;
+    this.#isTls = tls !== undefined;
+    this.#serve = server.listeners('connection') as ((socket: Socket) => void)[];
+    server.removeAllListeners('connection');
+    server.on('connection', (socket: Socket) => this.#accept(socket));
+    for (const event of ['request', 'checkExpectation'])
+      server.prependListener(event, (request: IncomingMessage) => this.asked(request.socket));
+  }
+
+  /** Gives a connection back to the server after its upgrade was ignored. */
+  readonly serveAgain = (socket: Duplex): void => {
+    // With TLS it is the decrypted side that HTTP is spoken on.
+    if (this.#isTls) this.#server.emit('secureConnection', socket);
+    else for (const serve of this.#serve) serve.call(this.#server, socket as Socket);
+  };
+
+  #accept(socket: Socket): void {
+    const asked = this.#limits?.enter(socket.remoteAddress ?? 'unknown', this.#isTls);
+    if (this.#limits !== undefined && asked === undefined) return void socket.resetAndDestroy();
+    const name = nameOf(socket);
+    if (asked !== undefined) this.#waiting.set(name, asked);
+    this.sockets.add(socket);
+    socket.once('close', () => {
+      this.sockets.delete(socket);
+      this.#leave(name, asked);
+    });
+    for (const serve of this.#serve) serve.call(this.#server, socket);
+  }
+
+  /** The connection has sent a request. */
+  asked(socket: Socket): void {
+    if (this.#waiting.size > 0) this.#leave(nameOf(socket));
+  }
+
+  #leave(name: string, asked = this.#waiting.get(name)): void {
+    asked?.();
+    if (asked !== undefined && this.#waiting.get(name) === asked) this.#waiting.delete(name);
+  }
+}
+
+/** The answer that is being written to the connection; Node keeps it there. */
+function responseOn(socket: Duplex): ServerResponse | undefined {
+  return (socket as { readonly _httpMessage?: ServerResponse | null })._httpMessage ?? undefined;
+}
+
+/** The same for a TCP socket and the TLS socket on top of it. */
+function nameOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? 0} ${localAddress ?? ''}`;
 }
 
 async function listen(server: HttpServer | HttpsServer, port: number, host: string): Promise<number> {
@@ -102,25 +182,34 @@ async function listen(server: HttpServer | HttpsServer, port: number, host: stri
   return (server.address() as AddressInfo).port;
 }
 
-async function close(server: HttpServer | HttpsServer, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+async function close(
+  server: HttpServer | HttpsServer,
+  sockets: ReadonlySet<Socket>,
+  graceMs: number,
+  clock: Clock,
+): Promise<void> {
   if (!server.listening) return;
   await new Promise<void>((resolve) => {
     // A kept-alive connection becomes idle whenever its last answer is out, so idleness is looked for again and again.
-    const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS);
-    const deadline = setTimeout(() => {
+    const stopSweep = clock.every(IDLE_SWEEP_MS, () => server.closeIdleConnections());
+    const cancelDeadline = clock.after(graceMs, () => {
       for (const socket of sockets) socket.destroy();
-    }, graceMs);
+    });
     server.close(() => {
-      clearInterval(sweep);
-      clearTimeout(deadline);
+      stopSweep();
+      cancelDeadline();
       resolve();
     });
   });
 }
 
 /** Bytes that are no request, or never became one in time: the answer has the form of all others, and the connection ends. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, random: Random): void {
-  const current = (socket as { readonly _httpMessage?: ServerResponse })._httpMessage;
+function refuseUnreadable(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  { clock, random }: Pick<ListenerOptions, 'clock' | 'random'>,
+): void {
+  const current = responseOn(socket);
   // Everything else is a broken connection or a TLS handshake that failed or never came: nothing can be said on it, and
   // who listens here has to end it.
   const isAboutHttp = /^(HPE_|ERR_HTTP_)/.test(error.code ?? '');
@@ -129,19 +218,9 @@ function refuseUnreadable(error: NodeJS.ErrnoException, socket: Duplex, random: 
     return;
   }
   const requestId = random.bytes(12).toString('base64url');
-  const body = JSON.stringify(toProblemBody(new OpenLockError('invalid_request', detailOf(error)), requestId));
-  const head = [
-    'HTTP/1.1 400 Bad Request',
-    'Content-Type: application/problem+json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    `X-Request-Id: ${requestId}`,
-    'X-Content-Type-Options: nosniff',
-    'Cache-Control: no-store',
-    'Vary: Origin',
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
-  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
+  const answer = rawProblem(new OpenLockError('invalid_request', detailOf(error)), requestId);
+  socket.end(answer, () => socket.destroy());
+  void sleep(clock, FAREWELL_MS).then(() => socket.destroy());
 }
 
 function detailOf(error: NodeJS.ErrnoException): string {

@@ -4,7 +4,8 @@
  */
 import type { z } from 'zod';
 
-import type { RequestContext, SiteIdentity } from '../principal.js';
+import type { BlockRule } from '../gate/visit.js';
+import type { Caller, RequestContext } from '../principal.js';
 import type { ProblemCode } from '../protocol/problem.js';
 
 /** `site` needs an access token; `auth` and `device` prove something in the body; `public` takes all comers. */
@@ -15,12 +16,6 @@ export type Audience = 'public' | 'auth' | 'site' | 'device';
  * asks for. `login`: the origin of the login the body names. `refused`: none, a request with `Origin` is turned away.
  */
 export type CrossOriginRule = 'known' | 'website' | 'login' | 'refused';
-
-/**
- * What a blocked address (protocol 8.2) meets. `before`: it is refused at once. `on_failure`: it is refused when it fails
- * again, so that a good door proof, or a site ending its own session, passes. `none`: nothing here can be guessed at.
- */
-export type BlockRule = 'before' | 'on_failure' | 'none';
 
 export interface BodySpec<Body> {
   /** Its name in the OpenAPI document. */
@@ -41,11 +36,11 @@ export interface Call<Body = unknown> {
   readonly body: Body;
   readonly context: RequestContext;
   /** Present exactly for routes of the audience `site`. */
-  readonly identity: SiteIdentity | undefined;
+  readonly caller: Caller | undefined;
 }
 
 export interface SiteCall<Body = unknown> extends Call<Body> {
-  readonly identity: SiteIdentity;
+  readonly caller: Caller;
 }
 
 export interface Answer {
@@ -112,7 +107,7 @@ export function siteRoute<Body>(spec: SiteRouteSpec<Body>): Route {
     ...spec,
     audience: 'site',
     handle: (call) => {
-      if (call.identity === undefined) throw new Error(`${spec.id} was served without an identity`);
+      if (call.caller === undefined) throw new Error(`${spec.id} was served without a caller`);
       return spec.handle(call as SiteCall<Body>);
     },
   };

@@ -7,9 +7,10 @@ import { authRoutes } from './routes/auth.js';
 import { deviceRoutes } from './routes/devices.js';
 import { commandRoutes, doorRoutes } from './routes/doors.js';
 import { serviceRoutes, upgradeRoutes } from './routes/service.js';
-import type { CommandApi, DoorApi, Readiness } from './services.js';
+import type { CommandApi, DoorApi, OperatorApi, Readiness } from './services.js';
 
 export interface HttpApiDependencies extends Omit<PipelineDependencies, 'strictTransport'> {
+  readonly operators: OperatorApi;
   readonly doors: DoorApi;
   readonly commands: CommandApi;
   readonly readiness: Readiness;
@@ -26,7 +27,7 @@ export class HttpApi {
   readonly routes: readonly Route[];
 
   constructor(dependencies: HttpApiDependencies) {
-    const { sites, doors, commands, readiness, publicOrigins } = dependencies;
+    const { sites, operators, doors, commands, readiness, publicOrigins } = dependencies;
     let document: object | undefined;
     this.routes = [
       ...serviceRoutes({
@@ -34,7 +35,7 @@ export class HttpApi {
         readiness,
         document: () => (document ??= openApiDocument(this.routes, publicOrigins)),
       }),
-      ...authRoutes(sites),
+      ...authRoutes(sites, operators),
       ...deviceRoutes(doors),
       ...doorRoutes(doors),
       ...commandRoutes(commands),

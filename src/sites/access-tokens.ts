@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 
 import type { Clock, Random } from '../clock.js';
-import type { SiteIdentity } from '../principal.js';
+import { OPERATOR, type Caller } from '../principal.js';
 import { isCanonicalBase64url } from '../protocol/base64url.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { SigningKeys } from './signing-keys.js';
@@ -39,7 +39,8 @@ export interface AccessTokensOptions {
 }
 
 export interface IssueFields {
-  readonly siteId: string;
+  /** `undefined`: the machine's own operator. */
+  readonly siteId: string | undefined;
   readonly sessionId: string;
   readonly origin: string;
   /** Default: the first of the issuers. */
@@ -51,7 +52,7 @@ export class AccessTokens {
   readonly lifetimeSeconds: number;
   readonly #options: AccessTokensOptions;
   /** SHA-256 of a token that verified -> what it says. Makes ES256 free on the path of every command; sessions are checked apart. */
-  readonly #verified = new LRUCache<string, SiteIdentity>({ max: REMEMBERED_TOKENS });
+  readonly #verified = new LRUCache<string, Caller>({ max: REMEMBERED_TOKENS });
   #keysRevision = 0;
 
   constructor(options: AccessTokensOptions) {
@@ -68,7 +69,7 @@ export class AccessTokens {
     const claims = {
       iss: issuer,
       aud: AUDIENCE,
-      sub: fields.siteId,
+      sub: fields.siteId ?? OPERATOR,
       sid: fields.sessionId,
       origin: fields.origin,
       iat: issuedAt,
@@ -79,23 +80,23 @@ export class AccessTokens {
   }
 
   /** Signature, type, issuer, audience and time; throws `unauthenticated` or `token_expired`. The session may still be revoked. */
-  verify(token: string): SiteIdentity {
+  verify(token: string): Caller {
     if (token.length > TOKEN_CHARS) throw refused();
     if (this.#keysRevision !== this.#options.keys.revision) this.#verified.clear();
     this.#keysRevision = this.#options.keys.revision;
     const digest = hash('sha256', token, 'base64');
     const known = this.#verified.get(digest);
     if (known === undefined) {
-      const identity = this.#verify(token);
-      this.#verified.set(digest, identity);
-      return identity;
+      const caller = this.#verify(token);
+      this.#verified.set(digest, caller);
+      return caller;
     }
     if (known.expiresAt > this.#options.clock.now()) return known;
     this.#verified.delete(digest);
     throw expired();
   }
 
-  #verify(token: string): SiteIdentity {
+  #verify(token: string): Caller {
     const { keys, clock, issuers, alsoIssuer } = this.#options;
     const parts = token.split('.');
     // One spelling a token: what is not canonical would decode to the same bytes.
@@ -118,7 +119,8 @@ export class AccessTokens {
     if (!claims.success) throw refused(claims.error);
     const { iss, sub, sid, origin, exp } = claims.data;
     if (!issuers().includes(iss) && alsoIssuer?.(iss) !== true) throw refused();
-    return Object.freeze({ siteId: sub, sessionId: sid, origin, expiresAt: exp * 1000 });
+    const holder = { sessionId: sid, origin, expiresAt: exp * 1000 };
+    return Object.freeze(sub === OPERATOR ? { kind: 'operator', ...holder } : { kind: 'site', siteId: sub, ...holder });
   }
 }
 

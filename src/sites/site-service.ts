@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../clock.js';
-import type { RequestContext, SiteIdentity } from '../principal.js';
+import { OPERATOR, type Caller, type RequestContext, type SitePrincipal } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -9,7 +9,6 @@ import type { FleetSecrets } from './fleet-secrets.js';
 import { KnownOrigins } from './known-origins.js';
 import { LoginFlow } from './login-flow.js';
 import type { Mailer } from './mailer.js';
-import { OPERATOR_SITE_ID } from './operator.js';
 import type { OriginVerifier } from './origin-verifier.js';
 import { normaliseOrigin } from './origin.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -69,25 +68,22 @@ export class SiteService {
   }
 
   /** Protocol 3.4: on every relay, at once. */
-  revoke(identity: SiteIdentity, context: RequestContext): Promise<void> {
-    return this.#sessions.revoke(identity, context);
+  revoke(site: SitePrincipal, context: RequestContext): Promise<void> {
+    return this.#sessions.revoke(site, context);
   }
 
   /** What an access token says; throws `unauthenticated` or `token_expired`. The session may have ended: see {@link admit}. */
-  authenticate(accessToken: string): SiteIdentity {
+  authenticate(accessToken: string): Caller {
     return this.#deps.tokens.verify(accessToken);
   }
 
   /**
-   * One call of the store for everything a request needs to know about its site (protocol 6.5, 8.1). Throws `token_expired`,
-   * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`. `cost`: tokens taken from the bucket; 0 takes none.
+   * One call of the store for everything a request needs to know about its site (protocol 6.5, 8.1). Throws `token_revoked`,
+   * `site_blocked`, `rate_limited`, `store_unavailable`. `cost`: tokens taken from the bucket; 0 takes none.
    */
-  async admit(identity: SiteIdentity, cost = 1): Promise<void> {
-    const { store, clock, siteRate } = this.#deps;
-    const { siteId, sessionId, expiresAt } = identity;
-    // A client socket outlives the token it was opened with.
-    if (expiresAt <= clock.now()) throw new OpenLockError('token_expired', 'The access token has expired; refresh it.');
-    const result = await store.admit(siteId, sessionId, siteId === OPERATOR_SITE_ID ? 0 : cost, siteRate * 2, siteRate);
+  async admit({ siteId, sessionId }: SitePrincipal, cost = 1): Promise<void> {
+    const { store, siteRate } = this.#deps;
+    const result = await store.admit(siteId, sessionId, cost, siteRate * 2, siteRate);
     if (result === 0) return;
     if (result === -1)
       throw new OpenLockError('token_revoked', 'The session of this access token has ended; log in again.');
@@ -107,10 +103,10 @@ export class SiteService {
     return this.#origins.has(origin);
   }
 
-  /** All sites, the oldest first, without the built-in operator. */
+  /** All sites, the oldest first. */
   async list(): Promise<readonly SiteRecord[]> {
     const sites = await this.#deps.store.all();
-    return sites.filter(({ siteId }) => siteId !== OPERATOR_SITE_ID).sort((a, b) => a.createdAt - b.createdAt);
+    return [...sites].sort((a, b) => a.createdAt - b.createdAt);
   }
 
   /** The sites a site id or an origin names: none, one, or (for an origin several e-mail addresses proved) more. */
@@ -127,7 +123,7 @@ export class SiteService {
   async block(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
     return this.#forEach(siteIdOrOrigin, (siteId) =>
-      store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR_SITE_ID })),
+      store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR })),
     );
   }
 
@@ -135,13 +131,8 @@ export class SiteService {
   async unblock(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
     return this.#forEach(siteIdOrOrigin, (siteId) =>
-      store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR_SITE_ID })),
+      store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR })),
     );
-  }
-
-  /** An access token of the built-in site `operator`, for the command line (protocol 11.2). `publicOrigin`: the relay's own. */
-  operatorToken(publicOrigin: string): Promise<string> {
-    return this.#sessions.operatorToken(publicOrigin);
   }
 
   /** Protocol 2.4: `/.well-known/jwks.json`. */
@@ -150,8 +141,6 @@ export class SiteService {
   }
 
   async #forEach(siteIdOrOrigin: string, change: (siteId: string) => Promise<boolean>): Promise<readonly SiteRecord[]> {
-    if (siteIdOrOrigin === OPERATOR_SITE_ID)
-      throw new OpenLockError('invalid_request', 'The built-in site of the operator cannot be blocked.');
     const sites = await this.find(siteIdOrOrigin);
     if (sites.length === 0) throw new OpenLockError('not_found', `There is no site ${siteIdOrOrigin}.`);
     for (const { siteId } of sites) await change(siteId);

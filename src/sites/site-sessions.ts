@@ -1,12 +1,11 @@
 import type { Random } from '../clock.js';
-import type { RequestContext, SiteIdentity } from '../principal.js';
+import type { RequestContext, SitePrincipal } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { TokenAnswer } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { SiteStore } from '../store/site-store.js';
 import type { AccessTokens } from './access-tokens.js';
 import type { FleetSecrets } from './fleet-secrets.js';
-import { OPERATOR_SITE_ID } from './operator.js';
 import { requireOrigin } from './origin.js';
 import type { RefreshTokens } from './refresh-tokens.js';
 import type { SiteLimits } from './site-limits.js';
@@ -39,8 +38,8 @@ export class SiteSessions {
     },
     context: RequestContext,
   ): Promise<TokenAnswer> {
-    const { store, refreshTokens, audit } = this.#deps;
-    const sessionId = this.#newSessionId();
+    const { store, refreshTokens, audit, random } = this.#deps;
+    const sessionId = `sess_${random.bytes(16).toString('base64url')}`;
     const refreshToken = refreshTokens.issue({ siteId: site.siteId, sessionId });
     const outcome = await store.openSession({
       ...site,
@@ -94,36 +93,14 @@ export class SiteSessions {
   }
 
   /** Ends the session on every relay (protocol 3.4); one that has ended already is fine. */
-  async revoke(identity: SiteIdentity, context: RequestContext): Promise<void> {
+  async revoke(site: SitePrincipal, context: RequestContext): Promise<void> {
     const entry = this.#deps.audit.entry({
       kind: 'token_revoked',
-      actor: identity.siteId,
+      actor: site.siteId,
       address: context.address,
       requestId: context.requestId,
     });
-    await this.#deps.store.endSession(identity.siteId, identity.sessionId, entry);
-  }
-
-  /** An access token, without a refresh token, of the built-in site `operator`, for the command line (protocol 11.2). */
-  async operatorToken(publicOrigin: string): Promise<string> {
-    const { store, tokens, audit } = this.#deps;
-    const sessionId = this.#newSessionId();
-    await store.index(OPERATOR_SITE_ID, undefined);
-    await store.openSession({
-      siteId: OPERATOR_SITE_ID,
-      sessionId,
-      email: '',
-      origin: publicOrigin,
-      verifiedAt: undefined,
-      refreshHash: undefined,
-      lifeMs: tokens.lifetimeSeconds * 1000,
-      auditEntry: audit.entry({ kind: 'token_issued', actor: OPERATOR_SITE_ID }),
-    });
-    return tokens.issue({ siteId: OPERATOR_SITE_ID, sessionId, origin: publicOrigin, issuer: publicOrigin });
-  }
-
-  #newSessionId(): string {
-    return `sess_${this.#deps.random.bytes(16).toString('base64url')}`;
+    await this.#deps.store.endSession(site.siteId, site.sessionId, entry);
   }
 
   #answer(

@@ -1,4 +1,4 @@
-import { doorKeys, firmwareKeys, fleetKeys, siteKeys } from './keys.js';
+import { doorKeys, firmwareKeys, fleetKeys, operatorKeys, siteKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
 const FOLDS_PER_MINUTE = 2000;
@@ -12,7 +12,7 @@ export interface StoredEntry {
   readonly text: string;
 }
 
-/** The audit streams (protocol 10): one per door, one per site, one for releases and rollouts, one for the rest, and the folds of refusals. */
+/** The audit streams (protocol 10): one per door, one per site, one for releases and rollouts, one for the operator's sessions, one for the rest, and the folds of refusals. */
 export class AuditStore {
   readonly #link: RedisLink;
 
@@ -53,7 +53,7 @@ export class AuditStore {
     return entries;
   }
 
-  /** Every stream that exists or may exist: fleet, firmware, then doors, then sites. */
+  /** Every stream that exists or may exist: fleet, firmware, operator, then doors, then sites. */
   async streams(): Promise<readonly string[]> {
     const [doors, sites] = await this.#link.run((client) =>
       Promise.all([client.smembers(fleetKeys.doors), client.smembers(fleetKeys.sites)]),
@@ -61,6 +61,7 @@ export class AuditStore {
     return [
       fleetKeys.audit,
       firmwareKeys.audit,
+      operatorKeys.audit,
       ...doors.sort().map((id) => doorKeys(id).audit),
       ...sites.sort().map((id) => siteKeys(id).audit),
     ];

@@ -33,6 +33,12 @@ export const siteKeys = (siteId: string) => {
   } as const;
 };
 
+/** Of the machine's own operator (protocol 11.2). */
+export const operatorKeys = {
+  session: (sessionId: string) => `ol:{operator}:session:${sessionId}`,
+  audit: 'ol:{operator}:audit',
+} as const;
+
 export const nodeKeys = (nodeId: string) =>
   ({ doors: `ol:{node:${nodeId}}:doors`, sweep: `ol:{node:${nodeId}}:sweep` }) as const;
 

@@ -236,6 +236,7 @@ export class SiteStore {
   }
 }
 
-function sessionRevoked(siteId: string, sessionId: string): string {
+/** What every relay is told when a session ends. */
+export function sessionRevoked(siteId: string, sessionId: string): string {
   return JSON.stringify({ t: 'session_revoked', siteId, sessionId });
 }

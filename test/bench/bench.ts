@@ -6,6 +6,7 @@ import { judge, type AimResult } from './aims.js';
 import { hireCrew, type Crew } from './crew.js';
 import { describeMachine, type Machine } from './machine.js';
 import { compareLanes, type LaneResult, type Say } from './measures/comparison.js';
+import { measureFlood, type FloodResult } from './measures/flood.js';
 import { measureFleets, type FleetResult } from './measures/fleets.js';
 import { measureMemory, type MemoryResult } from './measures/memory.js';
 import { measureRestart, type RestartResult } from './measures/restart.js';
@@ -30,6 +31,7 @@ export interface BenchResult {
   readonly fleets?: readonly FleetResult[];
   readonly restart?: RestartResult;
   readonly rollout?: RolloutResult;
+  readonly flood?: FloodResult;
   /** Parts that could not be measured, and why. */
   readonly failures: readonly string[];
 }
@@ -95,6 +97,7 @@ async function runParts(
   const fleets = await measure('fleets', () => measureFleets(crew, sizes, say));
   const restart = await measure('restart', () => measureRestart(crew, sizes));
   const rollout = await measure('rollout', () => measureRollout(crew, sizes, say));
+  const flood = await measure('flood', () => measureFlood(crew, sizes));
   return {
     ...(comparison !== undefined && { lanes: comparison, aims: judge(comparison) }),
     ...(store !== undefined && { store }),
@@ -102,6 +105,7 @@ async function runParts(
     ...(fleets !== undefined && { fleets }),
     ...(restart !== undefined && { restart }),
     ...(rollout !== undefined && { rollout }),
+    ...(flood !== undefined && { flood }),
     failures,
   };
 }

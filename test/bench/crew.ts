@@ -5,7 +5,7 @@ import type { Doors } from './programs/doors.js';
 import type { Load, WireKind } from './programs/load.js';
 import type { OpenLockRelay } from './programs/openlock-relay.js';
 import type { BenchRedis } from './redis/bench-redis.js';
-import type { Stage } from './stage.js';
+import { SITE, type Stage } from './stage.js';
 
 /** Who is there from the first part to the last. */
 export interface Crew {
@@ -41,11 +41,11 @@ export async function startOpenLock(
   stage: Stage,
   name: string,
   redis: BenchRedis,
-  options: ChildOptions & { readonly port?: number } = {},
+  options: ChildOptions & { readonly port?: number; readonly environment?: Readonly<Record<string, string>> } = {},
 ): Promise<RunningRelay> {
   const child = startChild<OpenLockRelay>(stage, 'openlock-relay', { ...options, profileDir: stage.profileDir });
   const { port } = await child.call('start', {
-    environment: stage.relayEnvironment(name, redis.url, options.port),
+    environment: { ...stage.relayEnvironment(name, redis.url, options.port), ...options.environment },
     compiled: stage.compiled,
   });
   return { child, port, redis };
@@ -101,7 +101,7 @@ export async function openLane({ stage, load }: Crew, relay: RunningRelay, plan:
     port: relay.port,
     ca: stage.certificate.ca,
     connections: plan.connections,
-    token: stage.token,
+    token: stage.tokenOf(SITE),
     doors: { prefix: plan.prefix, count: plan.doors },
     kid: stage.doorKey.kid,
     publicKey: stage.doorKey.publicKey,

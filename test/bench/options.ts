@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { LANES, type LaneId } from './lanes.js';
 import { FULL, QUICK, type Sizes } from './sizes.js';
 
-export const PARTS = ['lanes', 'store', 'memory', 'fleets', 'restart', 'rollout'] as const;
+export const PARTS = ['lanes', 'store', 'memory', 'fleets', 'restart', 'rollout', 'flood'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {

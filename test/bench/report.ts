@@ -18,6 +18,7 @@ export function report(result: BenchResult): string {
   if (result.fleets !== undefined) sections.push(fleetTable(result.fleets));
   if (result.restart !== undefined) sections.push(restartLines(result.restart));
   if (result.rollout !== undefined) sections.push(rolloutLines(result.rollout));
+  if (result.flood !== undefined) sections.push(floodLines(result.flood));
   return `${sections.join('\n\n')}\n`;
 }
 
@@ -196,6 +197,16 @@ function rolloutLines(rollout: NonNullable<BenchResult['rollout']>): string {
     `processors in use before -> during: relay ${fixed(processorsBefore.relay, 2)} -> ${fixed(processorsDuring.relay, 2)}, updated doors ${fixed(processorsBefore.updatedDoors, 2)} -> ${fixed(processorsDuring.updatedDoors, 2)}`,
     `relay memory before -> peak: resident ${mib(memory.rssBefore)} -> ${mib(memory.rssPeak)}, buffers ${mib(memory.externalBefore)} -> ${mib(memory.externalPeak)}, heap ${mib(memory.heapBefore)} -> ${mib(memory.heapPeak)}; an image a door would be ${mib(bytesIdeal)}`,
     `image bytes sent ${whole(bytesSent)} of ${whole(bytesIdeal)} (${fixed(bytesSent / bytesIdeal, 3)} of the ideal); blocks no door had asked for: ${whole(strays)}`,
+  ].join('\n');
+}
+
+function floodLines(flood: NonNullable<BenchResult['flood']>): string {
+  const ms = (value: number): string => fixed(value, 1);
+  const { frames, opened, refused } = flood.flood;
+  return [
+    `A website without a grant floods with ${flood.sockets} client sockets, 15 KiB frames full of escapes; another site sends ${flood.commandsPerSecond} commands a second`,
+    `p50 quiet ${range(flood.quietMs, ms)} ms, flooded ${range(flood.floodedMs, ms)} ms (p99 ${range(flood.floodedP99Ms, ms)} ms), ratio ${fixed(flood.ratio, 2)}, aim at most 2: ${flood.ratio <= 2 ? 'reached' : 'NOT reached'}; commands that failed: ${flood.failed}`,
+    `the flood: ${whole(frames)} frames, ${whole(opened)} sockets let in, ${whole(refused)} refused`,
   ].join('\n');
 }
 

@@ -33,6 +33,13 @@ export interface Sizes {
     readonly sliceMs: number;
     readonly slicesBefore: number;
   };
+  /** Honest commands while a website without a grant floods the relay: below the limit of an address (protocol 8.1). */
+  readonly flood: {
+    readonly sockets: number;
+    readonly perSecond: number;
+    readonly turnMs: number;
+    readonly turns: number;
+  };
   readonly connecting: number;
 }
 
@@ -54,6 +61,7 @@ export const FULL: Sizes = {
   fleetRounds: 5,
   restartDoors: 5000,
   rollout: { doors: 500, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 4000, slicesBefore: 6 },
+  flood: { sockets: 16, perSecond: 40, turnMs: 5000, turns: 4 },
   connecting: 64,
 };
 
@@ -72,6 +80,7 @@ export const QUICK: Sizes = {
   fleetRounds: 2,
   restartDoors: 500,
   rollout: { doors: 100, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 2000, slicesBefore: 3 },
+  flood: { sockets: 16, perSecond: 40, turnMs: 2000, turns: 2 },
 };
 
 /** For the test suite: that it runs, never how fast. */
@@ -93,5 +102,6 @@ export const TINY: Sizes = {
   fleetRounds: 1,
   restartDoors: 8,
   rollout: { doors: 4, imageBytes: 200_000, commandsPerSecond: 50, sliceMs: 200, slicesBefore: 1 },
+  flood: { sockets: 2, perSecond: 20, turnMs: 300, turns: 1 },
   connecting: 8,
 };

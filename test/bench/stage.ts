@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { systemClock, systemRandom } from '../../src/clock.js';
-import { AccessTokens } from '../../src/sites/access-tokens.js';
+import { AccessTokens, type IssueFields } from '../../src/sites/access-tokens.js';
 import { SigningKeys } from '../../src/sites/signing-keys.js';
 import { makeCertificate, type TestCertificate } from '../simulator/support/test-ca.js';
 import { makeReceipt } from './load/envelopes.js';
@@ -21,8 +21,13 @@ export const SITE = {
 } as const;
 
 const RELAY_ORIGIN = 'https://localhost';
-/** Raised, because one machine is one address and one site here (protocol 8.1: 50 and 10 a second). */
-export const RAISED_LIMITS = { OPENLOCK_ADDRESS_RATE: '1000000', OPENLOCK_SITE_RATE: '1000000' } as const;
+/** Raised, because one machine is one address and one site here (protocol 8.1: 50 and 10 a second; 8.4). */
+export const RAISED_LIMITS = {
+  OPENLOCK_ADDRESS_RATE: '1000000',
+  OPENLOCK_SITE_RATE: '1000000',
+  OPENLOCK_ADDRESS_HANDSHAKES: '1000000',
+  OPENLOCK_ADDRESS_CONNECTIONS: '1000000',
+} as const;
 
 export interface DoorKey {
   readonly kid: string;
@@ -40,16 +45,17 @@ export class Stage {
   readonly certificate: TestCertificate = makeCertificate();
   readonly doorKey: DoorKey = makeDoorKey();
   readonly receipt = makeReceipt();
-  readonly token: string;
+  /** An access token of a site's session. */
+  readonly tokenOf: (session: IssueFields) => string;
   /** The relay is run from dist/, as it is shipped; otherwise from src/. */
   readonly compiled: boolean;
   /** Where our relays write CPU profiles; `undefined`: nowhere. */
   readonly profileDir: string | undefined;
   readonly #releases: Release[] = [];
 
-  private constructor(dir: string, token: string, compiled: boolean, profileDir: string | undefined) {
+  private constructor(dir: string, tokenOf: Stage['tokenOf'], compiled: boolean, profileDir: string | undefined) {
     this.dir = dir;
-    this.token = token;
+    this.tokenOf = tokenOf;
     this.compiled = compiled;
     this.profileDir = profileDir;
     writeFileSync(join(dir, 'cert.pem'), this.certificate.cert);
@@ -72,7 +78,12 @@ export class Stage {
       issuers: () => [RELAY_ORIGIN],
       lifetimeSeconds: 86_400,
     });
-    return new Stage(dir, tokens.issue(SITE), !fromSource && (await isBuilt()), profile ? resultsDir : undefined);
+    return new Stage(
+      dir,
+      (session) => tokens.issue(session),
+      !fromSource && (await isBuilt()),
+      profile ? resultsDir : undefined,
+    );
   }
 
   /** Environment of one of our relays. */

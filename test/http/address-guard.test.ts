@@ -39,7 +39,7 @@ describe('limits and blocks by address (protocol 8)', () => {
 
   it('counts 10 s on end above the limit as one failure', async () => {
     const flooded = await startTestApi({
-      addressLimiter: { take: () => ({ allowed: false, retryAfterMs: 10, sustained: true }) },
+      gateParts: { addressLimiter: { take: () => ({ allowed: false, retryAfterMs: 10, sustained: true }) } },
     });
     await flooded.call('/healthz');
     expect(flooded.failures.recorded).to.deep.equal([HERE]);
@@ -98,7 +98,7 @@ describe('limits and blocks by address (protocol 8)', () => {
   });
 
   it('counts by the address the trusted proxies saw', async () => {
-    const behind = await startTestApi({ trustProxyHops: 1 });
+    const behind = await startTestApi({ gateParts: { trustProxyHops: 1 } });
     await behind.call('/v1/doors', { token: 'forged', headers: { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' } });
     expect(behind.failures.recorded).to.deep.equal(['203.0.113.9']);
     await behind.stop();

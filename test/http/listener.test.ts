@@ -8,6 +8,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { expect } from 'chai';
 import forge from 'node-forge';
 
+import { systemClock } from '../../src/clock.js';
 import { createListener, type Listener, type ListenerOptions } from '../../src/http/listener.js';
 import { createStartingHandler } from '../../src/http/starting.js';
 import { FakeRandom } from './support/fakes.js';
@@ -49,6 +50,7 @@ describe('the listener', () => {
   async function start(options: Partial<ListenerOptions>): Promise<{ listener: Listener; port: number }> {
     const listener = createListener({
       tls: undefined,
+      clock: systemClock,
       random: new FakeRandom(),
       handler: (_request, response) => response.end('ok'),
       ...options,
@@ -77,6 +79,7 @@ describe('the listener', () => {
     const { port } = await start({});
     const second = createListener({
       tls: undefined,
+      clock: systemClock,
       random: new FakeRandom(),
       handler: (_request, response) => response.end(),
     });
@@ -132,6 +135,197 @@ describe('the listener', () => {
     }
   });
 
+  describe('a wish for another protocol (RFC 9110 7.8)', () => {
+    /** Answers with what it understood. */
+    const echo: ListenerOptions['handler'] = (request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        const { method, url, headers } = request;
+        const text = JSON.stringify({ method, url, headers, body: Buffer.concat(chunks).toString() });
+        response.writeHead(200, { 'content-length': Buffer.byteLength(text) }).end(text);
+      });
+    };
+    const H2C = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+    /** Writes the pieces one after the other, and reads `count` answers from one connection. */
+    const exchange = async (
+      port: number,
+      pieces: readonly string[],
+      count: number,
+      ca?: string,
+    ): Promise<unknown[]> => {
+      const socket = ca === undefined ? connect(port, '127.0.0.1') : tlsConnect({ port, host: 'localhost', ca });
+      await once(socket, ca === undefined ? 'connect' : 'secureConnect');
+      let received = '';
+      const answers = (): unknown[] => {
+        const bodies = received.split(/HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*\r\n/).slice(1);
+        return bodies.filter((body) => body.endsWith('}')).map((body) => JSON.parse(body) as unknown);
+      };
+      const all = new Promise<void>((resolve, reject) => {
+        socket.on('data', (chunk: Buffer) => {
+          received += chunk.toString();
+          if (answers().length === count) resolve();
+        });
+        socket.once('close', () => reject(new Error(`closed after ${received}`)));
+      });
+      for (const piece of pieces) {
+        socket.write(piece);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await all;
+      socket.destroy();
+      return answers();
+    };
+
+    for (const kind of ['plain http', 'TLS'] as const)
+      it(`is ignored: the request is answered as any other, and the connection goes on (${kind})`, async () => {
+        const ca = kind === 'TLS' ? tls.cert : undefined;
+        const { listener, port } = await start({ handler: echo, tls: ca === undefined ? undefined : tls });
+        listener.onUpgrade((request, socket) => socket.end(`HTTP/1.1 418 ${request.url}\r\n\r\n`));
+        const get = `GET /a?b=%20 HTTP/1.1\r\nHost: x\r\n${H2C}X-Odd: a\xe9\r\nx-odd: b\r\n\r\n`;
+        const post = `POST /p HTTP/1.1\r\nHost: x\r\n${H2C}Content-Length: 5\r\n\r\nhello`;
+        const chunked = `POST /c HTTP/1.1\r\nHost: x\r\nUpgrade: TLS/1.0\r\nConnection: keep-alive, upgrade\r\nTransfer-Encoding: chunked\r\n\r\n`;
+        const answers = await exchange(
+          port,
+          [get, post, chunked, '3\r\nabc\r\n', '0\r\n\r\n', 'GET /last HTTP/1.1\r\nHost: x\r\n\r\n'],
+          4,
+          ca,
+        );
+        expect(answers).to.deep.equal([
+          { method: 'GET', url: '/a?b=%20', headers: { host: 'x', 'x-odd': 'a\u00c3\u00a9, b' }, body: '' },
+          { method: 'POST', url: '/p', headers: { host: 'x', 'content-length': '5' }, body: 'hello' },
+          {
+            method: 'POST',
+            url: '/c',
+            headers: { host: 'x', connection: 'keep-alive', 'transfer-encoding': 'chunked' },
+            body: 'abc',
+          },
+          { method: 'GET', url: '/last', headers: { host: 'x' }, body: '' },
+        ]);
+      });
+
+    it('that comes before the last request was answered ends the connection after that answer', async () => {
+      for (const wish of [H2C, 'Connection: Upgrade\r\nUpgrade: websocket\r\n']) {
+        const { listener, port } = await start({
+          handler: (_request, response) => void setTimeout(() => response.end('answered'), 50),
+        });
+        listener.onUpgrade((_request, socket) => socket.end('HTTP/1.1 418 no\r\n\r\n'));
+        const socket = connect(port, '127.0.0.1');
+        let received = '';
+        socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
+        socket.write(`GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n${wish}\r\n`);
+        await once(socket, 'close');
+        expect(received)
+          .to.match(/^HTTP\/1\.1 200 OK\r\n[^]*answered/)
+          .and.not.contain('418');
+      }
+    });
+
+    it('is not ignored when it is for a WebSocket', async () => {
+      const { listener, port } = await start({ handler: echo });
+      listener.onUpgrade((request, socket) => socket.end(`HTTP/1.1 418 ${request.url}\r\n\r\n`));
+      for (const wish of ['websocket', 'WebSocket', 'h2c, websocket']) {
+        const request = `GET /s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: ${wish}\r\n\r\n`;
+        expect((await sendRaw(port, request)).status).to.equal(418);
+      }
+    });
+
+    it('does not let a body be taken for the next request', async () => {
+      const { listener, port } = await start({ handler: echo });
+      listener.onUpgrade((_request, socket) => socket.end('HTTP/1.1 418 no\r\n\r\n'));
+      const hidden = 'GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n';
+      const request = `POST /p HTTP/1.1\r\nHost: x\r\n${H2C}Content-Length: ${hidden.length}\r\n\r\n${hidden}`;
+      const [only, next] = (await exchange(port, [request, 'GET /n HTTP/1.1\r\nHost: x\r\n\r\n'], 2)) as {
+        url: string;
+        body: string;
+      }[];
+      expect(only).to.include({ url: '/p', body: hidden });
+      expect(next).to.include({ url: '/n' });
+    });
+
+    it('is bounded in time like every request', async () => {
+      const { listener, port } = await start({
+        handler: echo,
+        timeouts: { headersMs: 100, requestMs: 200, checkMs: 20 },
+      });
+      listener.onUpgrade(() => undefined);
+      const { status, code } = await sendRaw(port, `POST /p HTTP/1.1\r\nHost: x\r\n${H2C}Content-Length: 5\r\n\r\nhel`);
+      expect([status, code]).to.deep.equal([400, 'invalid_request']);
+    });
+  });
+
+  describe('limits before the first request (protocol 8.4)', () => {
+    /** Lets `most` connections wait, and counts what it was told. */
+    const limitsOf = (most: number) => {
+      const counts = { entered: 0, refused: 0, asked: 0 };
+      return {
+        counts,
+        enter: () => {
+          if (counts.entered - counts.asked >= most) return void (counts.refused += 1);
+          counts.entered += 1;
+          let isHeld = true;
+          return () => {
+            if (isHeld) counts.asked += 1;
+            isHeld = false;
+          };
+        },
+      };
+    };
+    const fate = (port: number): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = tlsConnect({ port, host: '127.0.0.1', rejectUnauthorized: false }, () => {
+          resolve('shaken');
+          socket.destroy();
+        });
+        socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+      });
+
+    it('end a connection before anything is done for it: there is no handshake', async () => {
+      const limits = limitsOf(0);
+      const { listener, port } = await start({ tls, limits });
+      let handshakes = 0;
+      listener.server.on('secureConnection', () => (handshakes += 1)).on('tlsClientError', () => (handshakes += 1));
+      expect(await fate(port)).to.equal('ECONNRESET');
+      expect([limits.counts.refused, handshakes]).to.deep.equal([1, 0]);
+    });
+
+    it('count a connection until its first request, or until it is closed', async () => {
+      for (const secure of [true, false]) {
+        const limits = limitsOf(2);
+        const { port } = await start({ tls: secure ? tls : undefined, limits });
+        const open = async () => {
+          const socket = secure
+            ? tlsConnect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+            : connect(port, '127.0.0.1');
+          socket.on('error', () => undefined);
+          await once(socket, secure ? 'secureConnect' : 'connect');
+          return socket;
+        };
+        const [asking, leaving] = [await open(), await open()];
+        expect(await fate(port)).to.equal('ECONNRESET');
+        asking.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+        await once(asking, 'data');
+        expect(limits.counts.asked).to.equal(1);
+        leaving.destroy();
+        while (limits.counts.asked < 2) await new Promise((resolve) => setImmediate(resolve));
+        const again = await open();
+        again.destroy();
+        asking.destroy();
+      }
+    });
+
+    it('take an upgrade for a request, too', async () => {
+      const limits = limitsOf(1);
+      const { listener, port } = await start({ limits });
+      listener.onUpgrade((_request, socket) => socket.write('HTTP/1.1 101 yes\r\n\r\n'));
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      await once(socket, 'data');
+      expect(limits.counts.asked).to.equal(1);
+      socket.destroy();
+    });
+  });
+
   it('lets running requests end when it stops, and closes kept-alive connections', async () => {
     let finish: (() => void) | undefined;
     const { listener, port } = await start({
@@ -150,7 +344,7 @@ describe('the listener', () => {
 
   it('cuts what does not end in time, whatever kind of socket it is', async () => {
     const { listener, port } = await start({ handler: () => undefined });
-    listener.server.on('upgrade', () => undefined);
+    listener.onUpgrade(() => undefined);
     const hanging = [
       'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
       'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { startTestApi, type Reply, type TestApi } from './support/api.js';
-import { COMMAND_ID, DOOR, identity } from './support/fakes.js';
+import { COMMAND_ID, DOOR, caller } from './support/fakes.js';
 
 const COMMANDS = `/v1/doors/${DOOR}/commands`;
 
@@ -168,8 +168,8 @@ describe('the HTTP pipeline', () => {
       await api.call('/v1/doors', { token: 'good' });
       await api.call('/v1/auth/revoke', { method: 'POST', token: 'good' });
       expect(api.sites.admitted).to.deep.equal([
-        { identity, cost: 1 },
-        { identity, cost: 0 },
+        { caller, cost: 1 },
+        { caller, cost: 0 },
       ]);
       expect(api.sites.revoked).to.deep.equal(['session-1']);
     });
@@ -230,7 +230,7 @@ describe('the HTTP pipeline', () => {
       expect([status, json['code']]).to.deep.equal([500, 'internal']);
       expect(text).to.not.contain('secret internals');
       const line = api.log.lines.find(({ level }) => level === 'error');
-      expect(line?.fields).to.include({ requestId: json['requestId'], route: 'listDoors' });
+      expect(line?.fields).to.include({ requestId: json['requestId'], work: 'listDoors' });
       expect(api.trail.refusals).to.deep.equal([]);
     });
 

@@ -79,6 +79,7 @@ describe('access tokens (protocol 3.5)', () => {
     });
     expect(Object.keys(payload as object)).to.have.members(['iss', 'aud', 'sub', 'sid', 'origin', 'iat', 'exp', 'jti']);
     expect(tokens.verify(token)).to.deep.equal({
+      kind: 'site',
       siteId: 'site_1',
       sessionId: 'sess_1',
       origin: 'https://shop.example',

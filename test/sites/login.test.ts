@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { context, Harness, otherCode, outcomeOf } from './support/harness.js';
+import { asSite, context, Harness, otherCode, outcomeOf } from './support/harness.js';
 
 describe('logging in (protocol 3.1, 3.2)', () => {
   let harness: Harness;
@@ -24,7 +24,7 @@ describe('logging in (protocol 3.1, 3.2)', () => {
     expect(answer).to.include({ tokenType: 'Bearer', expiresInSeconds: 900, refreshExpiresInSeconds: 30 * 86_400 });
     expect(answer.site).to.include({ origin: harness.website.origin, email: 'owner@shop.example' });
     expect(answer.site.id).to.match(/^site_[A-Za-z0-9_-]{22}$/);
-    const identity = harness.sites.authenticate(answer.accessToken);
+    const identity = asSite(harness.sites.authenticate(answer.accessToken));
     expect(identity).to.include({
       siteId: answer.site.id,
       origin: harness.website.origin,

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
-import { channels, doorKeys, firmwareKeys, fleetKeys, nodeKeys, siteKeys } from '../../src/store/keys.js';
+import { channels, doorKeys, firmwareKeys, fleetKeys, nodeKeys, operatorKeys, siteKeys } from '../../src/store/keys.js';
 
 const README = readFileSync(new URL('../../redis/README.md', import.meta.url), 'utf8');
 
@@ -35,6 +35,7 @@ function patterns(): readonly string[] {
   const groups: readonly Readonly<Record<string, unknown>>[] = [
     doorKeys('<doorId>'),
     siteKeys('<siteId>'),
+    operatorKeys,
     nodeKeys('<nodeId>'),
     firmwareKeys,
     fleetKeys,

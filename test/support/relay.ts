@@ -22,6 +22,16 @@ export interface TestRelay {
   stop(): Promise<void>;
 }
 
+/** For tests of something else: here all the world is one address, and often one site. */
+export const RAISED_LIMITS = {
+  OPENLOCK_ADDRESS_RATE: '100000',
+  OPENLOCK_SITE_RATE: '100000',
+  OPENLOCK_ADDRESS_SOCKETS: '100000',
+  OPENLOCK_SITE_SOCKETS: '100000',
+  OPENLOCK_ADDRESS_HANDSHAKES: '100000',
+  OPENLOCK_ADDRESS_CONNECTIONS: '100000',
+} as const;
+
 /** Starts a relay on `redisUrl`; relays that share a Redis in a test share `secretsDir` too. */
 export async function startTestRelay(redisUrl: string | undefined, environment: Environment = {}): Promise<TestRelay> {
   const dataDir = environment['OPENLOCK_DATA_DIR'] ?? mkdtempSync(join(tmpdir(), 'openlock-relay-'));
@@ -32,8 +42,7 @@ export async function startTestRelay(redisUrl: string | undefined, environment: 
     ...(redisUrl !== undefined && { OPENLOCK_REDIS_URL: redisUrl }),
     OPENLOCK_ALLOW_PRIVATE_SITES: 'true',
     OPENLOCK_LOG_LEVEL: 'silent',
-    OPENLOCK_ADDRESS_RATE: '100000',
-    OPENLOCK_SITE_RATE: '100000',
+    ...RAISED_LIMITS,
     ...environment,
   });
   const app = createApp(config);

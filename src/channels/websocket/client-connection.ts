@@ -1,6 +1,9 @@
 /** One site's client socket on this relay (protocol 7.7): frames in, answers out, bounded in everything. */
 import type { Clock } from '../../clock.js';
-import type { RequestContext, SiteIdentity } from '../../principal.js';
+import type { Gate } from '../../gate/gate.js';
+import { isCallersFault } from '../../gate/refusals.js';
+import type { Visit } from '../../gate/visit.js';
+import type { Caller, RequestContext } from '../../principal.js';
 import { clientFrameSchema, type ClientEventFrame, type ClientFrame } from '../../protocol/client-frames.js';
 import type { CloseReason } from '../../protocol/close-codes.js';
 import { OpenLockError } from '../../protocol/problem.js';
@@ -9,106 +12,126 @@ import type { LiveSocket } from './live-socket.js';
 
 export interface ClientConnectionHandler {
   /** Carries a frame out; its errors are answered to the sender. */
-  handle(connection: ClientConnection, frame: ClientFrame): Promise<void>;
-  /** Address limit for one frame; throws `rate_limited`. */
-  admitFrame(connection: ClientConnection): void;
+  handle(connection: ClientConnection, frame: ClientFrame, visit: Visit): Promise<void>;
   closed(connection: ClientConnection): void;
-  /** Called for every refusal; turns anything unexpected into `internal`. */
-  refused(connection: ClientConnection, error: unknown): OpenLockError;
+}
+
+export interface ClientConnectionOptions {
+  readonly socket: LiveSocket;
+  readonly clock: Clock;
+  readonly gate: Gate;
+  readonly handler: ClientConnectionHandler;
+  readonly caller: Caller;
+  readonly context: RequestContext;
 }
 
 /** Frames one socket may have under way at once; more is refused, not queued. */
 const IN_FLIGHT_MAX = 256;
+/** Refused frames after which a socket is closed (protocol 8.4), and the time without any that clears the count. */
+const REFUSALS_MAX = 200;
+const REFUSALS_FORGOTTEN_MS = 60_000;
+/** Where the `ref` of a frame is looked for that is refused unread. */
+const GLANCE_CHARS = 256;
 
 export class ClientConnection {
   readonly context: RequestContext;
   readonly doors = new Set<string>();
-  identity: SiteIdentity;
-  readonly #socket: LiveSocket;
-  readonly #clock: Clock;
-  readonly #handler: ClientConnectionHandler;
+  caller: Caller;
+  readonly #options: ClientConnectionOptions;
   #inFlight = 0;
   #answeredPing = true;
+  #refusals = 0;
+  /** Monotonic milliseconds. */
+  #refusedAt = 0;
 
-  constructor(
-    socket: LiveSocket,
-    clock: Clock,
-    handler: ClientConnectionHandler,
-    identity: SiteIdentity,
-    context: RequestContext,
-  ) {
-    this.#socket = socket;
-    this.#clock = clock;
-    this.#handler = handler;
-    this.identity = identity;
-    this.context = context;
+  constructor(options: ClientConnectionOptions) {
+    this.#options = options;
+    this.caller = options.caller;
+    this.context = options.context;
   }
 
   start(): void {
-    this.#socket.onText((text) => this.#onText(text));
-    this.#socket.onPong(() => {
+    const { socket, handler } = this.#options;
+    socket.onText((text) => this.#onText(text));
+    socket.onPong(() => {
       this.#answeredPing = true;
     });
-    this.#socket.onClosed(() => this.#handler.closed(this));
+    socket.onClosed(() => handler.closed(this));
   }
 
   send(frame: ClientEventFrame): void {
-    this.#socket.send(frame);
+    this.#options.socket.send(frame);
   }
 
   close(name: CloseReason): void {
-    this.#socket.close(name);
+    this.#options.socket.close(name);
   }
 
   terminate(): void {
-    this.#socket.terminate();
+    this.#options.socket.terminate();
   }
 
   /** Every 20 s (protocol 7.7): a socket that did not answer the last ping is gone. */
   ping(): void {
     if (!this.#answeredPing) return this.close('keep_alive_timeout');
     this.#answeredPing = false;
-    this.#socket.ping();
+    this.#options.socket.ping();
   }
 
   /** Called about once a second: the token has a life of its own. */
   checkTime(): void {
-    if (this.#clock.now() >= this.identity.expiresAt) this.close('session_ended');
+    if (this.#options.clock.now() >= this.caller.expiresAt) this.close('session_ended');
   }
 
   #onText(text: string): void {
+    const { gate, handler } = this.#options;
+    const visit = gate.openFrame(this.context, this.caller);
     let ref: string | undefined;
     try {
+      gate.take(visit);
       const json = parseStrictJson(text);
       ref = refOf(json);
-      this.#handler.admitFrame(this);
       const frame = clientFrameSchema.safeParse(json);
       if (!frame.success)
         throw new OpenLockError(
           'invalid_request',
           `Not a frame of protocol 7.7: ${frame.error.issues[0]?.path.join('.') ?? ''} is wrong.`,
         );
+      visit.stage = 'places';
       if (this.#inFlight >= IN_FLIGHT_MAX)
-        throw new OpenLockError('rate_limited', 'Too many frames under way on this socket.', { retryAfterMs: 1000 });
+        throw new OpenLockError('rate_limited', 'Too many frames under way on this socket.');
       this.#inFlight += 1;
-      this.#handler
-        .handle(this, frame.data)
-        .catch((error: unknown) => this.#refuse(error, ref))
+      handler
+        .handle(this, frame.data, visit)
+        .catch((error: unknown) => this.#refuse(visit, error, ref))
         .finally(() => {
           this.#inFlight -= 1;
         });
     } catch (error) {
-      this.#refuse(
-        error instanceof StrictJsonError
-          ? new OpenLockError('invalid_request', `The frame is ${error.message}.`)
-          : error,
-        ref,
-      );
+      const known = visit.stage === 'address' ? glanceAtRef(text) : ref;
+      void this.#refuse(visit, asRefusal(error), known);
     }
   }
 
-  #refuse(error: unknown, ref: string | undefined): void {
-    const problem = this.#handler.refused(this, error);
+  /** Never rejects. */
+  async #refuse(visit: Visit, thrown: unknown, ref: string | undefined): Promise<void> {
+    const problem = await this.#options.gate.refuse(visit, thrown);
+    this.#answer(problem, ref);
+    if (problem.code === 'token_revoked' || problem.code === 'token_expired') this.close('session_ended');
+    if (problem.code === 'site_blocked') this.close('disabled');
+    if (isCallersFault(problem) && this.#isOneTooMany()) this.close('rate_limited');
+  }
+
+  /** Counts a refused frame. A token that became free in between changes nothing: else a flood at twice the limit went on for ever. */
+  #isOneTooMany(): boolean {
+    const now = this.#options.clock.monotonic();
+    if (now - this.#refusedAt >= REFUSALS_FORGOTTEN_MS) this.#refusals = 0;
+    this.#refusedAt = now;
+    this.#refusals += 1;
+    return this.#refusals >= REFUSALS_MAX;
+  }
+
+  #answer(problem: OpenLockError, ref: string | undefined): void {
     const { retryAfterMs, commandId, state, receipt } = problem.extras;
     if (problem.code === 'door_refused' && ref !== undefined && commandId !== undefined) {
       // A door's "no" is a result like its "yes" (protocol 7.7).
@@ -135,8 +158,19 @@ export class ClientConnection {
   }
 }
 
+function asRefusal(error: unknown): unknown {
+  return error instanceof StrictJsonError
+    ? new OpenLockError('invalid_request', `The frame is ${error.message}.`)
+    : error;
+}
+
 /** The sender's reference, also of a frame that is wrong otherwise, so that the error finds its way. */
 function refOf(json: unknown): string | undefined {
   if (typeof json !== 'object' || json === null || !('ref' in json)) return undefined;
   return typeof json.ref === 'string' && json.ref.length >= 1 && json.ref.length <= 64 ? json.ref : undefined;
+}
+
+/** The same of a frame nobody may read, if it stands near the beginning and needs no decoding: to parse it would be the work the limit is for. */
+function glanceAtRef(text: string): string | undefined {
+  return /"ref"\s{0,8}:\s{0,8}"([^"\\]{1,64})"/.exec(text.slice(0, GLANCE_CHARS))?.[1];
 }

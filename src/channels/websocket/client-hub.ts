@@ -2,7 +2,9 @@
 import { z } from 'zod';
 
 import { eventually, type Cancel, type Clock } from '../../clock.js';
-import type { SiteIdentity } from '../../principal.js';
+import type { Gate } from '../../gate/gate.js';
+import type { Visit } from '../../gate/visit.js';
+import { actorOf, type Caller } from '../../principal.js';
 import type { Metrics } from '../../metrics.js';
 import type { AuditTrail } from '../../audit/trail.js';
 import type { CommandService } from '../../commands/command-service.js';
@@ -16,22 +18,15 @@ import type { RelayBus } from '../../relays/bus.js';
 import type { RelayMail } from '../../store/relay-mail.js';
 import type { ClientConnection, ClientConnectionHandler } from './client-connection.js';
 
-/** What the hub needs of sites; src/sites/site-service.ts has it. */
-export interface SiteSessions {
-  authenticate(accessToken: string): SiteIdentity;
-  admit(identity: SiteIdentity, cost?: number): Promise<void>;
-}
-
 export interface ClientHubDependencies {
-  readonly sites: SiteSessions;
+  readonly gate: Gate;
   readonly commands: Pick<CommandService, 'submit' | 'status'>;
   readonly access: Pick<DoorAccess, 'roleOf'>;
   readonly mail: Pick<RelayMail, 'onDoorEvents' | 'onResubscribed'>;
   readonly bus: Pick<RelayBus, 'on'>;
-  readonly audit: AuditTrail;
-  readonly metrics: Metrics;
+  readonly audit: Pick<AuditTrail, 'refusal'>;
+  readonly metrics: Pick<Metrics, 'connectedClients'>;
   readonly clock: Clock;
-  readonly takeAddress: (address: string) => { readonly allowed: boolean; readonly retryAfterMs: number };
   readonly onError: (error: unknown, work: string) => void;
 }
 
@@ -77,10 +72,10 @@ export class ClientHub implements ClientConnectionHandler {
     ];
     mail.onResubscribed(() => void this.recheckAll());
     bus.on('session_revoked', z.object({ sessionId: z.string() }), ({ sessionId }) =>
-      this.#close(({ identity }) => identity.sessionId === sessionId, 'session_ended'),
+      this.#close(({ caller }) => caller.sessionId === sessionId, 'session_ended'),
     );
     bus.on('site_blocked', z.object({ siteId: z.string() }), ({ siteId }) =>
-      this.#close(({ identity }) => identity.siteId === siteId, 'disabled'),
+      this.#close(({ caller }) => actorOf(caller) === siteId, 'disabled'),
     );
   }
 
@@ -94,30 +89,23 @@ export class ClientHub implements ClientConnectionHandler {
   adopt(connection: ClientConnection): void {
     this.#connections.add(connection);
     this.#deps.metrics.connectedClients.set(this.#connections.size);
+    this.#tell('socket_opened', connection);
     connection.start();
   }
 
-  admitFrame(connection: ClientConnection): void {
-    const taken = this.#deps.takeAddress(connection.context.address);
-    if (taken.allowed) return;
-    throw new OpenLockError('rate_limited', 'Too many requests from this address.', {
-      retryAfterMs: taken.retryAfterMs,
-    });
-  }
-
-  async handle(connection: ClientConnection, frame: ClientFrame): Promise<void> {
+  async handle(connection: ClientConnection, frame: ClientFrame, visit: Visit): Promise<void> {
     switch (frame.t) {
       case 'command':
-        return this.#command(connection, frame);
+        return this.#command(connection, frame, visit);
       case 'status':
-        return this.#status(connection, frame);
+        return this.#status(connection, frame, visit);
       case 'subscribe':
-        return this.#subscribe(connection, frame);
+        return this.#subscribe(connection, frame, visit);
       case 'unsubscribe':
         for (const doorId of frame.doors) this.#forget(connection, doorId);
         return connection.send({ t: 'ok', ref: frame.ref });
       case 'token':
-        return this.#token(connection, frame);
+        return this.#token(connection, frame, visit);
     }
   }
 
@@ -125,39 +113,18 @@ export class ClientHub implements ClientConnectionHandler {
     this.#connections.delete(connection);
     for (const doorId of [...connection.doors]) this.#forget(connection, doorId);
     this.#deps.metrics.connectedClients.set(this.#connections.size);
-    this.#deps.audit.refusal({
-      kind: 'socket_closed',
-      actor: connection.identity.siteId,
-      code: 'client',
-      address: connection.context.address,
-    });
+    this.#tell('socket_closed', connection);
   }
 
-  refused(connection: ClientConnection, error: unknown): OpenLockError {
-    const problem =
-      error instanceof OpenLockError
-        ? error
-        : new OpenLockError('internal', 'Something went wrong on our side.', { cause: error });
-    if (problem.code === 'internal') this.#deps.onError(error, 'client frame');
-    this.#deps.metrics.refusals.inc({ code: problem.code });
-    const { address, requestId } = connection.context;
-    this.#deps.audit.refusal({
-      kind: 'refused',
-      actor: connection.identity.siteId,
-      code: problem.code,
-      address,
-      requestId,
-    });
-    if (problem.code === 'token_revoked' || problem.code === 'token_expired') connection.close('session_ended');
-    if (problem.code === 'site_blocked') connection.close('disabled');
-    return problem;
+  #tell(kind: 'socket_opened' | 'socket_closed', { caller, context }: ClientConnection): void {
+    this.#deps.audit.refusal({ kind, actor: actorOf(caller), code: 'client', address: context.address });
   }
 
   /** Asks the store about every socket's session: pub/sub may have lost a revocation. */
   async recheckAll(): Promise<void> {
     for (const connection of [...this.#connections]) {
       try {
-        await this.#deps.sites.admit(connection.identity, 0);
+        await this.#deps.gate.check(connection.caller);
       } catch (error) {
         if (!(error instanceof OpenLockError)) this.#deps.onError(error, 'recheck');
         else if (error.code === 'store_unavailable')
@@ -171,37 +138,53 @@ export class ClientHub implements ClientConnectionHandler {
     for (const connection of this.#connections) if (which(connection)) connection.close(reason);
   }
 
-  async #command(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'command' }>): Promise<void> {
-    await this.#deps.sites.admit(connection.identity);
-    const answer = await this.#deps.commands.submit(connection.identity, frame.door, frame.jwe, connection.context);
+  async #admit(visit: Visit, caller: Caller, door?: string): Promise<void> {
+    await this.#deps.gate.admit(visit, caller);
+    visit.door = door;
+    visit.stage = 'work';
+  }
+
+  async #command(
+    connection: ClientConnection,
+    frame: Extract<ClientFrame, { t: 'command' }>,
+    visit: Visit,
+  ): Promise<void> {
+    await this.#admit(visit, connection.caller, frame.door);
+    const answer = await this.#deps.commands.submit(connection.caller, frame.door, frame.jwe, connection.context);
     connection.send({ t: 'result', ref: frame.ref, ...answer });
   }
 
-  async #status(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'status' }>): Promise<void> {
-    await this.#deps.sites.admit(connection.identity);
-    const answer = await this.#deps.commands.status(connection.identity, frame.door);
+  async #status(
+    connection: ClientConnection,
+    frame: Extract<ClientFrame, { t: 'status' }>,
+    visit: Visit,
+  ): Promise<void> {
+    await this.#admit(visit, connection.caller, frame.door);
+    const answer = await this.#deps.commands.status(connection.caller, frame.door);
     connection.send({ t: 'status', ref: frame.ref, door: frame.door, ...answer });
   }
 
-  async #subscribe(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'subscribe' }>): Promise<void> {
-    await this.#deps.sites.admit(connection.identity);
+  async #subscribe(
+    connection: ClientConnection,
+    frame: Extract<ClientFrame, { t: 'subscribe' }>,
+    visit: Visit,
+  ): Promise<void> {
+    await this.#admit(visit, connection.caller);
     if (new Set([...connection.doors, ...frame.doors]).size > DOORS_PER_SOCKET) {
       throw new OpenLockError('invalid_request', `One socket may follow at most ${DOORS_PER_SOCKET} doors.`);
     }
-    await Promise.all(frame.doors.map((doorId) => this.#deps.access.roleOf(connection.identity.siteId, doorId)));
+    await Promise.all(frame.doors.map((doorId) => this.#deps.access.roleOf(connection.caller, doorId)));
     await Promise.all(frame.doors.map((doorId) => this.#follow(connection, doorId)));
     connection.send({ t: 'ok', ref: frame.ref });
   }
 
-  async #token(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'token' }>): Promise<void> {
-    const identity = this.#deps.sites.authenticate(frame.accessToken);
-    const { origin } = connection.context;
-    if (identity.siteId !== connection.identity.siteId)
+  async #token(connection: ClientConnection, frame: Extract<ClientFrame, { t: 'token' }>, visit: Visit): Promise<void> {
+    const { gate } = this.#deps;
+    const caller = gate.identify(visit, frame.accessToken);
+    if (actorOf(caller) !== actorOf(connection.caller))
       throw new OpenLockError('unauthenticated', 'The token is of another site.');
-    if (origin !== undefined && origin !== identity.origin)
-      throw new OpenLockError('forbidden_origin', 'The token is of another origin than this socket.');
-    await this.#deps.sites.admit(identity, 0);
-    connection.identity = identity;
+    await gate.admit(visit, caller, 0);
+    connection.caller = caller;
     connection.send({ t: 'ok', ref: frame.ref });
   }
 
@@ -247,11 +230,13 @@ export class ClientHub implements ClientConnectionHandler {
   async #deliver(doorId: string, connections: ReadonlySet<ClientConnection>, message: string): Promise<void> {
     try {
       const news = doorNewsSchema.parse(JSON.parse(message));
-      const bySite = new Map<string, ClientConnection[]>();
-      for (const connection of connections)
-        bySite.set(connection.identity.siteId, [...(bySite.get(connection.identity.siteId) ?? []), connection]);
-      for (const [siteId, mine] of bySite) {
-        const allowed = await this.#maySee(siteId, doorId);
+      const byActor = new Map<string, [ClientConnection, ...ClientConnection[]]>();
+      for (const connection of connections) {
+        const actor = actorOf(connection.caller);
+        byActor.set(actor, [connection, ...(byActor.get(actor) ?? [])]);
+      }
+      for (const mine of byActor.values()) {
+        const allowed = await this.#maySee(mine[0].caller, doorId);
         for (const connection of mine) {
           if (allowed) connection.send({ ...news, door: doorId });
           else this.#forget(connection, doorId);
@@ -262,9 +247,9 @@ export class ClientHub implements ClientConnectionHandler {
     }
   }
 
-  async #maySee(siteId: string, doorId: string): Promise<boolean> {
+  async #maySee(caller: Caller, doorId: string): Promise<boolean> {
     try {
-      await this.#deps.access.roleOf(siteId, doorId);
+      await this.#deps.access.roleOf(caller, doorId);
       return true;
     } catch (error) {
       if (error instanceof OpenLockError && error.code === 'door_not_found') return false;

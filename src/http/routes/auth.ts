@@ -9,9 +9,9 @@ import {
 import { z } from 'zod';
 
 import { openRoute, siteRoute, type Route } from '../route.js';
-import type { SiteApi } from '../services.js';
+import type { OperatorApi, SiteApi } from '../services.js';
 
-export function authRoutes(sites: SiteApi): readonly Route[] {
+export function authRoutes(sites: SiteApi, operators: OperatorApi): readonly Route[] {
   const login = openRoute({
     method: 'POST',
     path: '/v1/auth/login',
@@ -63,8 +63,9 @@ export function authRoutes(sites: SiteApi): readonly Route[] {
     block: 'on_failure',
     body: { name: 'RevokeRequest', schema: z.strictObject({}), optional: true },
     answers: { 204: { description: 'The session has ended.' } },
-    handle: async ({ identity, context }) => {
-      await sites.revoke(identity, context);
+    handle: async ({ caller, context }) => {
+      if (caller.kind === 'operator') await operators.revoke(caller, context);
+      else await sites.revoke(caller, context);
       return { status: 204 };
     },
   });

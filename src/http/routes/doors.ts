@@ -20,7 +20,7 @@ export function doorRoutes(doors: DoorApi): readonly Route[] {
     id: 'listDoors',
     summary: 'The doors this site has a grant for',
     answers: { 200: { description: 'Doors.', name: 'DoorList', schema: doorListSchema } },
-    handle: async ({ identity }) => ({ status: 200, body: { doors: await doors.list(identity.siteId) } }),
+    handle: async ({ caller }) => ({ status: 200, body: { doors: await doors.list(caller) } }),
   });
   const get = siteRoute({
     method: 'GET',
@@ -29,7 +29,7 @@ export function doorRoutes(doors: DoorApi): readonly Route[] {
     summary: 'One door',
     answers: { 200: { description: 'The door.', name: 'DoorSummary', schema: doorSummarySchema } },
     problems: ['door_not_found'],
-    handle: async (call) => ({ status: 200, body: await doors.get(call.identity.siteId, doorIdOf(call)) }),
+    handle: async (call) => ({ status: 200, body: await doors.get(call.caller, doorIdOf(call)) }),
   });
   const key = siteRoute({
     method: 'GET',
@@ -44,7 +44,7 @@ export function doorRoutes(doors: DoorApi): readonly Route[] {
       },
     },
     problems: ['door_not_found', 'key_not_found', 'key_banned'],
-    handle: async (call) => ({ status: 200, body: await doors.key(call.identity.siteId, doorIdOf(call)) }),
+    handle: async (call) => ({ status: 200, body: await doors.key(call.caller, doorIdOf(call)) }),
   });
   return [list, get, key];
 }
@@ -82,7 +82,7 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     ],
     handle: async (call) => ({
       status: 200,
-      body: await commands.submit(call.identity, doorIdOf(call), call.body.jwe, call.context),
+      body: await commands.submit(call.caller, doorIdOf(call), call.body.jwe, call.context),
     }),
   });
   const record = siteRoute({
@@ -94,7 +94,7 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     problems: ['door_not_found', 'command_not_found'],
     handle: async (call) => ({
       status: 200,
-      body: await commands.record(call.identity, doorIdOf(call), call.params['commandId'] ?? ''),
+      body: await commands.record(call.caller, doorIdOf(call), call.params['commandId'] ?? ''),
     }),
   });
   const status = siteRoute({
@@ -110,7 +110,7 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
       },
     },
     problems: ['door_not_found'],
-    handle: async (call) => ({ status: 200, body: await commands.status(call.identity, doorIdOf(call), call.context) }),
+    handle: async (call) => ({ status: 200, body: await commands.status(call.caller, doorIdOf(call), call.context) }),
   });
   return [submit, record, status];
 }

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 import { killProcess } from '../../support/redis.js';
+import { RAISED_LIMITS } from '../../support/relay.js';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -47,8 +48,7 @@ export async function startRelayProcess(
       OPENLOCK_HOST: '127.0.0.1',
       OPENLOCK_DATA_DIR: dataDir,
       OPENLOCK_ALLOW_PRIVATE_SITES: 'true',
-      OPENLOCK_ADDRESS_RATE: '100000',
-      OPENLOCK_SITE_RATE: '100000',
+      ...RAISED_LIMITS,
       OPENLOCK_LOG_LEVEL: 'error',
       OPENLOCK_PORT: '0',
       ...environment,

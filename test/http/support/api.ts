@@ -1,7 +1,9 @@
 /** The real API, pipeline and Express included, on a real socket, with the services behind it pretended. */
 import { Agent, request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 
-import { AddressLimiter } from '../../../src/http/address-limiter.js';
+import { systemClock } from '../../../src/clock.js';
+import { AddressLimiter } from '../../../src/gate/address-limiter.js';
+import { Gate, type GateDependencies } from '../../../src/gate/gate.js';
 import { createListener, type ListenerOptions } from '../../../src/http/listener.js';
 import { HttpApi, type HttpApiDependencies } from '../../../src/http/server.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -11,6 +13,7 @@ import {
   FakeFailures,
   FakeLog,
   FakeMetrics,
+  FakeOperators,
   FakeRandom,
   FakeSites,
   FakeTrail,
@@ -36,6 +39,7 @@ export interface CallOptions {
 export interface TestApi {
   readonly api: HttpApi;
   readonly port: number;
+  readonly gate: Gate;
   readonly sites: FakeSites;
   readonly doors: FakeDoors;
   readonly commands: FakeCommands;
@@ -49,6 +53,8 @@ export interface TestApi {
 }
 
 export interface TestApiOptions extends Partial<HttpApiDependencies> {
+  /** Besides what the fakes are. */
+  readonly gateParts?: Partial<GateDependencies>;
   readonly ratePerSecond?: number;
   readonly timeouts?: NonNullable<ListenerOptions['timeouts']>;
 }
@@ -67,13 +73,24 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     log: new FakeLog(),
     clock,
   };
-  const api = new HttpApi({
+  const operators = new FakeOperators();
+  const gate = new Gate({
     ...parts,
+    operators,
+    doors: { session: () => Promise.resolve({ hash: undefined, until: 0, disabled: false, banned: false }) },
     audit: parts.trail,
     random,
     addressLimiter: new AddressLimiter({ ratePerSecond: options.ratePerSecond ?? 1_000_000, clock, random }),
-    readiness: () => true,
     trustProxyHops: 0,
+    siteSockets: 20,
+    addressSockets: 50,
+    ...options.gateParts,
+  });
+  const api = new HttpApi({
+    ...parts,
+    gate,
+    operators,
+    readiness: () => true,
     allowPrivateSites: false,
     tls: false,
     publicOrigins: ['https://relay.example'],
@@ -82,6 +99,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const listener = createListener({
     tls: undefined,
     handler: api.handler,
+    clock: systemClock,
     random,
     ...(options.timeouts !== undefined && { timeouts: options.timeouts }),
   });
@@ -90,6 +108,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   return {
     api,
     port,
+    gate,
     ...parts,
     call: (path, callOptions = {}) => call(port, agent, path, callOptions),
     stop: async () => {

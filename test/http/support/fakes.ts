@@ -1,17 +1,10 @@
 /** The rest of the relay, pretended: every answer can be replaced by a test, and what was asked is written down. */
 import type { Random } from '../../../src/clock.js';
-import type { SiteIdentity } from '../../../src/principal.js';
+import type { Caller, OperatorPrincipal, SitePrincipal } from '../../../src/principal.js';
 import type { Refusal } from '../../../src/audit/trail.js';
 import { OpenLockError } from '../../../src/protocol/problem.js';
-import type {
-  CommandApi,
-  DoorApi,
-  FailureGuard,
-  HttpLog,
-  HttpMetrics,
-  RefusalTrail,
-  SiteApi,
-} from '../../../src/http/services.js';
+import type { GateDependencies, GateMetrics } from '../../../src/gate/gate.js';
+import type { CommandApi, DoorApi, HttpLog, OperatorApi, SiteApi } from '../../../src/http/services.js';
 
 export const ORIGIN = 'https://site.example';
 export const OTHER_ORIGIN = 'https://other.example';
@@ -19,10 +12,18 @@ export const DOOR = 'front-door';
 export const COMMAND_ID = 'A'.repeat(43);
 export const KID = 'A'.repeat(43);
 
-export const identity: SiteIdentity = {
+export const caller: SitePrincipal = {
+  kind: 'site',
   siteId: 'site-1',
   sessionId: 'session-1',
   origin: ORIGIN,
+  expiresAt: 2_000_000_000_000,
+};
+
+export const operator: OperatorPrincipal = {
+  kind: 'operator',
+  sessionId: 'session-0',
+  origin: 'https://relay.example',
   expiresAt: 2_000_000_000_000,
 };
 
@@ -35,8 +36,10 @@ const TOKENS = {
   site: { id: 'site-1', origin: ORIGIN, email: 'someone@site.example' },
 } as const;
 
-export class FakeSites implements SiteApi {
-  readonly admitted: { identity: SiteIdentity; cost: number | undefined }[] = [];
+type Gated = GateDependencies['sites'];
+
+export class FakeSites implements SiteApi, Gated {
+  readonly admitted: { caller: Caller; cost: number | undefined }[] = [];
   readonly knownOrigins = new Set([ORIGIN, OTHER_ORIGIN]);
   readonly logins = new Map([['login-1', ORIGIN]]);
   readonly revoked: string[] = [];
@@ -65,13 +68,14 @@ export class FakeSites implements SiteApi {
     this.revoked.push(who.sessionId);
     return Promise.resolve();
   };
-  authenticate: SiteApi['authenticate'] = (token) => {
+  authenticate: Gated['authenticate'] = (token) => {
+    if (token === 'operator') return operator;
     if (token === 'expired') throw new OpenLockError('token_expired', 'The token has expired.');
     if (token !== 'good') throw new OpenLockError('unauthenticated', 'The token is not valid.');
-    return identity;
+    return caller;
   };
-  admit: SiteApi['admit'] = (who, cost) => {
-    this.admitted.push({ identity: who, cost });
+  admit: Gated['admit'] = (who, cost) => {
+    this.admitted.push({ caller: who, cost });
     return this.refuseAdmission === undefined ? Promise.resolve() : Promise.reject(this.refuseAdmission);
   };
   originOfLogin: SiteApi['originOfLogin'] = (loginId) => Promise.resolve(this.logins.get(loginId));
@@ -106,12 +110,12 @@ export class FakeDoors implements DoorApi {
         })
       : Promise.reject(new OpenLockError('unauthenticated', 'The proof is not good.'));
   list: DoorApi['list'] = () => Promise.resolve([this.#summary]);
-  get: DoorApi['get'] = (_siteId, doorId) =>
+  get: DoorApi['get'] = (_caller, doorId) =>
     doorId === DOOR
       ? Promise.resolve(this.#summary)
       : Promise.reject(new OpenLockError('door_not_found', 'No such door.'));
-  key: DoorApi['key'] = async (siteId, doorId) => {
-    await this.get(siteId, doorId);
+  key: DoorApi['key'] = async (who, doorId) => {
+    await this.get(who, doorId);
     return {
       doorId,
       kid: KID,
@@ -128,7 +132,7 @@ export class FakeCommands implements CommandApi {
   constructor(private readonly doors: FakeDoors) {}
 
   submit: CommandApi['submit'] = async (who, doorId, jwe, context) => {
-    await this.doors.get(who.siteId, doorId);
+    await this.doors.get(who, doorId);
     this.submitted.push({ doorId, jwe, requestId: context.requestId });
     if (jwe === 'refused') {
       throw new OpenLockError('door_refused', 'The door said no.', {
@@ -141,17 +145,32 @@ export class FakeCommands implements CommandApi {
     return { commandId: COMMAND_ID, state: 'executed', status: 200, receipt: 'receipt', latencyMs: 12 };
   };
   record: CommandApi['record'] = async (who, doorId, commandId) => {
-    await this.doors.get(who.siteId, doorId);
+    await this.doors.get(who, doorId);
     if (commandId !== COMMAND_ID) throw new OpenLockError('command_not_found', 'No such command at this door.');
     return { commandId, state: 'executed', status: 200, submittedAt: 1_700_000_000_000, settledAt: 1_700_000_000_100 };
   };
   status: CommandApi['status'] = async (who, doorId) => {
-    await this.doors.get(who.siteId, doorId);
+    await this.doors.get(who, doorId);
     return { online: true, live: true, state: { lock: 'locked', mode: 'normal' }, at: 1_700_000_000_000 };
   };
 }
 
-export class FakeFailures implements FailureGuard {
+/** The machine's own operator: sessions all live, until one is ended. */
+export class FakeOperators implements OperatorApi {
+  readonly revoked: string[] = [];
+  admit = ({ sessionId }: OperatorPrincipal): Promise<void> =>
+    this.revoked.includes(sessionId)
+      ? Promise.reject(new OpenLockError('token_revoked', 'The session has ended.'))
+      : Promise.resolve();
+  revoke: OperatorApi['revoke'] = ({ sessionId }) => {
+    this.revoked.push(sessionId);
+    return Promise.resolve();
+  };
+}
+
+type Failures = GateDependencies['failures'];
+
+export class FakeFailures implements Failures {
   readonly recorded: string[] = [];
   readonly blockedMs = new Map<string, number>();
   storeAway = false;
@@ -166,14 +185,16 @@ export class FakeFailures implements FailureGuard {
   }
 }
 
-export class FakeTrail implements RefusalTrail {
+type Trail = GateDependencies['audit'];
+
+export class FakeTrail implements Trail {
   readonly refusals: Refusal[] = [];
   refusal(refusal: Refusal): void {
     this.refusals.push(refusal);
   }
 }
 
-export class FakeMetrics implements HttpMetrics {
+export class FakeMetrics implements GateMetrics {
   readonly seen: Record<string, string>[] = [];
   readonly #counter = { inc: (labels: Record<string, string>): void => void this.seen.push(labels) };
   readonly refusals = this.#counter;

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Random } from '../../../src/clock.js';
-import type { RequestContext } from '../../../src/principal.js';
+import type { Caller, RequestContext, SitePrincipal } from '../../../src/principal.js';
 import { AuditTrail } from '../../../src/audit/trail.js';
 import type { LoginAnswer, TokenAnswer } from '../../../src/protocol/api.js';
 import { AccessTokens } from '../../../src/sites/access-tokens.js';
@@ -29,6 +29,12 @@ export const random: Random = { bytes: (length) => randomBytes(length) };
 
 export function context(overrides: Partial<RequestContext> = {}): RequestContext {
   return { requestId: 'request-1', address: '198.51.100.7', origin: undefined, ...overrides };
+}
+
+/** The site an access token is of. */
+export function asSite(caller: Caller): SitePrincipal {
+  if (caller.kind !== 'site') throw new Error('not the token of a site');
+  return caller;
 }
 
 /** A temporary directory, and how to remove it. */

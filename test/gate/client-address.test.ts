@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { addressKey, addressOf } from '../../src/http/client-address.js';
+import { addressKey, addressOf } from '../../src/gate/client-address.js';
 
 const from = (remoteAddress: string | undefined, forwarded?: string) => ({
   socket: { remoteAddress },

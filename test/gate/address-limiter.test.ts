@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 
 import { expect } from 'chai';
 
-import { AddressLimiter } from '../../src/http/address-limiter.js';
+import { AddressLimiter } from '../../src/gate/address-limiter.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const random = { bytes: (length: number) => randomBytes(length) };

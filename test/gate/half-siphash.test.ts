@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { HalfSipHash } from '../../src/http/half-siphash.js';
+import { HalfSipHash } from '../../src/gate/half-siphash.js';
 
 describe('HalfSipHash', () => {
   it('gives the values of the reference implementation for messages of 0 to 15 bytes', () => {
