@@ -47,6 +47,7 @@ import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RolloutStore } from '../store/rollout-store.js';
 import { SiteStore } from '../store/site-store.js';
+import { StoreMemory } from '../store/store-memory.js';
 
 /** Where a started relay can be reached. */
 export interface RelayUrls {
@@ -151,6 +152,14 @@ async function start(
   const origins = publicOrigins(config, port);
 
   const link = await openStore(config, log, onRelease);
+  const memory = new StoreMemory({
+    link,
+    clock,
+    onRatio: (ratio) => metrics.redisMemory.set(ratio),
+    onError: (error) => onError(error, 'memory'),
+  });
+  memory.start();
+  onRelease(() => memory.stop());
   const doorStore = new DoorStore(link);
   const nodeStore = new NodeStore(link);
   const commandStore = new CommandStore(link);
@@ -204,6 +213,7 @@ async function start(
     audit,
     allowPrivateSites: config.allowPrivateSites,
     siteRate: config.siteRate,
+    isStoreFull: () => memory.isFull,
   });
 
   const registry = new DoorRegistry();

@@ -55,9 +55,11 @@ export type AttachResult =
       readonly recordedEpoch: number;
       readonly sourcesTakeTurns: boolean;
     }
-  | { readonly outcome: 'session' | 'disabled' };
+  /** `epoch`: the door claims one too far above the record (protocol 5.1). */
+  | { readonly outcome: 'session' | 'disabled' | 'epoch' };
 
-export type RegisterOutcome = 'ok' | 'missing' | 'disabled' | 'banned' | 'nonce' | 'token' | 'wrong_key';
+export type RegisterOutcome =
+  'ok' | 'missing' | 'stranger' | 'disabled' | 'banned' | 'nonce' | 'busy' | 'token' | 'wrong_key';
 
 export interface RegisterFields {
   readonly doorId: string;
@@ -67,6 +69,8 @@ export interface RegisterFields {
   readonly enrolmentTokenHash: string | undefined;
   /** `kid` of the key that signed a valid rotation for this registration. */
   readonly rotatedFromKid: string | undefined;
+  /** The ban list has the key. */
+  readonly kidBanned: boolean;
   readonly sessionHash: string;
   readonly sessionMs: number;
   readonly firmware: string;
@@ -226,7 +230,7 @@ export class DoorStore {
     const sites = [...(await this.grants(doorId)).keys()];
     const outcome = (await this.#link.call(
       'door_remove',
-      [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit],
+      [keys.record, keys.grants, keys.live, keys.state, keys.audit],
       [auditEntry],
     )) as 'ok' | 'missing';
     for (const siteId of sites) await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
@@ -259,15 +263,17 @@ export class DoorStore {
     const keys = doorKeys(fields.doorId);
     return (await this.#link.call(
       'door_register',
-      [keys.record, keys.nonce(fields.nonce), keys.audit],
+      [keys.record, keys.nonces, keys.audit],
       [
         fields.kid,
         fields.publicKey,
         fields.enrolmentTokenHash ?? '',
         fields.rotatedFromKid ?? '',
+        fields.kidBanned ? '1' : '',
         fields.sessionHash,
         fields.sessionMs,
         fields.firmware,
+        fields.nonce,
         fields.nonceMs,
         fields.auditEntry,
       ],
@@ -293,7 +299,7 @@ export class DoorStore {
     const keys = doorKeys(fields.doorId);
     const [outcome, epoch, node, conn, recorded, turns] = (await this.#link.call(
       'door_attach',
-      [keys.record, keys.live, keys.state, keys.audit],
+      [keys.record, keys.live, keys.state, keys.auditTraffic],
       [
         fields.sessionHash,
         fields.node,
@@ -304,7 +310,7 @@ export class DoorStore {
         channels.node(''),
         fields.auditEntry,
       ],
-    )) as ['ok' | 'session' | 'disabled', string, string, string, string, number];
+    )) as ['ok' | 'session' | 'disabled' | 'epoch', string, string, string, string, number];
     if (outcome !== 'ok') return { outcome };
     return {
       outcome,
@@ -331,7 +337,7 @@ export class DoorStore {
     return (
       (await this.#link.call(
         'door_detach',
-        [keys.live, keys.state, keys.audit],
+        [keys.live, keys.state, keys.auditTraffic],
         ['conn', conn, channels.door(doorId), auditEntry],
       )) === 1
     );
@@ -339,7 +345,12 @@ export class DoorStore {
 
   /** Records an event and tells subscribers; `frame` is the client frame without `door`. */
   async event(doorId: string, frame: string, auditEntry: string): Promise<void> {
-    await this.#link.call('door_event', [doorKeys(doorId).audit], [channels.door(doorId), frame, auditEntry]);
+    const keys = doorKeys(doorId);
+    await this.#link.call(
+      'door_event',
+      [keys.auditTraffic, keys.auditFold],
+      [doorId, channels.door(doorId), frame, auditEntry],
+    );
   }
 
   async saveState(doorId: string, state: string, at: number, frame: string): Promise<void> {

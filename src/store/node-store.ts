@@ -74,7 +74,7 @@ export class NodeStore {
     return (
       (await this.#link.call(
         'door_detach',
-        [keys.live, keys.state, keys.audit],
+        [keys.live, keys.state, keys.auditTraffic],
         ['node', nodeId, channels.door(doorId), auditEntry],
       )) === 1
     );

@@ -41,6 +41,7 @@ async function addDoor(store: DoorStore, doorId: string, key: DoorKey): Promise<
     publicKey: key.publicKey,
     enrolmentTokenHash: 'bench',
     rotatedFromKid: undefined,
+    kidBanned: false,
     sessionHash: createHash('sha256').update(sessionTokenOf(doorId)).digest('base64url'),
     sessionMs: DAY_MS,
     firmware: JSON.stringify({ version: '1.0.0', board: 'bench', securityVersion: 1 }),

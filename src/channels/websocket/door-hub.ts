@@ -138,6 +138,7 @@ export class DoorHub implements DoorConnectionHandler {
         address: options.address,
       }),
     });
+    if (result.outcome === 'epoch') return this.#refuseEpoch(connection);
     if (result.outcome !== 'ok') return connection.close(result.outcome === 'session' ? 'session_ended' : 'disabled');
     if (hello.epoch < result.recordedEpoch) this.#deps.metrics.epochsBehind.inc();
     if (result.sourcesTakeTurns) this.#deps.metrics.sourceTurns.inc();
@@ -153,6 +154,20 @@ export class DoorHub implements DoorConnectionHandler {
     // Frames wait for this: what a restarted door says of its update needs the update to be bound to this connection. A store that
     // is away costs the door nothing else: the update is looked for again every other second.
     await this.#deps.updates.onWelcome(connection).catch((error: unknown) => this.#deps.onError(error, 'update'));
+  }
+
+  /** Protocol 5.1: taken as it is, such a number would use up all there are; a reset of the door clears the record. */
+  #refuseEpoch(connection: DoorConnection): void {
+    const { doorId, options } = connection;
+    this.#deps.metrics.epochJumps.inc();
+    this.#deps.audit.refusal({
+      kind: 'refused',
+      actor: `door:${doorId}`,
+      door: doorId,
+      code: 'epoch_jump',
+      address: options.address,
+    });
+    connection.close('protocol_error');
   }
 
   async frame(connection: DoorConnection, frame: Exclude<DoorFrame, HelloFrame>): Promise<void> {

@@ -77,8 +77,13 @@ describe('a rollout and several relays', function () {
   const stages = { stages: [{ percent: 40 }, { percent: 100 }], parallel: 4 };
 
   async function audit(rolloutId: string): Promise<readonly AuditEntry[]> {
-    const records = await new AuditStore(link).read(firmwareKeys.audit, '-', 100_000);
-    return records.map(({ text }) => JSON.parse(text) as AuditEntry).filter((entry) => entry.rollout === rolloutId);
+    const { audit: acts, auditTraffic: steps } = firmwareKeys;
+    const store = new AuditStore(link);
+    const records = await Promise.all([acts, steps].map((stream) => store.read(stream, '-', 100_000)));
+    return records
+      .flat()
+      .map(({ text }) => JSON.parse(text) as AuditEntry)
+      .filter((entry) => entry.rollout === rolloutId);
   }
 
   /** What holds at the end of any rollout, whatever happened to relays meanwhile. */

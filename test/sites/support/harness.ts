@@ -68,6 +68,8 @@ export interface HarnessOptions {
   readonly limits?: Partial<SiteLimits>;
   readonly siteRate?: number;
   readonly redisArguments?: readonly string[];
+  readonly random?: Random;
+  readonly isStoreFull?: () => boolean;
 }
 
 export class Harness {
@@ -116,11 +118,12 @@ export class Harness {
       keys,
       secrets,
       clock,
-      random,
+      random: options.random ?? random,
       audit: this.#audit,
       allowPrivateSites: true,
       siteRate: options.siteRate ?? 10,
       limits: { ...SITE_LIMITS, ...options.limits },
+      ...(options.isStoreFull !== undefined && { isStoreFull: options.isStoreFull }),
     });
   }
 
