@@ -80,8 +80,10 @@ describe('a rollout and several relays', function () {
     const { audit: acts, auditTraffic: steps } = firmwareKeys;
     const store = new AuditStore(link);
     const records = await Promise.all([acts, steps].map((stream) => store.read(stream, '-', 100_000)));
+    // By the one clock that both streams share: the ids Redis gave.
     return records
       .flat()
+      .sort((a, b) => parseInt(a.id, 10) - parseInt(b.id, 10))
       .map(({ text }) => JSON.parse(text) as AuditEntry)
       .filter((entry) => entry.rollout === rolloutId);
   }
