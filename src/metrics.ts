@@ -45,6 +45,15 @@ export class Metrics {
     'A door knew an older epoch than the one last given: a sign of one key in two hands',
     [],
   );
+  readonly epochJumps = this.#counter(
+    'openlock_door_epoch_jumps_total',
+    'A door claimed an epoch far above the one last given (protocol 5.1)',
+    [],
+  );
+  readonly redisMemory = this.#gauge(
+    'openlock_redis_memory_used_ratio',
+    'Memory Redis uses, as a part of its maxmemory; 0 where it has none, 1 after it refused a write for want of memory',
+  );
   readonly storeErrors = this.#counter('openlock_store_errors_total', 'Work the store refused or did not answer', [
     'work',
   ]);

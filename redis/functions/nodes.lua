@@ -3,7 +3,7 @@ do
   -- KEYS[1] sorted set of relays scored by the lease's end
   -- ARGV[1] relay id, ARGV[2] lease in ms
   -- Result: { had a valid lease (1/0), number of live relays, live relays …, expired relays … }
-  register('node_beat', function(keys, args)
+  register_ending('node_beat', function(keys, args)
     local now = now_ms()
     local until_ms = redis.call('ZSCORE', keys[1], args[1])
     local had = (until_ms and tonumber(until_ms) > now) and 1 or 0

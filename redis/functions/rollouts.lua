@@ -1,8 +1,6 @@
 -- Rollouts (protocol 12.3). One hash a rollout, one hash of its doors (door id -> JSON), and one of everything in flight, which
 -- lets a relay ask with a single read whether a door that came back has an update to go on with.
 do
-  local AUDIT_MAX = 100000
-
   -- Order of the states in which an update is under way; everything else is an end, or `waiting`.
   local UNDER_WAY = { offered = 1, downloading = 2, verified = 3, rebooting = 4 }
   -- Refusals that say something of the door as it is today, not of the release: another rollout may try again.
@@ -83,20 +81,20 @@ do
   end
 
   -- rollout_create: starts a rollout unless another one has a door in common with it.
-  -- KEYS 1 rollout, 2 rollouts, 3 live, 4 releases, 5 audit
-  -- ARGV 1 id, 2 spec as JSON, 3 sha256, 4 prefix of rollout keys, 5 audit entry
-  -- Result: { 'ok' } | { 'withdrawn' } | { 'rival', id }
+  -- `rollout_prefix`: of rollout keys. Result: { 'ok' } | { 'withdrawn' } | { 'rival', id }
   register('rollout_create', function(keys, args)
+    local rollout_key, rollouts_key, live_key, releases_key, audit_key = unpack(keys)
+    local id, spec, sha256, rollout_prefix, entry = unpack(args)
     local now = now_ms()
-    local release = redis.call('HGET', keys[4], args[3])
+    local release = redis.call('HGET', releases_key, sha256)
     if not release or cjson.decode(release).withdrawnAt then return { 'withdrawn' } end
-    local other = rival(keys[3], args[4], args[1], cjson.decode(args[2]))
+    local other = rival(live_key, rollout_prefix, id, cjson.decode(spec))
     if other then return { 'rival', other } end
-    redis.call('HSET', keys[1], 'spec', args[2], 'state', 'running', 'startedAt', int(now), 'stage', 0, 'stageSince', int(now),
+    redis.call('HSET', rollout_key, 'spec', spec, 'state', 'running', 'startedAt', int(now), 'stage', 0, 'stageSince', int(now),
       'lastEndAt', int(now), 'failures', 0, 'inFlight', 0, 'started', 0, 'bytes', 0)
-    redis.call('ZADD', keys[2], int(now), args[1])
-    redis.call('SADD', keys[3], args[1])
-    audit(keys[5], AUDIT_MAX, args[5])
+    redis.call('ZADD', rollouts_key, int(now), id)
+    redis.call('SADD', live_key, id)
+    audit(audit_key, AUDIT_MAX.firmware, entry)
     return { 'ok' }
   end)
 
@@ -118,42 +116,44 @@ do
   end)
 
   -- rollout_offer: gives one door its turn. Everything that could have changed since the driver looked is checked again here.
-  -- KEYS 1 rollout, 2 doors, 3 in-flight, 4 failed, 5 audit
-  -- ARGV 1 rollout id, 2 driver, 3 door, 4 update id, 5 stage, 6 doors the stage may have started, 7 most in flight, 8 audit entry
+  -- `may_start`: doors the stage may have started; `parallel`: most in flight
   -- Result: 'ok' | 'not_driver' | 'not_running' | 'stage' | 'full' | 'taken' | 'failed_before'
   register('rollout_offer', function(keys, args)
+    local rollout_key, doors_key, in_flight_key, failed_key, traffic_key = unpack(keys)
+    local id, driver, door, update, stage, may_start, parallel, entry = unpack(args)
     local now = now_ms()
-    if not is_driver(keys[1], args[2], now) then return 'not_driver' end
-    local fields = redis.call('HMGET', keys[1], 'state', 'stage', 'started', 'inFlight')
-    if fields[1] ~= 'running' then return 'not_running' end
-    if fields[2] ~= args[5] then return 'stage' end
-    if tonumber(fields[3]) >= tonumber(args[6]) or tonumber(fields[4]) >= tonumber(args[7]) then return 'full' end
-    if redis.call('HEXISTS', keys[3], args[3]) == 1 then return 'taken' end
-    local text = redis.call('HGET', keys[2], args[3])
+    if not is_driver(rollout_key, driver, now) then return 'not_driver' end
+    local state, open_stage, started, in_flight = unpack(redis.call('HMGET', rollout_key, 'state', 'stage', 'started', 'inFlight'))
+    if state ~= 'running' then return 'not_running' end
+    if open_stage ~= stage then return 'stage' end
+    if tonumber(started) >= tonumber(may_start) or tonumber(in_flight) >= tonumber(parallel) then return 'full' end
+    if redis.call('HEXISTS', in_flight_key, door) == 1 then return 'taken' end
+    local text = redis.call('HGET', doors_key, door)
     if text and cjson.decode(text).state ~= 'waiting' then return 'taken' end
-    if redis.call('HEXISTS', keys[4], args[3]) == 1 then return 'failed_before' end
-    local record = { state = 'offered', update = args[4], stage = tonumber(args[5]), at = now, percent = 0 }
-    redis.call('HSET', keys[2], args[3], cjson.encode(record))
-    redis.call('HSET', keys[3], args[3], args[1] .. '|' .. args[4])
-    redis.call('HINCRBY', keys[1], 'n:' .. args[5] .. ':offered', 1)
-    redis.call('HINCRBY', keys[1], 'started', 1)
-    redis.call('HINCRBY', keys[1], 'inFlight', 1)
-    audit(keys[5], AUDIT_MAX, args[8])
+    if redis.call('HEXISTS', failed_key, door) == 1 then return 'failed_before' end
+    local record = { state = 'offered', update = update, stage = tonumber(stage), at = now, percent = 0 }
+    redis.call('HSET', doors_key, door, cjson.encode(record))
+    redis.call('HSET', in_flight_key, door, id .. '|' .. update)
+    redis.call('HINCRBY', rollout_key, 'n:' .. stage .. ':offered', 1)
+    redis.call('HINCRBY', rollout_key, 'started', 1)
+    redis.call('HINCRBY', rollout_key, 'inFlight', 1)
+    audit(traffic_key, AUDIT_MAX.firmware, entry)
     return 'ok'
   end)
 
   -- rollout_note: records a door that needs or gets no offer (already there, newer, failed before): counted in no stage.
-  -- KEYS 1 rollout, 2 doors, 3 audit; ARGV 1 driver, 2 door, 3 state, 4 code or '', 5 audit entry
-  -- Result: 1 recorded, 0 not (no driver any more, or the door has a record)
+  -- `code`: or ''. Result: 1 recorded, 0 not (no driver any more, or the door has a record)
   register('rollout_note', function(keys, args)
+    local rollout_key, doors_key, traffic_key = unpack(keys)
+    local driver, door, state, code, entry = unpack(args)
     local now = now_ms()
-    if not is_driver(keys[1], args[1], now) then return 0 end
-    local text = redis.call('HGET', keys[2], args[2])
+    if not is_driver(rollout_key, driver, now) then return 0 end
+    local text = redis.call('HGET', doors_key, door)
     if text and cjson.decode(text).state ~= 'waiting' then return 0 end
-    local record = { state = args[3], stage = -1, at = now }
-    if args[4] ~= '' then record.code = args[4] end
-    redis.call('HSET', keys[2], args[2], cjson.encode(record))
-    audit(keys[3], AUDIT_MAX, args[5])
+    local record = { state = state, stage = -1, at = now }
+    if code ~= '' then record.code = code end
+    redis.call('HSET', doors_key, door, cjson.encode(record))
+    audit(traffic_key, AUDIT_MAX.firmware, entry)
     return 1
   end)
 
@@ -174,31 +174,32 @@ do
   end)
 
   -- update_step: one step of one door's update. A step of a connection that no longer has the update changes nothing.
-  -- KEYS 1 rollout, 2 doors, 3 in-flight, 4 failed, 5 audit
-  -- ARGV 1 door, 2 update id ('' whichever), 3 connection ('' whichever: the driver), 4 new state, 5 code or '', 6 audit entry,
-  --      7 for 'waiting': ms until the door may be asked again, 8 the driver ('' a relay that has the door)
+  -- `update`: '' whichever; `connection`: '' whichever, for the driver; `code`: or ''; `retry_ms`: for 'waiting', until the door may be
+  -- asked again; `driver`: '' a relay that has the door
   -- Result: 'ok' | 'same' | 'stale' | 'impossible'
   register('update_step', function(keys, args)
+    local rollout_key, _, _, failed_key, traffic_key = unpack(keys)
+    local door, update, connection, to, code, entry, retry_ms, driver = unpack(args)
     local now = now_ms()
-    if args[8] ~= '' and not is_driver(keys[1], args[8], now) then return 'stale' end
-    local text = redis.call('HGET', keys[2], args[1])
+    if driver ~= '' and not is_driver(rollout_key, driver, now) then return 'stale' end
+    local text = redis.call('HGET', keys[2], door)
     local record = text and cjson.decode(text)
-    if not record or (args[2] ~= '' and record.update ~= args[2]) or (args[3] ~= '' and record.conn ~= args[3]) then return 'stale' end
-    if record.state == args[4] then return 'same' end
-    if not may_follow(record.state, args[4]) then return 'impossible' end
-    local hard = args[4] == 'timed_out' and UNDER_WAY[record.state] and UNDER_WAY[record.state] >= 3
-    record.code = args[5] ~= '' and args[5] or nil
-    if args[4] == 'waiting' then record.notBefore = now + tonumber(args[7]) end
-    if args[4] == 'verified' or args[4] == 'confirmed' then record.percent = 100 end
-    move(keys, args[1], record, args[4], now)
+    if not record or (update ~= '' and record.update ~= update) or (connection ~= '' and record.conn ~= connection) then return 'stale' end
+    if record.state == to then return 'same' end
+    if not may_follow(record.state, to) then return 'impossible' end
+    local hard = to == 'timed_out' and UNDER_WAY[record.state] and UNDER_WAY[record.state] >= 3
+    record.code = code ~= '' and code or nil
+    if to == 'waiting' then record.notBefore = now + tonumber(retry_ms) end
+    if to == 'verified' or to == 'confirmed' then record.percent = 100 end
+    move(keys, door, record, to, now)
     -- Protocol 12.3: a release that failed on a door is not offered to it again. Silence during the download is no failure of it.
-    local of_today = args[4] == 'refused' and OF_TODAY[args[5]]
-    if hard or (FAILURE[args[4]] and args[4] ~= 'timed_out' and not of_today) then
-      redis.call('HSET', keys[4], args[1], cjson.encode({ state = args[4], code = record.code, at = now }))
-    elseif args[4] == 'confirmed' then
-      redis.call('HDEL', keys[4], args[1])
+    local of_today = to == 'refused' and OF_TODAY[code]
+    if hard or (FAILURE[to] and to ~= 'timed_out' and not of_today) then
+      redis.call('HSET', failed_key, door, cjson.encode({ state = to, code = record.code, at = now }))
+    elseif to == 'confirmed' then
+      redis.call('HDEL', failed_key, door)
     end
-    audit(keys[5], AUDIT_MAX, args[6])
+    audit(traffic_key, AUDIT_MAX.firmware, entry)
     return 'ok'
   end)
 
@@ -231,7 +232,7 @@ do
     local fields = redis.call('HMGET', keys[1], 'state', 'stage', 'inFlight')
     if not is_driver(keys[1], args[1], now) or fields[1] ~= 'running' or fields[2] ~= args[2] or tonumber(fields[3]) > 0 then return 0 end
     redis.call('HSET', keys[1], 'stage', tonumber(args[2]) + 1, 'stageSince', int(now))
-    audit(keys[2], AUDIT_MAX, args[3])
+    audit(keys[2], AUDIT_MAX.firmware, args[3])
     return 1
   end)
 
@@ -245,25 +246,26 @@ do
 
   -- rollout_set: pause, resume, cancel, halt, complete. A halt or a cancellation takes back downloads under way; resuming after a
   -- halt counts failures anew.
-  -- KEYS 1 rollout, 2 doors, 3 in-flight, 4 live, 5 audit
-  -- ARGV 1 id, 2 new state, 3 reason or '', 4 driver ('' an operator), 5 prefix of rollout keys, 6 audit entry
+  -- `reason`: or ''; `driver`: '' an operator; `rollout_prefix`: of rollout keys
   -- Result: { 'ok' } | { 'missing' } | { 'state', the present one } | { 'not_driver' } | { 'rival', id }
   register('rollout_set', function(keys, args)
+    local rollout_key, _, _, live_key, audit_key = unpack(keys)
+    local id, to, reason, driver, rollout_prefix, entry = unpack(args)
     local now = now_ms()
-    local fields = redis.call('HMGET', keys[1], 'state', 'spec')
-    if not fields[1] then return { 'missing' } end
-    if args[4] ~= '' and not is_driver(keys[1], args[4], now) then return { 'not_driver' } end
-    if not MAY_BECOME[args[2]][fields[1]] then return { 'state', fields[1] } end
-    if args[2] == 'running' then
-      local other = rival(keys[4], args[5], args[1], cjson.decode(fields[2]))
+    local state, spec = unpack(redis.call('HMGET', rollout_key, 'state', 'spec'))
+    if not state then return { 'missing' } end
+    if driver ~= '' and not is_driver(rollout_key, driver, now) then return { 'not_driver' } end
+    if not MAY_BECOME[to][state] then return { 'state', state } end
+    if to == 'running' then
+      local other = rival(live_key, rollout_prefix, id, cjson.decode(spec))
       if other then return { 'rival', other } end
-      if fields[1] == 'halted' then redis.call('HSET', keys[1], 'failures', 0) end
-      redis.call('SADD', keys[4], args[1])
+      if state == 'halted' then redis.call('HSET', rollout_key, 'failures', 0) end
+      redis.call('SADD', live_key, id)
     end
-    if args[2] == 'halted' or args[2] == 'cancelled' then stop_downloads(keys, args[1], now) end
-    redis.call('HSET', keys[1], 'state', args[2], 'stateSince', int(now))
-    if args[3] == '' then redis.call('HDEL', keys[1], 'reason') else redis.call('HSET', keys[1], 'reason', args[3]) end
-    audit(keys[5], AUDIT_MAX, args[6])
+    if to == 'halted' or to == 'cancelled' then stop_downloads(keys, id, now) end
+    redis.call('HSET', rollout_key, 'state', to, 'stateSince', int(now))
+    if reason == '' then redis.call('HDEL', rollout_key, 'reason') else redis.call('HSET', rollout_key, 'reason', reason) end
+    audit(audit_key, AUDIT_MAX.firmware, entry)
     return { 'ok' }
   end)
 end

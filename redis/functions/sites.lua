@@ -1,38 +1,76 @@
 do
-  local AUDIT_MAX = 10000
+  -- Times kept in a list, the newest first: true while fewer than `most` of them are younger than `window_ms`.
+  local function has_room(key, most, window_ms, now)
+    local oldest = redis.call('LINDEX', key, most - 1)
+    return not oldest or now - tonumber(oldest) >= window_ms
+  end
 
-  -- site_mail_allow: may another login be mailed to this e-mail address (protocol 3.1)? Remembers when the last few were.
-  -- KEYS times of the last mails (list, newest first); ARGV most mails in the window, window (ms)
-  -- Result: 1 | 0
-  register('site_mail_allow', function(keys, args)
-    local now = now_ms()
-    local most = tonumber(args[1])
-    local oldest = redis.call('LINDEX', keys[1], most - 1)
-    if oldest and now - tonumber(oldest) < tonumber(args[2]) then return 0 end
-    redis.call('LPUSH', keys[1], int(now))
-    redis.call('LTRIM', keys[1], 0, most - 1)
-    redis.call('PEXPIRE', keys[1], args[2])
-    return 1
-  end)
+  local function note(key, most, window_ms, now)
+    redis.call('LPUSH', key, int(now))
+    redis.call('LTRIM', key, 0, most - 1)
+    redis.call('PEXPIRE', key, window_ms)
+  end
 
-  -- site_login_start: remembers a login until its code is used or its time is up (protocol 3.1).
-  -- KEYS login; ARGV e-mail, origin, hash of the code, life (ms)
-  -- Result: 1
+  local function waits(wrong_key, most)
+    return tonumber(redis.call('GET', wrong_key) or '0') >= most
+  end
+
+  -- site_login_start: remembers a login until its code is used or its time is up, and decides whether its code is mailed (protocol 3.1).
+  -- A login that mails nothing has no code that would be right, and looks like any other to whoever tries one.
+  -- Result: 'mailed' | 'mail_limit' (of the e-mail) | 'address_limit' | 'wrong_codes' (logins of the e-mail wait)
+  --         | 'pending_limit' (of the address: not remembered at all) | 'full' (in all: likewise)
   register('site_login_start', function(keys, args)
-    redis.call('HSET', keys[1], 'email', args[1], 'origin', args[2], 'code', args[3])
-    redis.call('PEXPIRE', keys[1], args[4])
-    return 1
+    local login_key, pending_key, address_key, mails_key, network_mails_key, wrong_key = unpack(keys)
+    local id, email, who, origin, code, life_ms, window_ms, most_of_address, most_pending_of_address, most_pending, most_mails, most_network_mails, most_wrong = unpack(args)
+    local now = now_ms()
+    window_ms = tonumber(window_ms)
+    redis.call('ZREMRANGEBYSCORE', pending_key, '-inf', int(now))
+    if redis.call('ZCARD', pending_key) >= tonumber(most_pending) then return 'full' end
+    if not has_room(address_key, tonumber(most_pending_of_address), window_ms, now) then return 'pending_limit' end
+    local outcome = 'mailed'
+    if not has_room(address_key, tonumber(most_of_address), window_ms, now) then outcome = 'address_limit'
+    elseif waits(wrong_key, tonumber(most_wrong)) then outcome = 'wrong_codes'
+    elseif not has_room(mails_key, tonumber(most_mails), window_ms, now) or not has_room(network_mails_key, tonumber(most_network_mails), window_ms, now) then
+      outcome = 'mail_limit'
+    end
+    note(address_key, tonumber(most_pending_of_address), window_ms, now)
+    if outcome == 'mailed' then
+      note(mails_key, tonumber(most_mails), window_ms, now)
+      note(network_mails_key, tonumber(most_network_mails), window_ms, now)
+    else
+      code = ''
+    end
+    redis.call('HSET', login_key, 'email', email, 'who', who, 'origin', origin, 'code', code)
+    redis.call('PEXPIRE', login_key, life_ms)
+    redis.call('ZADD', pending_key, int(now + tonumber(life_ms)), id)
+    return outcome
   end)
 
-  -- site_login_try: compares a code and counts a wrong one; the last allowed wrong one ends the login (protocol 3.2).
-  -- KEYS login; ARGV hash of the code, wrong codes allowed
-  -- Result: {'ok', e-mail, origin} | {'wrong'} | {'gone'}
+  -- site_login_try: compares a code, and counts a wrong one: the last allowed one ends the login, and too many for one e-mail, whatever
+  -- the login, stop its logins for a while, right codes too (protocol 3.2).
+  -- `wrong_prefix`: of the counters of wrong codes; `most_wrong`: of one e-mail within the window
+  -- Result: {'ok', e-mail, origin} | {'wrong'} | {'waits'} | {'gone'}
   register('site_login_try', function(keys, args)
-    local login = redis.call('HMGET', keys[1], 'code', 'email', 'origin')
-    if not login[1] then return { 'gone' } end
-    if login[1] == args[1] then return { 'ok', login[2], login[3] } end
-    if redis.call('HINCRBY', keys[1], 'wrong', 1) >= tonumber(args[2]) then redis.call('DEL', keys[1]) end
+    local login_key, pending_key, wrong_prefix = unpack(keys)
+    local id, code, most_wrong_of_login, most_wrong, window_ms = unpack(args)
+    local right, email, origin, who = unpack(redis.call('HMGET', login_key, 'code', 'email', 'origin', 'who'))
+    if not who then return { 'gone' } end
+    local wrong_key = wrong_prefix .. who
+    if waits(wrong_key, tonumber(most_wrong)) then return { 'waits' } end
+    if right ~= '' and right == code then return { 'ok', email, origin } end
+    local wrong = redis.call('INCR', wrong_key)
+    if wrong == 1 or wrong >= tonumber(most_wrong) then redis.call('PEXPIRE', wrong_key, window_ms) end
+    if redis.call('HINCRBY', login_key, 'wrong', 1) >= tonumber(most_wrong_of_login) then
+      redis.call('DEL', login_key)
+      redis.call('ZREM', pending_key, id)
+    end
     return { 'wrong' }
+  end)
+
+  -- site_login_end: ends a login whose code was used. KEYS login, pending; ARGV id. Result: 1 for the one caller who did
+  register('site_login_end', function(keys, args)
+    redis.call('ZREM', keys[2], args[1])
+    return redis.call('DEL', keys[1])
   end)
 
   -- site_login_fetch: takes one of the fetches a login may make to verify its website (protocol 3.2).
@@ -46,58 +84,58 @@ do
   end)
 
   -- site_session_open: creates the site on its first login, remembers a verification, starts a session (protocol 3.2).
-  -- KEYS record, sessions, session, audit
-  -- ARGV e-mail, origin, verified at (ms, '' unchanged), session id, hash of the refresh token ('' none), life (ms), audit entry
-  -- Result: 'ok' | 'blocked'
+  -- `verified_at`: ms, '' unchanged; `refresh_hash`: '' none. Result: 'ok' | 'blocked'
   register('site_session_open', function(keys, args)
-    if redis.call('HGET', keys[1], 'blocked') == '1' then return 'blocked' end
+    local record_key, sessions_key, session_key, audit_key = unpack(keys)
+    local email, origin, verified_at, session, refresh_hash, life_ms, entry = unpack(args)
+    if redis.call('HGET', record_key, 'blocked') == '1' then return 'blocked' end
     local now = now_ms()
-    redis.call('HSETNX', keys[1], 'createdAt', int(now))
-    redis.call('HSET', keys[1], 'email', args[1], 'origin', args[2], 'lastLoginAt', int(now))
-    if args[3] ~= '' then redis.call('HSET', keys[1], 'verifiedAt', args[3]) end
-    redis.call('HSET', keys[3], 'refresh', args[5], 'createdAt', int(now))
-    redis.call('PEXPIRE', keys[3], args[6])
-    redis.call('ZREMRANGEBYSCORE', keys[2], '-inf', int(now))
-    redis.call('ZADD', keys[2], int(now + tonumber(args[6])), args[4])
-    audit(keys[4], AUDIT_MAX, args[7])
+    redis.call('HSETNX', record_key, 'createdAt', int(now))
+    redis.call('HSET', record_key, 'email', email, 'origin', origin, 'lastLoginAt', int(now))
+    if verified_at ~= '' then redis.call('HSET', record_key, 'verifiedAt', verified_at) end
+    redis.call('HSET', session_key, 'refresh', refresh_hash, 'createdAt', int(now))
+    redis.call('PEXPIRE', session_key, life_ms)
+    redis.call('ZREMRANGEBYSCORE', sessions_key, '-inf', int(now))
+    redis.call('ZADD', sessions_key, int(now + tonumber(life_ms)), session)
+    audit(audit_key, AUDIT_MAX.site, entry)
     return 'ok'
   end)
 
   -- site_refresh: rotates a session's refresh token (protocol 3.3). The one before is answered with the same successor while
   -- that is kept; any older one of the family ends the session. The caller has verified that the token is one of ours.
-  -- KEYS record, session, successor, sessions, audit
-  -- ARGV session id, hash of the token presented, hash of its successor, sealed answer, life (ms), how long the sealed answer
-  --      is kept (ms), audit entry of a refresh, audit entry of a reuse, channel, message of a revocation
+  -- `sealed`: the answer, kept for `sealed_ms`; `refreshed`, `reused`: audit entries; `message`: of a revocation
   -- Result: {'rotated'} | {'again', sealed answer} | {'reused'} | {'gone'} | {'blocked'}
   register('site_refresh', function(keys, args)
-    if redis.call('HGET', keys[1], 'blocked') == '1' then return { 'blocked' } end
-    local session = redis.call('HMGET', keys[2], 'refresh', 'previous')
-    if not session[1] then return { 'gone' } end
-    if session[1] == args[2] then
-      redis.call('HSET', keys[2], 'refresh', args[3], 'previous', args[2])
-      redis.call('PEXPIRE', keys[2], args[5])
-      redis.call('SET', keys[3], args[4], 'PX', args[6])
-      redis.call('ZADD', keys[4], int(now_ms() + tonumber(args[5])), args[1])
-      audit(keys[5], AUDIT_MAX, args[7])
+    local record_key, session_key, successor_key, sessions_key, audit_key, traffic_key = unpack(keys)
+    local session, presented, successor, sealed, life_ms, sealed_ms, refreshed, reused, channel, message = unpack(args)
+    if redis.call('HGET', record_key, 'blocked') == '1' then return { 'blocked' } end
+    local current, previous = unpack(redis.call('HMGET', session_key, 'refresh', 'previous'))
+    if not current then return { 'gone' } end
+    if current == presented then
+      redis.call('HSET', session_key, 'refresh', successor, 'previous', presented)
+      redis.call('PEXPIRE', session_key, life_ms)
+      redis.call('SET', successor_key, sealed, 'PX', sealed_ms)
+      redis.call('ZADD', sessions_key, int(now_ms() + tonumber(life_ms)), session)
+      audit(traffic_key, AUDIT_MAX.site, refreshed)
       return { 'rotated' }
     end
-    local sealed = session[2] == args[2] and redis.call('GET', keys[3])
-    if sealed then return { 'again', sealed } end
-    redis.call('DEL', keys[2], keys[3])
-    redis.call('ZREM', keys[4], args[1])
-    audit(keys[5], AUDIT_MAX, args[8])
-    redis.call('PUBLISH', args[9], args[10])
+    local again = previous == presented and redis.call('GET', successor_key)
+    if again then return { 'again', again } end
+    redis.call('DEL', session_key, successor_key)
+    redis.call('ZREM', sessions_key, session)
+    audit(audit_key, AUDIT_MAX.site, reused)
+    redis.call('PUBLISH', channel, message)
     return { 'reused' }
   end)
 
   -- site_session_end: ends a session and tells every relay (protocol 3.4).
   -- KEYS session, successor, sessions, audit; ARGV session id, audit entry, channel, message
   -- Result: 1 | 0 (there was none)
-  register('site_session_end', function(keys, args)
+  register_ending('site_session_end', function(keys, args)
     redis.call('ZREM', keys[3], args[1])
     redis.call('DEL', keys[2])
     if redis.call('DEL', keys[1]) == 0 then return 0 end
-    audit(keys[4], AUDIT_MAX, args[2])
+    audit(keys[4], AUDIT_MAX.site, args[2])
     redis.call('PUBLISH', args[3], args[4])
     return 1
   end)
@@ -105,12 +143,12 @@ do
   -- site_block: blocks a site, ends all its sessions and tells every relay (protocol 3.4).
   -- KEYS record, sessions, audit; ARGV prefix of the site's session keys (same hash tag), audit entry, channel, message
   -- Result: 1 | 0 (no such site)
-  register('site_block', function(keys, args)
+  register_ending('site_block', function(keys, args)
     if redis.call('EXISTS', keys[1]) == 0 then return 0 end
     redis.call('HSET', keys[1], 'blocked', '1')
     for _, session in ipairs(redis.call('ZRANGE', keys[2], 0, -1)) do redis.call('DEL', args[1] .. session) end
     redis.call('DEL', keys[2])
-    audit(keys[3], AUDIT_MAX, args[2])
+    audit(keys[3], AUDIT_MAX.site, args[2])
     redis.call('PUBLISH', args[3], args[4])
     return 1
   end)
@@ -121,7 +159,7 @@ do
   register('site_unblock', function(keys, args)
     if redis.call('EXISTS', keys[1]) == 0 then return 0 end
     redis.call('HDEL', keys[1], 'blocked')
-    audit(keys[2], AUDIT_MAX, args[1])
+    audit(keys[2], AUDIT_MAX.site, args[1])
     return 1
   end)
 
@@ -132,7 +170,7 @@ do
   -- Result: 0 | -1 (no such session) | -2 (blocked) | milliseconds until there would be enough tokens
   local BUCKET_TTL_MS = 3600000 -- long: the end of a key is written to the append-only file, its changes are not
   -- Blocking a site ends its sessions, so that a session that lives is enough to know.
-  register('site_admit', function(keys, args)
+  register_ending('site_admit', function(keys, args)
     if redis.call('EXISTS', keys[1]) == 0 then
       return redis.call('HGET', keys[2], 'blocked') == '1' and -2 or -1
     end

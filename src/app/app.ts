@@ -23,7 +23,7 @@ import { makeHttp, startMetrics } from './http.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
 import { makeSites } from './sites.js';
-import { openStore, storesOn } from './store.js';
+import { openStore, storesOn, watchMemory } from './store.js';
 import { makeUpdates } from './updates.js';
 
 /** Where a started relay can be reached. */
@@ -116,6 +116,7 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
 
   const clientName = `openlock-relay-${process.pid}`;
   const link = await openStore(ambient, { clientName, commandTimeoutMs: STORE_TIMEOUT_MS });
+  const memory = watchMemory(link, ambient);
   const stores = storesOn(link);
   const audit = new AuditTrail({ store: stores.audit, clock, node: name, onError: (error) => onError(error, 'audit') });
   audit.start();
@@ -123,7 +124,14 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
 
   const base = { ...ambient, stores, audit };
   const onMailFailure = (): void => metrics.mailFailures.inc();
-  const siteParts = { ...base, store: stores.sites, origins, onMailFailure, extraSiteCa };
+  const siteParts = {
+    ...base,
+    store: stores.sites,
+    origins,
+    onMailFailure,
+    extraSiteCa,
+    isStoreFull: () => memory.isFull,
+  };
   const { sites, secrets, tokens } = await makeSites(siteParts);
   const gate = makeGate(base, link, { sites, tokens });
   const relays = makeRelays(base);

@@ -14,6 +14,8 @@ export interface SitesParts extends Ambient {
   readonly audit: AuditTrail;
   readonly origins: Pick<PublicOrigins, 'issuers' | 'alsoIssuer'>;
   readonly onMailFailure: () => void;
+  /** True while new logins should give way (protocol 8.3). */
+  readonly isStoreFull?: () => boolean;
   /** PEM certificates trusted for origin verification besides the public ones. */
   readonly extraSiteCa: readonly string[];
 }

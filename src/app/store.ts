@@ -13,6 +13,7 @@ import { RelayMail } from '../store/relay-mail.js';
 import { RelayStore } from '../store/relay-store.js';
 import { RolloutStore } from '../store/rollout-store.js';
 import { SiteStore } from '../store/site-store.js';
+import { StoreMemory } from '../store/store-memory.js';
 import type { Ambient, RelayAmbient } from './ambient.js';
 
 /** Opens the store: the configured Redis, or the private one. */
@@ -32,6 +33,19 @@ export async function openStore(
     connected ? log.info('the store is connected') : log.warn({ reason }, 'the store is disconnected'),
   );
   return link;
+}
+
+/** Watches how full Redis is (protocol 8.3). */
+export function watchMemory(link: RedisLink, { clock, metrics, onError, onRelease }: RelayAmbient): StoreMemory {
+  const memory = new StoreMemory({
+    link,
+    clock,
+    onRatio: (ratio) => metrics.redisMemory.set(ratio),
+    onError: (error) => onError(error, 'memory'),
+  });
+  memory.start();
+  onRelease(() => memory.stop());
+  return memory;
 }
 
 /** The typed stores, one a thing. */

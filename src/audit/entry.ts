@@ -58,6 +58,7 @@ export const AUDIT_KINDS = [
   'rollout_cancelled',
   'rollout_completed',
   'update_step',
+  'audit_dropped',
 ] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 

@@ -1,6 +1,7 @@
 /**
  * The audit trail (protocol 10). Commands and operator acts are entries of their own, written by the very Redis function
- * that makes the change: `entry()` makes their text. Refusals and failures are folded per address, code and minute.
+ * that makes the change: `entry()` makes their text. Refusals and failures are folded per address, code and minute, into streams of
+ * their own; a door's refusals are folded where they are stored, by its functions.
  */
 import type { Cancel, Clock } from '../clock.js';
 import type { AuditStore } from '../store/audit-store.js';

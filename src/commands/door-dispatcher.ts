@@ -105,15 +105,8 @@ export class DoorDispatcher {
     this.#sent.set(commandId, { doorId: link.doorId, siteId, deadline });
     if (link.send({ t: 'command', id: commandId, jwe, deadline })) return true;
     this.#sent.delete(commandId);
-    const entry = this.#deps.audit.entry({
-      kind: 'command_settled',
-      actor: 'relay',
-      door: link.doorId,
-      commandId,
-      code: 'expired',
-    });
     await this.#deps.store
-      .abandon(link.doorId, commandId, this.#deps.relayId, entry)
+      .abandon(link.doorId, commandId, this.#deps.relayId)
       .catch((error: unknown) => this.#deps.onError(error, 'abandon'));
     return false;
   }

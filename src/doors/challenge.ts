@@ -1,6 +1,7 @@
 /**
  * Challenges without memory (protocol 4.3): a nonce carries its own time and a MAC over the door id, so that unknown doors
- * are answered alike and a flood of questions costs nothing. Single use is enforced when it comes back with a good proof.
+ * are answered alike and a flood of questions costs nothing: none is "pending" anywhere (8.4). Single use is enforced when it comes back
+ * with the door's own proof; those are remembered, at most 64 a door for 70 s (`used_nonces` in store/lua-constants.ts).
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 

@@ -29,7 +29,7 @@ export interface DoorServiceDependencies {
   readonly audiences: () => readonly string[];
 }
 
-/** The answer to a bad proof, token or nonce is one and the same, so that nothing can be probed. */
+/** The answer to a bad proof, token or nonce, to a foreign key, and for a door that does not exist: nothing can be probed (protocol 4.4). */
 const unauthenticated = (): OpenLockError =>
   new OpenLockError('unauthenticated', 'The proof or the enrolment token is not valid.');
 
@@ -51,7 +51,10 @@ export class DoorService {
     };
   }
 
-  /** Binds or recognises a door's key and starts a session (protocol 4.4, 4.5). */
+  /**
+   * Binds or recognises a door's key and starts a session (protocol 4.4, 4.5). Throws `unauthenticated`, `store_unavailable`, and only to
+   * whoever holds the door's key, one it once had, or its enrolment token: `wrong_key`, `key_banned`, `door_disabled`, `rate_limited`.
+   */
   async register(request: RegisterRequest, context: RequestContext): Promise<RegisterAnswer> {
     const { doorId } = request;
     const key = readDoorPublicKey(request.publicKey);
@@ -69,10 +72,11 @@ export class DoorService {
     ) {
       throw unauthenticated();
     }
-    const record = await this.#deps.records.record(doorId);
-    if (record === undefined) throw unauthenticated();
-    if (await this.#deps.bans.isBanned(key.kid))
-      throw new OpenLockError('key_banned', 'This key is banned; an operator has to reset the door.');
+    // A door that does not exist takes the same steps as one that does: neither answer nor time tells them apart (4.4).
+    const [record, kidBanned] = await Promise.all([
+      this.#deps.records.record(doorId),
+      this.#deps.bans.isBanned(key.kid),
+    ]);
     const sessionToken = this.#deps.random.bytes(32).toString('base64url');
     const outcome = await this.#deps.records.register({
       doorId,
@@ -80,7 +84,8 @@ export class DoorService {
       kid: key.kid,
       publicKey: key.pem,
       enrolmentTokenHash: request.enrolmentToken === undefined ? undefined : hash(request.enrolmentToken),
-      rotatedFromKid: await this.#rotatedFrom(request, record.publicKey, key, proof.nonce),
+      rotatedFromKid: await this.#rotatedFrom(request, record?.publicKey, key, proof.nonce),
+      kidBanned,
       sessionHash: hash(sessionToken),
       sessionMs: LIMITS.doorSessionSeconds * 1000,
       firmware: JSON.stringify(proof.firmware),
@@ -151,11 +156,12 @@ export class DoorService {
     newKey: DoorPublicKey,
     nonce: string,
   ): Promise<string | undefined> {
-    const oldKey = request.rotation === undefined || oldPem === undefined ? undefined : readDoorPublicKey(oldPem);
-    if (request.rotation === undefined || oldKey === undefined || oldKey.kid === newKey.kid) return undefined;
+    if (request.rotation === undefined) return undefined;
+    // Where there is no old key the new one stands in: as much work, and nothing comes of it.
+    const oldKey = (oldPem === undefined ? undefined : readDoorPublicKey(oldPem)) ?? newKey;
     const claims = await verifyRotation(request.rotation, oldKey);
     const good = claims?.door === request.doorId && claims.newKid === newKey.kid && claims.nonce === nonce;
-    return good ? oldKey.kid : undefined;
+    return good && oldKey.kid !== newKey.kid ? oldKey.kid : undefined;
   }
 
   #refuse(outcome: RegisterOutcome): void {
@@ -165,6 +171,10 @@ export class DoorService {
         'wrong_key',
         'The door has another key; send a rotation signed by it, or have an operator reset the door.',
       );
+    if (outcome === 'busy')
+      throw new OpenLockError('rate_limited', 'The door has registered too often; wait a minute.', {
+        retryAfterMs: LIMITS.challengeSeconds * 1000,
+      });
     if (outcome === 'disabled') throw new OpenLockError('door_disabled', 'The door is disabled by its operator.');
     if (outcome === 'banned')
       throw new OpenLockError('key_banned', 'The key of this door is banned; an operator has to reset the door.');

@@ -22,8 +22,8 @@ export interface PresenceDependencies {
   readonly updates: { onWelcome(link: DoorLink): Promise<void>; onClosed(link: DoorLink): void };
   readonly lease: Pick<RelayLease, 'watch'>;
   readonly bus: Pick<RelayBus, 'on'>;
-  readonly audit: Pick<AuditTrail, 'entry'>;
-  readonly metrics: Pick<Metrics, 'connectedDoors' | 'epochsBehind' | 'sourceTurns' | 'supersessions'>;
+  readonly audit: Pick<AuditTrail, 'entry' | 'refusal'>;
+  readonly metrics: Pick<Metrics, 'connectedDoors' | 'epochsBehind' | 'epochJumps' | 'sourceTurns' | 'supersessions'>;
   readonly clock: Clock;
   readonly relayId: string;
   readonly onError: (error: unknown, work: string) => void;
@@ -97,6 +97,7 @@ export class Presence implements LeaseWatcher {
       address,
       auditEntry: audit.entry({ kind: 'socket_opened', actor: `door:${doorId}`, door: doorId, address }),
     });
+    if (result.outcome === 'epoch') return this.#refuseEpoch(door);
     if (result.outcome !== 'ok') return door.close(result.outcome === 'session' ? 'session_ended' : 'disabled');
     if (hello.epoch < result.recordedEpoch) metrics.epochsBehind.inc();
     if (result.sourcesTakeTurns) metrics.sourceTurns.inc();
@@ -112,6 +113,16 @@ export class Presence implements LeaseWatcher {
     // Frames wait for this: what a restarted door says of its update needs the update to be bound to this connection. A store that
     // is away costs the door nothing else: the update is looked for again every other second.
     await updates.onWelcome(door).catch((error: unknown) => onError(error, 'update'));
+  }
+
+  /** Protocol 5.1: taken as it is, such a number would use up all there are; a reset of the door clears the record. */
+  #refuseEpoch(door: LiveDoor): void {
+    const { doorId, session } = door;
+    const { metrics, audit } = this.#deps;
+    metrics.epochJumps.inc();
+    const { address } = session;
+    audit.refusal({ kind: 'refused', actor: `door:${doorId}`, door: doorId, code: 'epoch_jump', address });
+    door.close('protocol_error');
   }
 
   #closed(door: LiveDoor): void {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { COMMAND_STATES } from './client-frames.js';
 import { doorStateSchema } from './door-state.js';
+import type { Scope } from './envelope.js';
 import { commandIdSchema, doorIdSchema, kidSchema } from './ids.js';
 
 /**
@@ -82,6 +83,12 @@ export const rotationClaimsSchema = z.object({
 // --- site API of doors and commands (protocol 7)
 export const ROLES = ['viewer', 'user', 'manager'] as const;
 export type Role = (typeof ROLES)[number];
+/** The least role that may send a scope (protocol 7.6). */
+export const SCOPE_ROLES = {
+  query: 'viewer',
+  operate: 'user',
+  configure: 'manager',
+} as const satisfies Record<Scope, Role>;
 
 export const doorSummarySchema = z.object({
   doorId: doorIdSchema,

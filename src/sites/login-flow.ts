@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
-import type { RequestContext } from '../principal.js';
+import { networkOf, type RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -25,10 +25,15 @@ export interface LoginFlowDependencies {
   readonly audit: AuditTrail;
   readonly limits: SiteLimits;
   readonly allowPrivateSites: boolean;
+  /** True while the store is nearly full: logins give way to commands (protocol 8.3). */
+  readonly isStoreFull?: () => boolean;
 }
 
 const LOGIN_ID = /^login_[A-Za-z0-9_-]{22}$/;
 const CODES = 100_000_000;
+/** What counts as one network where mails are limited (protocol 3.1): wide, because its owner has many addresses. */
+const MAIL_NETWORK = { ipv4Bits: 24, ipv6Bits: 48 } as const;
+const FULL_RETRY_MS = 60_000;
 
 /** Login by a code sent to an e-mail address, and proof of the website (protocol 3.1, 3.2). */
 export class LoginFlow {
@@ -39,8 +44,8 @@ export class LoginFlow {
   }
 
   /**
-   * Starts a login. The work is the same whether or not the account exists and whether or not a mail goes out: accounts are
-   * not looked at, the record is always written, and the mail leaves in the background.
+   * Starts a login. The work and the answer are the same whether or not the account exists and whether or not a mail goes out:
+   * accounts are not looked at, one call of the store decides, and the mail leaves in the background.
    */
   async start(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
     const { store, secrets, mailer, random, audit, limits } = this.#deps;
@@ -51,23 +56,29 @@ export class LoginFlow {
         'website must be an origin such as https://shop.example, without path, query or user.',
       );
     requireOrigin(origin, context);
+    if (this.#deps.isStoreFull?.() === true)
+      throw new OpenLockError('store_unavailable', 'The store is nearly full; no new logins for now.', {
+        retryAfterMs: FULL_RETRY_MS,
+      });
     const email = request.email.trim().toLowerCase();
     const loginId = `login_${random.bytes(16).toString('base64url')}`;
     const code = randomCode(random);
-    const allowed = await store.allowMail(sha256(email), limits.loginMails, limits.loginMailWindowMs);
-    await store.startLogin(loginId, {
+    const network = networkOf(context.address, MAIL_NETWORK.ipv4Bits, MAIL_NETWORK.ipv6Bits);
+    const login = {
       email,
+      emailHash: sha256(email),
+      networkHash: sha256(`${email}\n${network}`),
+      address: networkOf(context.address),
       origin,
       codeHash: this.#codeHash(loginId, code),
-      lifeMs: limits.loginSeconds * 1000,
-    });
-    if (allowed) mailer.enqueue(loginMail({ email, origin, code, lifeSeconds: limits.loginSeconds }));
-    audit.refusal({
-      kind: 'login_requested',
-      actor: 'anonymous',
-      code: allowed ? 'mailed' : 'mail_limit',
-      address: context.address,
-    });
+    };
+    const outcome = await store.startLogin(loginId, login, limits);
+    if (outcome === 'full')
+      throw new OpenLockError('rate_limited', 'Too many logins are under way; try again in a while.', {
+        retryAfterMs: FULL_RETRY_MS,
+      });
+    if (outcome === 'mailed') mailer.enqueue(loginMail({ email, origin, code, lifeSeconds: limits.loginSeconds }));
+    audit.refusal({ kind: 'login_requested', actor: 'anonymous', code: outcome, address: context.address });
     const challenge = { path: CHALLENGE_PATH, token: challengeToken(secrets, email, origin) };
     return { loginId, expiresInSeconds: limits.loginSeconds, website: { origin, challenge } };
   }
@@ -77,7 +88,7 @@ export class LoginFlow {
     const { store, sessions, clock, random, limits } = this.#deps;
     const { loginId, code } = request;
     const attempt = LOGIN_ID.test(loginId)
-      ? await store.tryCode(loginId, this.#codeHash(loginId, code), limits.wrongCodes)
+      ? await store.tryCode(loginId, this.#codeHash(loginId, code), limits)
       : undefined;
     if (attempt?.outcome !== 'ok') throw new OpenLockError('unauthenticated', WRONG);
     const { email, origin } = attempt;

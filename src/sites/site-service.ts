@@ -29,6 +29,8 @@ export interface SiteServiceDependencies {
   readonly allowPrivateSites: boolean;
   /** `OPENLOCK_SITE_RATE`: refill of a site's token bucket per second; it holds twice as many (protocol 8.1). */
   readonly siteRate: number;
+  /** True while the store is nearly full; absent: it is not watched. */
+  readonly isStoreFull?: () => boolean;
   readonly limits?: SiteLimits;
 }
 
@@ -52,7 +54,7 @@ export class SiteService {
     this.#origins = new KnownOrigins(store, clock);
   }
 
-  /** Protocol 3.1. Throws `invalid_request`, `forbidden_origin`, `store_unavailable`. */
+  /** Protocol 3.1. Throws `invalid_request`, `forbidden_origin`, `rate_limited`, `store_unavailable`. */
   login(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
     return this.#logins.start(request, context);
   }

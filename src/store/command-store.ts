@@ -1,6 +1,5 @@
 import type { CommandState } from '../protocol/client-frames.js';
 import type { Scope } from '../protocol/envelope.js';
-import { LIMITS } from '../protocol/limits.js';
 import type { ProblemCode } from '../protocol/problem.js';
 import { channels, doorKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
@@ -40,6 +39,7 @@ export interface SettleFields {
   readonly commandId: string;
   readonly siteId: string;
   readonly status: 200 | 400;
+  /** The door said that the credential was wrong (protocol 5.2). */
   readonly credentialRefused: boolean;
   readonly receipt: string | undefined;
   readonly node: string;
@@ -54,8 +54,6 @@ export interface StoredCommand {
   readonly settledAt: number | undefined;
   readonly receipt: string | undefined;
 }
-
-const COOLDOWN = { refusals: 3, firstMs: 60_000, longestMs: 3_600_000 } as const; // protocol 6.6
 
 /** Typed calls of `redis/functions/commands.lua`: the life of a command (protocol 6.7). */
 export class CommandStore {
@@ -83,31 +81,27 @@ export class CommandStore {
         keys.record,
         keys.grants,
         keys.live,
-        keys.inFlight,
         keys.command(fields.commandId),
-        keys.jwe(fields.commandId),
-        keys.audit,
-        keys.cooldown(fields.siteId),
         keys.command(''),
+        keys.jwe(fields.commandId),
+        keys.cooldown(fields.siteId),
+        ...trailKeys(keys),
       ],
       [
         fields.siteId,
+        fields.doorId,
+        fields.commandId,
         fields.scope,
         fields.kid,
         fields.iat,
         fields.node,
         fields.conn ?? '',
         fields.liveNodes,
-        fields.commandId,
         jwe,
         fields.timeoutMs,
         fields.builtInRole ?? '',
-        LIMITS.freshnessMs,
-        LIMITS.inFlightPerDoor,
-        LIMITS.commandStateSeconds * 1000,
         channels.node(''),
         fields.auditEntry,
-        fields.doorId,
       ],
     )) as [string, string | number];
   }
@@ -117,8 +111,8 @@ export class CommandStore {
     const keys = doorKeys(doorId);
     const [outcome, jwe, deadline, siteId] = (await this.#link.call(
       'command_claim',
-      [keys.command(commandId), keys.jwe(commandId), keys.live, keys.audit],
-      [node, conn, commandId],
+      [keys.command(commandId), keys.jwe(commandId), keys.live, ...trailKeys(keys)],
+      [doorId, commandId, node, conn],
     )) as [string, string?, string?, string?];
     if (outcome !== 'claimed' || jwe === undefined || deadline === undefined || siteId === undefined)
       return { outcome };
@@ -131,7 +125,7 @@ export class CommandStore {
     const state = (await this.#link.call(
       'command_nudge',
       [keys.command(commandId), keys.live],
-      [channels.node(''), doorId, commandId],
+      [doorId, commandId, channels.node('')],
     )) as string;
     return state === '' ? undefined : (state as CommandState);
   }
@@ -144,34 +138,30 @@ export class CommandStore {
       [
         keys.command(fields.commandId),
         keys.receipt(fields.commandId),
-        keys.inFlight,
-        keys.audit,
         keys.cooldown(fields.siteId),
+        ...trailKeys(keys),
       ],
       [
+        fields.doorId,
         fields.commandId,
         fields.status,
-        fields.credentialRefused ? 'credential' : '',
+        refusalOf(fields),
         fields.receipt ?? '',
-        LIMITS.receiptSeconds * 1000,
         fields.node,
         channels.node(''),
         fields.auditEntry,
-        COOLDOWN.refusals,
-        COOLDOWN.firstMs,
-        COOLDOWN.longestMs,
       ],
     )) as [string, number];
     return { state: state === '' ? undefined : (state as CommandState), settled: settled === 1 };
   }
 
   /** Expires a command that was certainly never written to a socket. */
-  async abandon(doorId: string, commandId: string, node: string, auditEntry: string): Promise<void> {
+  async abandon(doorId: string, commandId: string, node: string): Promise<void> {
     const keys = doorKeys(doorId);
     await this.#link.call(
       'command_abandon',
-      [keys.command(commandId), keys.inFlight, keys.audit],
-      [commandId, node, channels.node(''), auditEntry],
+      [keys.command(commandId), ...trailKeys(keys)],
+      [doorId, commandId, node, channels.node('')],
     );
   }
 
@@ -179,8 +169,8 @@ export class CommandStore {
     const keys = doorKeys(doorId);
     const [state, siteId, at, status, settledAt, receipt] = (await this.#link.call(
       'command_read',
-      [keys.command(commandId), keys.receipt(commandId), keys.audit, keys.inFlight],
-      [commandId],
+      [keys.command(commandId), keys.receipt(commandId), ...trailKeys(keys)],
+      [doorId, commandId],
     )) as string[];
     if (state === undefined || siteId === undefined) return undefined;
     return {
@@ -197,4 +187,15 @@ export class CommandStore {
   async siteOf(doorId: string, commandId: string): Promise<string | undefined> {
     return (await this.#link.run((client) => client.hget(doorKeys(doorId).command(commandId), 'site'))) ?? undefined;
   }
+}
+
+/** Where commands under way and their ends are written; the last keys of every function that may end one. */
+function trailKeys(keys: ReturnType<typeof doorKeys>): string[] {
+  return [keys.underWay, keys.audit, keys.auditTraffic, keys.auditFold];
+}
+
+/** A bare 400 may be anything, a guess too: it counts like a wrong credential (protocol 6.6). */
+function refusalOf({ status, credentialRefused, receipt }: SettleFields): 'credential' | 'bare' | '' {
+  if (credentialRefused) return 'credential';
+  return status === 400 && receipt === undefined ? 'bare' : '';
 }

@@ -19,7 +19,8 @@ export type AttachResult =
       readonly recordedEpoch: number;
       readonly sourcesTakeTurns: boolean;
     }
-  | { readonly outcome: 'session' | 'disabled' };
+  /** `epoch`: the door claims one too far above the record (protocol 5.1). */
+  | { readonly outcome: 'session' | 'disabled' | 'epoch' };
 
 export interface AttachFields {
   readonly doorId: string;
@@ -58,7 +59,7 @@ export class DoorPresenceStore {
     await this.#index(fields.relay, fields.doorId);
     const [outcome, epoch, , conn, recorded, turns] = (await this.#link.call(
       'door_attach',
-      [keys.record, keys.live, keys.state, keys.audit],
+      [keys.record, keys.live, keys.state, keys.auditTraffic],
       [
         fields.sessionHash,
         fields.relay,
@@ -69,7 +70,7 @@ export class DoorPresenceStore {
         channels.node(''),
         fields.auditEntry,
       ],
-    )) as ['ok' | 'session' | 'disabled', string, string, string, string, number];
+    )) as ['ok' | 'session' | 'disabled' | 'epoch', string, string, string, string, number];
     if (outcome !== 'ok') return { outcome };
     return {
       outcome,
@@ -91,7 +92,7 @@ export class DoorPresenceStore {
   async detach(doorId: string, from: 'conn' | 'node', value: string, auditEntry: string): Promise<boolean> {
     const keys = doorKeys(doorId);
     const args = [from, value, channels.door(doorId), auditEntry];
-    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.audit], args)) === 1;
+    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.auditTraffic], args)) === 1;
   }
 
   /** Doors that are (or were) on a relay, in pages: an index; a door's `live` hash is the truth. */
@@ -110,7 +111,8 @@ export class DoorPresenceStore {
 
   /** Records an event and tells subscribers; `frame` is the client frame without `door`. */
   async event(doorId: string, frame: string, auditEntry: string): Promise<void> {
-    await this.#link.call('door_event', [doorKeys(doorId).audit], [channels.door(doorId), frame, auditEntry]);
+    const { auditTraffic, auditFold } = doorKeys(doorId);
+    await this.#link.call('door_event', [auditTraffic, auditFold], [doorId, channels.door(doorId), frame, auditEntry]);
   }
 
   async saveState(doorId: string, state: string, at: number, frame: string): Promise<void> {

@@ -29,7 +29,8 @@ export interface DoorOverview {
   readonly relay: string | undefined;
 }
 
-export type RegisterOutcome = 'ok' | 'missing' | 'disabled' | 'banned' | 'nonce' | 'token' | 'wrong_key';
+export type RegisterOutcome =
+  'ok' | 'missing' | 'stranger' | 'disabled' | 'banned' | 'nonce' | 'busy' | 'token' | 'wrong_key';
 
 export interface RegisterFields {
   readonly doorId: string;
@@ -39,6 +40,8 @@ export interface RegisterFields {
   readonly enrolmentTokenHash: string | undefined;
   /** `kid` of the key that signed a valid rotation for this registration. */
   readonly rotatedFromKid: string | undefined;
+  /** The ban list has the key. */
+  readonly kidBanned: boolean;
   readonly sessionHash: string;
   readonly sessionMs: number;
   readonly firmware: string;
@@ -151,7 +154,7 @@ export class DoorRecordStore {
   async remove(doorId: string, auditEntry: string): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
     const sites = await this.#link.run((client) => client.hkeys(keys.grants));
-    const all = [keys.record, keys.grants, keys.live, keys.state, keys.inFlight, keys.audit];
+    const all = [keys.record, keys.grants, keys.live, keys.state, keys.audit];
     const outcome = (await this.#link.call('door_remove', all, [auditEntry])) as 'ok' | 'missing';
     for (const siteId of sites) await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome;
@@ -161,15 +164,17 @@ export class DoorRecordStore {
     const keys = doorKeys(fields.doorId);
     return (await this.#link.call(
       'door_register',
-      [keys.record, keys.nonce(fields.nonce), keys.audit],
+      [keys.record, keys.nonces, keys.audit],
       [
         fields.kid,
         fields.publicKey,
         fields.enrolmentTokenHash ?? '',
         fields.rotatedFromKid ?? '',
+        fields.kidBanned ? '1' : '',
         fields.sessionHash,
         fields.sessionMs,
         fields.firmware,
+        fields.nonce,
         fields.nonceMs,
         fields.auditEntry,
       ],

@@ -1,8 +1,8 @@
-import ipaddr from 'ipaddr.js';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
 import type { Clock } from '../clock.js';
+import { networkOf } from '../principal.js';
 import { fleetKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { toStoreError, unavailable } from './store-errors.js';
@@ -83,15 +83,4 @@ export class FailureLimits {
     this.#blocked.set(network, this.#clock.monotonic() + milliseconds);
     return Math.max(1, Math.ceil(milliseconds));
   }
-}
-
-/** What is counted together: an IPv4 address (mapped ones unwrapped), an IPv6 /64; other text as it is. */
-function networkOf(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
-  const parsed = ipaddr.process(address);
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  return `${(parsed as ipaddr.IPv6).parts
-    .slice(0, 4)
-    .map((part) => part.toString(16))
-    .join(':')}::/64`;
 }

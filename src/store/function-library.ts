@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, type Redis } from 'ioredis';
 
 import { fleetKeys } from './keys.js';
+import { luaConstants } from './lua-constants.js';
 import { mastersOf, type RedisClient } from './redis-client.js';
 import { toStoreError } from './store-errors.js';
 
@@ -24,12 +25,12 @@ export class FunctionLibrary {
   readonly #source: string;
   #loading: Promise<void> | undefined;
 
-  /** `dir` holds the Lua files, which are joined in name order. */
+  /** `dir` holds the Lua files, which are joined in name order, behind what they share with TypeScript (lua-constants.ts). */
   constructor(dir: string = FUNCTIONS_DIR) {
     const files = readdirSync(dir)
       .filter((name) => name.endsWith('.lua'))
       .sort();
-    const body = files.map((name) => readFileSync(`${dir}/${name}`, 'utf8')).join('\n');
+    const body = [luaConstants(), ...files.map((name) => readFileSync(`${dir}/${name}`, 'utf8'))].join('\n');
     this.hash = createHash('sha256').update(body).digest('hex').slice(0, 12);
     this.#source = `#!lua name=${libraryName(this.hash)}\nlocal PREFIX = '${libraryName(this.hash)}_'\n${body}`;
   }

@@ -10,10 +10,17 @@ export const doorKeys = (doorId: string) => {
     grants: `${tag}:grants`,
     live: `${tag}:live`,
     state: `${tag}:state`,
-    inFlight: `${tag}:in-flight`,
+    /** Commands under way, with what the trail will say of them. */
+    underWay: `${tag}:under-way`,
+    /** What happened. */
     audit: `${tag}:audit`,
+    /** What came and went: refusals, folded, and sockets and events. */
+    auditTraffic: `${tag}:audit-traffic`,
+    /** Refusals of this minute. */
+    auditFold: `${tag}:audit-fold`,
     cooldown: (siteId: string) => `${tag}:cooldown:${siteId}`,
-    nonce: (nonce: string) => `${tag}:nonce:${nonce}`,
+    /** Challenges that were used. */
+    nonces: `${tag}:nonces`,
     command: (commandId: string) => `${tag}:command:${commandId}`,
     jwe: (commandId: string) => `${tag}:jwe:${commandId}`,
     receipt: (commandId: string) => `${tag}:receipt:${commandId}`,
@@ -27,6 +34,7 @@ export const siteKeys = (siteId: string) => {
     doors: `${tag}:doors`,
     bucket: `${tag}:bucket`,
     audit: `${tag}:audit`,
+    auditTraffic: `${tag}:audit-traffic`,
     sessions: `${tag}:sessions`,
     session: (sessionId: string) => `${tag}:session:${sessionId}`,
     successor: (sessionId: string) => `${tag}:successor:${sessionId}`,
@@ -63,6 +71,7 @@ export const firmwareKeys = {
   rollout: (rolloutId: string) => `ol:{firmware}:rollout:${rolloutId}`,
   rolloutDoors: (rolloutId: string) => `ol:{firmware}:rollout-doors:${rolloutId}`,
   audit: 'ol:{firmware}:audit',
+  auditTraffic: 'ol:{firmware}:audit-traffic',
 } as const;
 
 export const fleetKeys = {
@@ -76,11 +85,17 @@ export const fleetKeys = {
   bans: 'ol:bans',
   /** Entries that belong to no door and no site. */
   audit: 'ol:{audit}:stream',
+  auditTraffic: 'ol:{audit}:traffic',
   auditFold: (minute: number) => `ol:{audit}:fold:${minute}`,
   auditFolds: 'ol:{audit}:folds',
   kidDoors: (kid: string) => `ol:{kid:${kid}}:doors`,
-  login: (loginId: string) => `ol:{login:${loginId}}`,
-  loginMails: (hash: string) => `ol:{mail:${hash}}`,
+  // Logins share one hash tag: a new one is counted against its e-mail, its network and all of them at once.
+  login: (loginId: string) => `ol:{login}:login:${loginId}`,
+  pendingLogins: 'ol:{login}:pending',
+  loginsOfAddress: (network: string) => `ol:{login}:address:${network}`,
+  loginMails: (hash: string) => `ol:{login}:mails:${hash}`,
+  loginNetworkMails: (hash: string) => `ol:{login}:network-mails:${hash}`,
+  wrongCodes: (hash: string) => `ol:{login}:wrong:${hash}`,
   siteByIdentity: (hash: string) => `ol:{identity:${hash}}`,
   originSites: (origin: string) => `ol:{origin:${origin}}`,
   /** Prefix of the counters of failed authentications; `:<address or /64>` follows. */

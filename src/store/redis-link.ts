@@ -13,7 +13,7 @@ import {
   type RedisClient,
 } from './redis-client.js';
 import { describeRedisTarget, parseRedisUrl, RedisUrlError, type RedisTarget } from './redis-url.js';
-import { toStoreError, unavailable, withinTime } from './store-errors.js';
+import { isOutOfMemory, toStoreError, unavailable, withinTime } from './store-errors.js';
 import { Subscriber, type MessageListener } from './subscriber.js';
 
 export type { RedisClient } from './redis-client.js';
@@ -49,6 +49,7 @@ export class RedisLink {
   readonly #subscriber: Subscriber;
   readonly #changes = new Set<(change: ConnectionChange) => void>();
   readonly #resubscribed = new Set<() => void>();
+  readonly #outOfMemory = new Set<() => void>();
   /** Subscriptions are back, but nobody was told yet: they could not re-check anything. */
   #owesResubscribed = false;
   #connected = false;
@@ -108,8 +109,16 @@ export class RedisLink {
     try {
       return await this.#bounded(work(this.client));
     } catch (error) {
+      if (isOutOfMemory(error)) for (const listener of this.#outOfMemory) listener();
       throw toStoreError(error);
     }
+  }
+
+  /** Called each time Redis refused a write for want of memory. The returned function ends that. */
+  onOutOfMemory(listener: () => void): () => void {
+    const own = (): void => listener();
+    this.#outOfMemory.add(own);
+    return () => void this.#outOfMemory.delete(own);
   }
 
   /** Publishes a hint; pub/sub is at most once, never the message itself (facts). */
@@ -148,6 +157,7 @@ export class RedisLink {
   async close(): Promise<void> {
     this.#changes.clear();
     this.#resubscribed.clear();
+    this.#outOfMemory.clear();
     // A client without a connection ends without saying so.
     const connected = ['connecting', 'connect', 'ready'].includes(this.client.status);
     const ended = connected ? new Promise((resolve) => this.client.once('end', resolve)) : Promise.resolve();

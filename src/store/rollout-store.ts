@@ -250,7 +250,7 @@ export class RolloutStore {
     rolloutId: string,
     fields: { driver: string; door: string; state: DoorUpdateState; code: string | undefined; auditEntry: string },
   ): Promise<boolean> {
-    const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.audit];
+    const keys = [firmwareKeys.rollout(rolloutId), firmwareKeys.rolloutDoors(rolloutId), firmwareKeys.auditTraffic];
     return (
       (await this.#link.call('rollout_note', keys, [
         fields.driver,
@@ -348,7 +348,7 @@ function stepKeys(rolloutId: string, sha256: string): string[] {
     firmwareKeys.rolloutDoors(rolloutId),
     firmwareKeys.inFlight,
     firmwareKeys.failed(sha256),
-    firmwareKeys.audit,
+    firmwareKeys.auditTraffic,
   ];
 }
 

@@ -15,7 +15,36 @@ export interface SiteRecord {
 }
 
 export type CodeAttempt =
-  { readonly outcome: 'ok'; readonly email: string; readonly origin: string } | { readonly outcome: 'wrong' | 'gone' };
+  | { readonly outcome: 'ok'; readonly email: string; readonly origin: string }
+  /** `waits`: too many wrong codes for its e-mail, this one was not looked at. */
+  | { readonly outcome: 'wrong' | 'waits' | 'gone' };
+
+/** A new login. Hashes stand for text of a stranger's choosing in the names of keys. */
+export interface StartLoginFields {
+  readonly email: string;
+  readonly emailHash: string;
+  /** Of e-mail and network. */
+  readonly networkHash: string;
+  /** IPv4 address or IPv6 /64. */
+  readonly address: string;
+  readonly origin: string;
+  readonly codeHash: string;
+}
+
+export interface LoginNumbers {
+  readonly loginSeconds: number;
+  readonly loginWindowMs: number;
+  readonly loginsOfAddress: number;
+  readonly pendingOfAddress: number;
+  readonly pendingLogins: number;
+  readonly mailsOfEmail: number;
+  readonly mailsOfNetwork: number;
+  readonly wrongCodes: number;
+  readonly wrongCodesOfEmail: number;
+}
+
+/** Why no code is mailed, or that one is. The last two are not remembered: memory is bounded. */
+export type LoginOutcome = 'mailed' | 'mail_limit' | 'address_limit' | 'wrong_codes' | 'pending_limit' | 'full';
 
 export interface OpenSessionFields {
   readonly siteId: string;
@@ -55,29 +84,43 @@ export class SiteStore {
     this.#link = link;
   }
 
-  /** True when another login may be mailed to the address behind `emailHash`. */
-  async allowMail(emailHash: string, most: number, windowMs: number): Promise<boolean> {
-    return (await this.#link.call('site_mail_allow', [fleetKeys.loginMails(emailHash)], [most, windowMs])) === 1;
-  }
-
-  async startLogin(
-    loginId: string,
-    login: { readonly email: string; readonly origin: string; readonly codeHash: string; readonly lifeMs: number },
-  ): Promise<void> {
-    await this.#link.call(
+  /** Remembers a login, and decides whether its code may be mailed. One that is not mailed has no code that would be right. */
+  async startLogin(loginId: string, login: StartLoginFields, numbers: LoginNumbers): Promise<LoginOutcome> {
+    return (await this.#link.call(
       'site_login_start',
-      [fleetKeys.login(loginId)],
-      [login.email, login.origin, login.codeHash, login.lifeMs],
-    );
+      [
+        fleetKeys.login(loginId),
+        fleetKeys.pendingLogins,
+        fleetKeys.loginsOfAddress(login.address),
+        fleetKeys.loginMails(login.emailHash),
+        fleetKeys.loginNetworkMails(login.networkHash),
+        fleetKeys.wrongCodes(login.emailHash),
+      ],
+      [
+        loginId,
+        login.email,
+        login.emailHash,
+        login.origin,
+        login.codeHash,
+        numbers.loginSeconds * 1000,
+        numbers.loginWindowMs,
+        numbers.loginsOfAddress,
+        numbers.pendingOfAddress,
+        numbers.pendingLogins,
+        numbers.mailsOfEmail,
+        numbers.mailsOfNetwork,
+        numbers.wrongCodesOfEmail,
+      ],
+    )) as LoginOutcome;
   }
 
-  /** Compares a code with the login's; counts a wrong one and ends the login at `wrongAllowed`, atomically. */
-  async tryCode(loginId: string, codeHash: string, wrongAllowed: number): Promise<CodeAttempt> {
+  /** Compares a code with the login's; counts a wrong one against the login and its e-mail, atomically. */
+  async tryCode(loginId: string, codeHash: string, numbers: LoginNumbers): Promise<CodeAttempt> {
     const [outcome, email, origin] = (await this.#link.call(
       'site_login_try',
-      [fleetKeys.login(loginId)],
-      [codeHash, wrongAllowed],
-    )) as ['ok' | 'wrong' | 'gone', string, string];
+      [fleetKeys.login(loginId), fleetKeys.pendingLogins, fleetKeys.wrongCodes('')],
+      [loginId, codeHash, numbers.wrongCodes, numbers.wrongCodesOfEmail, numbers.loginWindowMs],
+    )) as ['ok' | 'wrong' | 'waits' | 'gone', string, string];
     return outcome === 'ok' ? { outcome, email, origin } : { outcome };
   }
 
@@ -88,7 +131,8 @@ export class SiteStore {
 
   /** Ends a login; true for the one caller who did. */
   async endLogin(loginId: string): Promise<boolean> {
-    return (await this.#link.run((client) => client.del(fleetKeys.login(loginId)))) === 1;
+    const keys = [fleetKeys.login(loginId), fleetKeys.pendingLogins];
+    return (await this.#link.call('site_login_end', keys, [loginId])) === 1;
   }
 
   async originOfLogin(loginId: string): Promise<string | undefined> {
@@ -144,7 +188,7 @@ export class SiteStore {
     const { siteId, sessionId } = fields;
     const [outcome, sealedAnswer] = (await this.#link.call(
       'site_refresh',
-      [keys.record, keys.session(sessionId), keys.successor(sessionId), keys.sessions, keys.audit],
+      [keys.record, keys.session(sessionId), keys.successor(sessionId), keys.sessions, keys.audit, keys.auditTraffic],
       [
         sessionId,
         fields.presentedHash,

@@ -24,6 +24,11 @@ export function toStoreError(error: unknown): unknown {
   return unavailable(error);
 }
 
+/** Redis said that `maxmemory` is used up; the command did not run. */
+export function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ReplyError' && error.message.startsWith('OOM ');
+}
+
 /** `store_unavailable` with the reason as its cause. */
 export function unavailable(cause: unknown): OpenLockError {
   return new OpenLockError('store_unavailable', 'The store cannot be reached; try again shortly.', {

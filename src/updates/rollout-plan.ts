@@ -54,6 +54,9 @@ const SKEW_MS = 10_000;
 
 const UNDER_WAY: ReadonlySet<string> = new Set(['offered', 'downloading', 'verified', 'rebooting']);
 
+/** Failed doors a rollout halts for, where nobody said how many: what one says of a release may be a lie. */
+const DOORS_TO_HALT = 2;
+
 /** Doors a share means: a percentage is rounded up, and is one door at least. */
 export function doorsOf(share: Share, total: number): number {
   const doors = 'percent' in share ? Math.ceil((share.percent * total) / 100) : share.count;
@@ -72,18 +75,22 @@ export function countTargets({ rollout, doors, targets, failedBefore }: Omit<Pla
   return rollout.started + wanting;
 }
 
-/** Why the failures are past the limit; `undefined` while they are not. Percentages are of the doors of the opened stages. */
+/**
+ * Why the failures are past the limit; `undefined` while they are not. Percentages are of the doors of the opened stages, and of few
+ * doors one is soon too many: it takes two distinct ones then, or a door that lies would halt everybody's rollout by itself (protocol
+ * 12.3). An operator who names a number, or 0%, is taken at their word.
+ */
 export function tooManyFailures(rollout: RolloutRecord, opened: number): string | undefined {
   const { maxFailures } = rollout.spec;
-  const past =
-    'percent' in maxFailures
-      ? rollout.failures * 100 > maxFailures.percent * opened
-      : rollout.failures > maxFailures.count;
-  const limit =
-    'percent' in maxFailures
-      ? `${maxFailures.percent}% of the ${opened} doors of the opened stages`
-      : `${maxFailures.count}`;
-  return past ? `${rollout.failures} failed, and the limit is ${limit}` : undefined;
+  if ('count' in maxFailures)
+    return rollout.failures > maxFailures.count
+      ? `${rollout.failures} failed, and the limit is ${maxFailures.count}`
+      : undefined;
+  const { percent } = maxFailures;
+  const past = rollout.failures * 100 > percent * opened && (percent === 0 || rollout.failures >= DOORS_TO_HALT);
+  return past
+    ? `${rollout.failures} failed, and the limit is ${percent}% of the ${opened} doors of the opened stages`
+    : undefined;
 }
 
 /** Everything to be done now. `halt`, `advance` and `complete` come alone: what follows is seen at the next look. */
@@ -95,12 +102,23 @@ export function planRollout(input: PlanInput): readonly RolloutAct[] {
   if (notes.length > 0) return notes;
 
   const total = countTargets(input);
-  const opened = doorsOf(rollout.spec.stages[rollout.stage] ?? { percent: 100 }, total);
+  const opened = openedDoors(rollout, total);
   const reason = tooManyFailures(rollout, opened);
   if (reason !== undefined) return [{ act: 'halt', reason }];
   const offers = offer(input, opened);
   if (offers.length > 0) return offers;
   return endOfStage(input, opened, total);
+}
+
+/**
+ * Doors that may have had their turn by the open stage. A stage whose only verdict is the failure of one door asks one door more: its
+ * success or failure tells whether the release or that door is bad.
+ */
+function openedDoors(rollout: RolloutRecord, total: number): number {
+  const opened = doorsOf(rollout.spec.stages[rollout.stage] ?? { percent: 100 }, total);
+  const { confirmed, failures } = stageCounts(rollout, rollout.stage);
+  const wantsAnother = confirmed === 0 && failures === 1 && rollout.failures === 1 && rollout.inFlight === 0;
+  return wantsAnother ? Math.min(total, Math.max(opened, rollout.started + 1)) : opened;
 }
 
 /** Records that the registrations, or the time, prove wrong. */
@@ -200,13 +218,19 @@ function endOfStage({ rollout, doors, now }: PlanInput, opened: number, total: n
   if (total === 0) return [...doors.values()].some((record) => !isUntouched(record)) ? [{ act: 'complete' }] : [];
   if (inFlight > 0 || started < opened) return [];
   const ended = stageCounts(rollout, stage);
-  // An operator who resumed after a halt has seen those failures: they count no more.
-  if (ended.confirmed === 0 && rollout.failures > 0)
+  // An operator who resumed after a halt has seen those failures: they count no more. One door halts nothing where others have
+  // confirmed the release; where none has, there is nobody it could harm.
+  const one = rollout.failures < DOORS_TO_HALT && confirmedAtAll(rollout) > 0;
+  if (ended.confirmed === 0 && rollout.failures > 0 && !one)
     return [{ act: 'halt', reason: `none of the ${ended.failures} doors of stage ${stage + 1} was confirmed` }];
   if (stage === spec.stages.length - 1) return [{ act: 'complete' }];
   return now - Math.max(rollout.lastEndAt, rollout.stageSince) >= spec.soakMs || started >= total
     ? [{ act: 'advance' }]
     : [];
+}
+
+function confirmedAtAll(rollout: RolloutRecord): number {
+  return rollout.spec.stages.reduce((sum, _, stage) => sum + rollout.count(stage, 'confirmed'), 0);
 }
 
 function stageCounts(rollout: RolloutRecord, stage: number): { readonly confirmed: number; readonly failures: number } {

@@ -85,7 +85,7 @@ describe('audit trail (protocol 10)', () => {
     await one.flush();
     now += 3 * 60_000;
     await Promise.all([one.flush(), trail().flush(), trail().flush()]);
-    const rows = await store.newest(fleetKeys.audit, 1000);
+    const rows = await store.newest(fleetKeys.auditTraffic, 1000);
     const mine = rows
       .map((row) => JSON.parse(row.text) as Record<string, unknown>)
       .filter((entry) => entry['address'] === '192.0.2.3');

@@ -47,6 +47,7 @@ async function addDoor({ records, grants }: Stores, doorId: string, key: DoorKey
     publicKey: key.publicKey,
     enrolmentTokenHash: 'bench',
     rotatedFromKid: undefined,
+    kidBanned: false,
     sessionHash: createHash('sha256').update(sessionTokenOf(doorId)).digest('base64url'),
     sessionMs: DAY_MS,
     firmware: JSON.stringify({ version: '1.0.0', board: 'bench', securityVersion: 1 }),

@@ -30,9 +30,9 @@ describe('the audit trail of one door', () => {
   it('has what updates did to it, in order of time, and nothing of other doors', async () => {
     const own = await write(doorKeys('front').audit, { kind: 'registered', door: 'front' });
     await write(firmwareKeys.audit, { kind: 'rollout_started' });
-    const step = await write(firmwareKeys.audit, { kind: 'update_step', door: 'front', code: 'offered' });
-    await write(firmwareKeys.audit, { kind: 'update_step', door: 'back', code: 'offered' });
-    const last = await write(doorKeys('front').audit, { kind: 'socket_closed', door: 'front' });
+    const step = await write(firmwareKeys.auditTraffic, { kind: 'update_step', door: 'front', code: 'offered' });
+    await write(firmwareKeys.auditTraffic, { kind: 'update_step', door: 'back', code: 'offered' });
+    const last = await write(doorKeys('front').auditTraffic, { kind: 'socket_closed', door: 'front' });
     expect(await times({ door: 'front', last: 20 })).to.deep.equal([own, step, last]);
     expect(await times({ door: 'front', last: 2 })).to.deep.equal([step, last]);
     expect(await times({ door: 'front', last: 0 })).to.deep.equal([]);
@@ -40,12 +40,12 @@ describe('the audit trail of one door', () => {
   });
 
   it('finds its steps behind thousands of other doors', async () => {
-    const step = await write(firmwareKeys.audit, { kind: 'update_step', door: 'far', code: 'confirmed' });
+    const step = await write(firmwareKeys.auditTraffic, { kind: 'update_step', door: 'far', code: 'confirmed' });
     await link.run((client) =>
       Promise.all(
         Array.from({ length: 1700 }, (_, index) =>
           client.xadd(
-            firmwareKeys.audit,
+            firmwareKeys.auditTraffic,
             '*',
             'e',
             JSON.stringify({ at: 9999, kind: 'update_step', door: `d${index}` }),
@@ -59,8 +59,8 @@ describe('the audit trail of one door', () => {
   it('follows its own steps only', async () => {
     const positions = new Map<string, string>();
     await times({ door: 'front', last: 0, positions });
-    await write(firmwareKeys.audit, { kind: 'update_step', door: 'back', code: 'failed' });
-    const step = await write(firmwareKeys.audit, { kind: 'update_step', door: 'front', code: 'failed' });
+    await write(firmwareKeys.auditTraffic, { kind: 'update_step', door: 'back', code: 'failed' });
+    const step = await write(firmwareKeys.auditTraffic, { kind: 'update_step', door: 'front', code: 'failed' });
     expect(await times({ door: 'front', last: 0, positions })).to.deep.equal([step]);
     expect(await times({ door: 'front', last: 0, positions })).to.deep.equal([]);
   });

@@ -2,9 +2,10 @@ import { expect } from 'chai';
 
 import type { DoorAdmin } from '../../src/doors/door-admin.js';
 import { challenge, makeRawKey, register, signJws, FIRMWARE, type RawKey } from '../support/raw-door.js';
-import { startTestRedis, type TestRedis } from '../support/redis.js';
+import { doorKeys } from '../../src/store/keys.js';
+import { openAdmin, startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
-import { call } from '../support/site.js';
+import { call, type HttpAnswer } from '../support/site.js';
 
 describe('registration of doors (protocol 4)', () => {
   let redis: TestRedis;
@@ -23,6 +24,14 @@ describe('registration of doors (protocol 4)', () => {
   after(async () => {
     await relay.stop();
     await redis.stop();
+  });
+
+  /** Failed proofs count against the address (protocol 8.2), and here are more than twenty of them. */
+  afterEach(async () => {
+    const link = await openAdmin(redis);
+    const counted = await link.client.keys('ol:failures*');
+    if (counted.length > 0) await link.client.del(...counted);
+    await link.close();
   });
 
   /** A door with an unused enrolment token. */
@@ -82,16 +91,81 @@ describe('registration of doors (protocol 4)', () => {
 
   it('refuses another key, unless the old one signs the change', async () => {
     const doorId = await boundDoor();
-    expect((await register(relay, doorId, otherKey)).body['code']).to.equal('wrong_key');
+    expect((await register(relay, doorId, otherKey)).body['code']).to.equal('unauthenticated');
     expect(
       (await register(relay, doorId, otherKey, { oldKey: otherKey })).body['code'],
       'signed by the new key',
-    ).to.equal('wrong_key');
+    ).to.equal('unauthenticated');
     const rotated = await register(relay, doorId, otherKey, { oldKey: key });
     expect([rotated.status, rotated.body['kid']]).to.deep.equal([200, otherKey.kid]);
     expect((await register(relay, doorId, key)).body['code'], 'the old key is no longer the door').to.equal(
       'wrong_key',
     );
+  });
+
+  it('tells a key that the door once had that there is another now, also after a reset', async () => {
+    const doorId = await boundDoor();
+    const { enrolmentToken } = await admin.reset(doorId);
+    expect((await register(relay, doorId, key)).status, 'no key, and no token').to.equal(401);
+    expect((await register(relay, doorId, otherKey, { enrolmentToken })).status).to.equal(200);
+    expect((await register(relay, doorId, key)).body['code']).to.equal('wrong_key');
+  });
+
+  it('remembers eight such keys', async () => {
+    const doorId = await boundDoor();
+    const link = await redis.link('openlock-cli');
+    for (let count = 1; count <= 9; count += 1) {
+      const { enrolmentToken } = await admin.reset(doorId);
+      await link.client.hset(doorKeys(doorId).record, 'kid', `kid-${count}`);
+      expect(enrolmentToken).to.be.a('string');
+    }
+    await admin.reset(doorId);
+    const kids = (await link.client.hget(doorKeys(doorId).record, 'kidsBefore'))?.split(' ');
+    expect(kids).to.deep.equal([9, 8, 7, 6, 5, 4, 3, 2].map((count) => `kid-${count}`));
+  });
+
+  describe('a stranger with a key and a proof of its own', () => {
+    const stranger = makeRawKey();
+    const shape = ({ status, body, headers }: HttpAnswer): object => ({
+      status,
+      ...body,
+      requestId: '',
+      headers: Object.keys(headers).sort(),
+    });
+
+    it('cannot tell a door that has a key, one that waits for it, a disabled one, and none at all apart', async () => {
+      const bound = await boundDoor();
+      const disabled = await boundDoor();
+      await admin.disable(disabled);
+      const { doorId: waiting } = await newDoor();
+      const none = shape(await register(relay, 'no-such-door', stranger, { oldKey: key }));
+      for (const doorId of [bound, disabled, waiting]) {
+        for (const over of [{}, { oldKey: stranger }, { enrolmentToken: 'guessed' }])
+          expect(shape(await register(relay, doorId, stranger, over)), doorId).to.deep.equal(none);
+      }
+      await admin.banKey(stranger.kid);
+      expect(shape(await register(relay, bound, stranger)), 'whose key is banned').to.deep.equal(none);
+      await admin.unbanKey(stranger.kid);
+    });
+
+    it('costs the store no memory, though its proof is good', async () => {
+      const doorId = await boundDoor();
+      const link = await redis.link('openlock-cli');
+      const before = await link.client.zcard(doorKeys(doorId).nonces);
+      await register(relay, doorId, stranger);
+      expect(await link.client.zcard(doorKeys(doorId).nonces)).to.equal(before);
+    });
+  });
+
+  it('remembers at most 64 challenges a door used', async () => {
+    const doorId = await boundDoor();
+    const link = await redis.link('openlock-cli');
+    const later = Date.now() + 60_000;
+    for (let count = 0; count < 63; count += 1)
+      await link.client.zadd(doorKeys(doorId).nonces, later, `nonce-${count}`);
+    const answer = await register(relay, doorId, key);
+    expect([answer.status, answer.body['code']]).to.deep.equal([429, 'rate_limited']);
+    expect(await link.client.zcard(doorKeys(doorId).nonces)).to.equal(64);
   });
 
   const badProofs: [string, (doorId: string) => Parameters<typeof register>[3]][] = [
@@ -191,5 +265,16 @@ describe('registration of doors (protocol 4)', () => {
       body: { later: 1 },
     });
     expect(answer.status).to.equal(200);
+  });
+
+  describe('that fails too often', () => {
+    it('blocks its address at the twentieth', async () => {
+      const doorId = await boundDoor();
+      const stranger = makeRawKey();
+      for (let count = 0; count < 20; count += 1)
+        expect((await register(relay, doorId, stranger)).status).to.equal(401);
+      expect((await register(relay, doorId, stranger)).body['code']).to.equal('ip_blocked');
+      expect((await register(relay, doorId, key)).status, 'a good proof passes (8.2)').to.equal(200);
+    });
   });
 });

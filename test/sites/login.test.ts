@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 
+import type { LoginAnswer } from '../../src/protocol/api.js';
+import { SITE_LIMITS } from '../../src/sites/site-limits.js';
 import { asSite, context, Harness, otherCode, outcomeOf } from './support/harness.js';
 
 describe('logging in (protocol 3.1, 3.2)', () => {
@@ -97,6 +99,92 @@ describe('logging in (protocol 3.1, 3.2)', () => {
     expect(await harness.mails()).to.have.length(3);
   });
 
+  const loginFrom = async (address: string, email = 'owner@shop.example'): Promise<LoginAnswer> =>
+    harness.sites.login({ email, website: harness.website.origin }, context({ address }));
+  const mailsTo = async (email = 'owner@shop.example'): Promise<readonly string[]> =>
+    (await harness.mails()).filter((mail) => mail.includes(`To: ${email}`));
+
+  it('leaves the owner mails of their own when a stranger used up theirs, whatever addresses that one has there', async () => {
+    for (const host of [1, 2, 3, 4, 5]) await loginFrom(`203.0.113.${host}`);
+    for (const host of [1, 2, 3, 4]) await loginFrom(`2001:db8:77:${host}::1`);
+    expect(await mailsTo()).to.have.length(6);
+    const { login, code } = await harness.login();
+    expect(await mailsTo()).to.have.length(7);
+    harness.website.token = login.website.challenge.token;
+    expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('ok');
+  });
+
+  it('mails ten codes to one e-mail in all', async () => {
+    for (let network = 0; network < 12; network += 1) await loginFrom(`198.51.${network}.1`);
+    expect(await mailsTo()).to.have.length(10);
+  });
+
+  it('mails twenty codes for one address, and answers the rest alike', async () => {
+    const answers: LoginAnswer[] = [];
+    for (let index = 0; index < 24; index += 1)
+      answers.push(await loginFrom('203.0.113.9', `owner-${index}@shop.example`));
+    expect(await harness.mails()).to.have.length(20);
+    expect(new Set(answers.map((answer) => Object.keys(answer).join())).size).to.equal(1);
+    expect(answers.every(({ loginId }) => /^login_[A-Za-z0-9_-]{22}$/.test(loginId))).to.equal(true);
+    await loginFrom('203.0.113.10', 'owner-99@shop.example');
+    expect(await harness.mails(), 'another address').to.have.length(21);
+  });
+
+  it('gives a login that mailed nothing no code that would be right', async () => {
+    const codes: string[] = [];
+    // The code of a login is made by this alone; the fourth one is mailed to nobody.
+    const known = await harness.relay({ random: { bytes: (length) => Buffer.alloc(length, 7 + codes.length) } });
+    for (let count = 0; count < 4; count += 1) {
+      const answer = await known.login({ email: 'owner@shop.example', website: harness.website.origin }, context());
+      codes.push(answer.loginId);
+      harness.website.token = answer.website.challenge.token;
+    }
+    const attempts = codes.map((loginId, index) => {
+      const number = Buffer.alloc(4, 7 + index).readUInt32BE() % 100_000_000;
+      return { loginId, code: String(number).padStart(8, '0') };
+    });
+    const outcomes: string[] = [];
+    for (const attempt of attempts) outcomes.push(await outcomeOf(known.token(attempt, context())));
+    expect(outcomes).to.deep.equal(['ok', 'ok', 'ok', 'unauthenticated']);
+  });
+
+  it('stops the logins of an e-mail after fifteen wrong codes, over all logins and addresses', async () => {
+    const { login, code } = await harness.login();
+    harness.website.token = login.website.challenge.token;
+    let guesses = 0;
+    for (const network of [1, 2, 3]) {
+      const { loginId } = await loginFrom(`203.0.${network}.1`);
+      for (let guess = 0; guess < 5; guess += 1) {
+        guesses += 1;
+        const attempt = { loginId, code: otherCode(code, guesses) };
+        const outcome = await outcomeOf(harness.sites.token(attempt, context({ address: `203.0.${network}.1` })));
+        expect(outcome).to.equal('unauthenticated');
+      }
+    }
+    const mailed = (await mailsTo()).length;
+    expect(
+      await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context())),
+      'the right code',
+    ).to.equal('unauthenticated');
+    const waiting = await loginFrom('192.0.2.200');
+    expect(Object.keys(waiting)).to.deep.equal(Object.keys(login));
+    expect(await mailsTo()).to.have.length(mailed);
+    expect(await outcomeOf(harness.session('other@shop.example')), 'another e-mail').to.equal('ok');
+  });
+
+  it('refuses new logins while too many are under way, and while the store is nearly full', async () => {
+    const small = await harness.relay({ limits: { pendingLogins: 2 } });
+    for (const email of ['a@shop.example', 'b@shop.example'])
+      await small.login({ email, website: harness.website.origin }, context());
+    const third = { email: 'c@shop.example', website: harness.website.origin };
+    expect(await outcomeOf(small.login(third, context()))).to.equal('rate_limited');
+    let full = true;
+    const filling = await harness.relay({ isStoreFull: () => full });
+    expect(await outcomeOf(filling.login(third, context()))).to.equal('store_unavailable');
+    full = false;
+    expect(await outcomeOf(filling.login(third, context()))).to.equal('ok');
+  });
+
   it('binds the challenge to e-mail and origin, the same at every login', async () => {
     const challengeOf = async (email: string, website: string): Promise<string> =>
       (await harness.sites.login({ email, website }, context())).website.challenge.token;
@@ -149,7 +237,7 @@ describe('logging in (protocol 3.1, 3.2)', () => {
   it('counts parallel guesses one by one: five are compared, however many come at once', async () => {
     const { login, code } = await harness.login();
     const attempts = await Promise.all(
-      Array.from({ length: 100 }, (_, step) => harness.store.tryCode(login.loginId, `guess ${step}`, 5)),
+      Array.from({ length: 100 }, (_, step) => harness.store.tryCode(login.loginId, `guess ${step}`, SITE_LIMITS)),
     );
     expect(attempts.filter(({ outcome }) => outcome === 'wrong')).to.have.length(5);
     expect(attempts.filter(({ outcome }) => outcome === 'gone')).to.have.length(95);

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 
 import { systemClock, systemRandom } from '../../src/clock.js';
-import { CommandStore, type AdmitFields } from '../../src/store/command-store.js';
+import { AuditStore } from '../../src/store/audit-store.js';
+import { CommandStore, type AdmitFields, type SettleFields } from '../../src/store/command-store.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
 import { channels, doorKeys } from '../../src/store/keys.js';
@@ -10,6 +11,7 @@ import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const KID = 'k'.repeat(43);
 const entry = '{"at":0,"node":"t","kind":"command_submitted","actor":"t"}';
+const settledEntry = '{"at":0,"node":"t","kind":"command_settled","actor":"t","code":"executed"}';
 const id = (): string => systemRandom.bytes(32).toString('base64url');
 
 describe('command store (protocol 6.5, 6.7)', () => {
@@ -80,8 +82,34 @@ describe('command store (protocol 6.5, 6.7)', () => {
     return result.outcome === 'refused' ? result.code : result.outcome;
   };
 
+  const answer = (commandId: string, status: 200 | 400, how: Partial<SettleFields> = {}): Promise<unknown> =>
+    commands.settle({
+      doorId,
+      commandId,
+      siteId: 'site_1',
+      status,
+      credentialRefused: false,
+      receipt: undefined,
+      node: 'node-a',
+      auditEntry: settledEntry,
+      ...how,
+    });
+  const submitAndAnswer = async (status: 200 | 400, how: Partial<SettleFields> = {}): Promise<void> => {
+    const commandId = id();
+    expect(await refusedWith({ commandId })).to.equal('claimed');
+    await answer(commandId, status, how);
+  };
+  const trail = async (stream: 'audit' | 'auditTraffic'): Promise<Record<string, unknown>[]> =>
+    (await link.client.xrange(doorKeys(doorId)[stream], '-', '+')).map(
+      ([, values]) => JSON.parse(values[1] ?? '') as Record<string, unknown>,
+    );
+  const kinds = async (stream: 'audit' | 'auditTraffic'): Promise<unknown[]> =>
+    (await trail(stream)).map(({ kind, code }) => code ?? kind);
+
   it('claims at once for the connection on the same relay, and leaves it pending for any other', async () => {
-    expect(await commands.admit(fields())).to.include({ outcome: 'claimed' });
+    const here = fields();
+    expect(await commands.admit(here)).to.include({ outcome: 'claimed' });
+    await answer(here.commandId, 200);
     expect(await commands.admit(fields({ node: 'node-b', conn: undefined }))).to.include({ outcome: 'pending' });
     expect(await commands.admit(fields({ conn: 'conn-0' })), 'an older connection of the same relay').to.include({
       outcome: 'pending',
@@ -119,7 +147,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
     await doors.setFlag(doorId, 'disabled', true, entry);
     expect(await refusedWith({})).to.equal('door_disabled');
     expect(await link.client.xlen(doorKeys(doorId).audit), 'added, granted twice, banned, disabled').to.equal(5);
-    expect(await link.client.zcard(doorKeys(doorId).inFlight)).to.equal(0);
+    expect(await link.client.hlen(doorKeys(doorId).underWay)).to.equal(0);
   });
 
   it('heeds the dates of a grant', async () => {
@@ -154,10 +182,28 @@ describe('command store (protocol 6.5, 6.7)', () => {
   });
 
   it('lets four be in flight, and no longer counts what is past its deadline', async () => {
-    for (let count = 0; count < 4; count += 1) expect(await refusedWith({ timeoutMs: 100 })).to.equal('claimed');
-    expect(await refusedWith({})).to.equal('rate_limited');
+    for (const siteId of ['site_2', 'site_3'])
+      await grants.setGrant(doorId, siteId, { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    for (const siteId of ['site_1', 'site_2', 'site_1', 'site_2'])
+      expect(await refusedWith({ siteId, timeoutMs: 100 })).to.equal('claimed');
+    expect(await refusedWith({ siteId: 'site_3' })).to.equal('rate_limited');
     await new Promise((resolve) => setTimeout(resolve, 120));
+    expect(await refusedWith({ siteId: 'site_3' })).to.equal('claimed');
+  });
+
+  it('gives one site two of the four places, so that it cannot starve the others', async () => {
+    await grants.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+    const commandId = id();
+    expect(await refusedWith({ commandId })).to.equal('claimed');
     expect(await refusedWith({})).to.equal('claimed');
+    expect(await commands.admit(fields())).to.deep.equal({
+      outcome: 'refused',
+      code: 'rate_limited',
+      retryAfterMs: 250,
+    });
+    expect(await refusedWith({ siteId: 'site_2' })).to.equal('claimed');
+    await answer(commandId, 200);
+    expect(await refusedWith({}), 'a place is free again').to.equal('claimed');
   });
 
   it('gives a pending command to the live connection once, and to no other', async () => {
@@ -241,43 +287,131 @@ describe('command store (protocol 6.5, 6.7)', () => {
     });
   });
 
-  it('refuses a site at a door after three wrong credentials, and no other site', async () => {
-    await grants.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
-    for (let count = 0; count < 3; count += 1) {
-      const commandId = id();
-      expect(await refusedWith({ commandId })).to.equal('claimed');
-      await commands.settle({
-        doorId,
-        commandId,
-        siteId: 'site_1',
-        status: 400,
-        credentialRefused: true,
-        receipt: undefined,
-        node: 'node-a',
-        auditEntry: entry,
-      });
-    }
-    const refused = await commands.admit(fields());
-    expect(refused).to.include({ outcome: 'refused', code: 'rate_limited' });
-    expect(refused).to.have.property('retryAfterMs').within(50_000, 60_000);
-    expect(await refusedWith({ siteId: 'site_2' })).to.equal('claimed');
+  /** Milliseconds the site is paused; what is admitted on the way leaves its place again. */
+  const pauseOf = async (): Promise<number> => {
+    const command = fields();
+    const result = await commands.admit(command);
+    if (result.outcome === 'refused') return result.code === 'rate_limited' ? result.retryAfterMs : NaN;
+    await commands.abandon(doorId, command.commandId, 'node-a');
+    return 0;
+  };
+  /** Lets a pause be over, as if its time had passed. */
+  const endPause = (): Promise<number> => link.client.hset(doorKeys(doorId).cooldown('site_1'), 'until', 1);
+
+  for (const [name, how] of [
+    ['wrong credentials', { credentialRefused: true }],
+    ['bare 400s', {}],
+  ] as const) {
+    it(`refuses a site at a door after three ${name}, and no other site`, async () => {
+      await grants.setGrant(doorId, 'site_2', { role: 'user', notBefore: undefined, notAfter: undefined }, entry);
+      for (let count = 0; count < 3; count += 1) {
+        expect(await pauseOf()).to.equal(0);
+        await submitAndAnswer(400, how);
+      }
+      expect(await pauseOf()).to.be.within(50_000, 60_000);
+      expect(await refusedWith({ siteId: 'site_2' })).to.equal('claimed');
+    });
+  }
+
+  it('counts no 400 with a receipt: the door knew who asked', async () => {
+    for (let count = 0; count < 5; count += 1) await submitAndAnswer(400, { receipt: 'sealed' });
+    expect(await pauseOf()).to.equal(0);
   });
 
-  it('keeps states ten minutes and receipts one, and writes every step into the audit stream', async () => {
+  it('keeps the count over the pause: the next refusal doubles it, up to an hour, until a command is executed', async () => {
+    const pauses: number[] = [];
+    for (let count = 0; count < 10; count += 1) {
+      await submitAndAnswer(400);
+      pauses.push(Math.round((await pauseOf()) / 60_000));
+      await endPause();
+    }
+    expect(pauses).to.deep.equal([0, 0, 1, 2, 4, 8, 16, 32, 60, 60]);
+    await submitAndAnswer(200);
+    await submitAndAnswer(400);
+    await submitAndAnswer(400);
+    expect(await pauseOf(), 'two after a success').to.equal(0);
+  });
+
+  it('lets what was under way when a pause began add none', async () => {
+    await submitAndAnswer(400);
+    await submitAndAnswer(400);
+    const [third, fourth] = [id(), id()];
+    await commands.admit(fields({ commandId: third }));
+    await commands.admit(fields({ commandId: fourth }));
+    await answer(third, 400);
+    await answer(fourth, 400);
+    expect(await pauseOf()).to.be.within(50_000, 60_000);
+  });
+
+  it('keeps states ten minutes and receipts one', async () => {
     const commandId = id();
     await commands.admit(fields({ commandId }));
-    await commands.settle({
-      doorId,
-      commandId,
-      siteId: 'site_1',
-      status: 200,
-      credentialRefused: false,
-      receipt: 'sealed',
-      node: 'node-a',
-      auditEntry: entry,
-    });
+    await answer(commandId, 200, { receipt: 'sealed' });
     expect(await link.client.pttl(doorKeys(doorId).command(commandId))).to.be.within(595_000, 600_000);
     expect(await link.client.pttl(doorKeys(doorId).receipt(commandId))).to.be.within(55_000, 60_000);
-    expect(await link.client.xlen(doorKeys(doorId).audit)).to.equal(4); // added, granted, submitted, settled
+  });
+
+  describe('in the audit trail (protocol 10.1)', () => {
+    const before = ['command_submitted', 'command_submitted']; // the door was added and granted with this entry
+
+    it('an executed command has its submission and its end', async () => {
+      await submitAndAnswer(200, { receipt: 'sealed' });
+      expect(await kinds('audit')).to.deep.equal([...before, 'command_submitted', 'executed']);
+      expect(await link.client.exists(doorKeys(doorId).auditFold, doorKeys(doorId).underWay)).to.equal(0);
+    });
+
+    it('one that may have run has both too, and its late answer', async () => {
+      const commandId = id();
+      await commands.admit(fields({ commandId, timeoutMs: 50 }));
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await commands.read(doorId, commandId);
+      expect(await kinds('audit')).to.deep.equal([...before, 'command_submitted', 'indeterminate']);
+      await answer(commandId, 200);
+      expect((await kinds('audit')).slice(-2)).to.deep.equal(['indeterminate', 'executed']);
+    });
+
+    it('refused ones are a count of their site, code and minute, and push nothing out, however many', async () => {
+      await grants.setGrant(doorId, 'site_2', { role: 'viewer', notBefore: undefined, notAfter: undefined }, entry);
+      await submitAndAnswer(200);
+      const happened = await trail('audit');
+      for (let count = 0; count < 300; count += 1) {
+        const commandId = id();
+        expect(await refusedWith({ siteId: 'site_2', scope: 'query', commandId })).to.equal('claimed');
+        await answer(commandId, 400, { siteId: 'site_2', receipt: 'stale' });
+      }
+      await submitAndAnswer(400, { credentialRefused: true });
+      expect(await trail('audit')).to.deep.equal(happened);
+      const open = await new AuditStore(link).openFolds(doorId);
+      const counts = [
+        ...(await trail('auditTraffic')),
+        ...open.map((text) => JSON.parse(text) as Record<string, unknown>),
+      ];
+      const sum = (wanted: string): number =>
+        counts.filter(({ code }) => code === wanted).reduce((all, { count }) => all + Number(count), 0);
+      expect(counts.length, 'two, or four over the turn of a minute').to.be.within(2, 4);
+      expect([sum('refused'), sum('refused_credential')]).to.deep.equal([300, 1]);
+      expect(counts.map(({ actor, door }) => [actor, door])).to.deep.include(['site_2', doorId]);
+    });
+
+    it('those that certainly did nothing are a count as well', async () => {
+      const [pending, unwritten] = [id(), id()];
+      await commands.admit(fields({ commandId: pending, node: 'node-b', conn: undefined, timeoutMs: 50 }));
+      await commands.admit(fields({ commandId: unwritten }));
+      await commands.abandon(doorId, unwritten, 'node-a');
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await commands.read(doorId, pending);
+      expect(await kinds('audit')).to.deep.equal(before);
+      expect((await new AuditStore(link).openFolds(doorId)).join()).to.contain('"code":"expired"');
+    });
+
+    it('a command whose relay died with it is found by the next one, even when its state is forgotten', async () => {
+      const commandId = id();
+      await commands.admit(fields({ commandId, timeoutMs: 50 }));
+      await link.client.del(doorKeys(doorId).command(commandId));
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await commands.admit(fields());
+      expect((await trail('audit')).slice(-2)).to.deep.include({ ...JSON.parse(entry) });
+      expect((await trail('audit')).at(-1)).to.include({ commandId, code: 'indeterminate', door: doorId });
+    });
   });
 });

@@ -9,7 +9,6 @@ const README = readFileSync(new URL('../../redis/README.md', import.meta.url), '
 /** Builders whose parameter is not called what its name in the table is. */
 const PARAMETERS: Readonly<Record<string, string>> = {
   cooldown: '<siteId>',
-  nonce: '<nonce>',
   command: '<commandId>',
   jwe: '<commandId>',
   receipt: '<commandId>',
@@ -18,7 +17,10 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   auditFold: '<minute>',
   kidDoors: '<kid>',
   login: '<loginId>',
+  loginsOfAddress: '<network>',
   loginMails: '<hash>',
+  loginNetworkMails: '<hash>',
+  wrongCodes: '<hash>',
   siteByIdentity: '<hash>',
   originSites: '<origin>',
   node: '<nodeId>',

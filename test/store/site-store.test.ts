@@ -2,12 +2,30 @@ import { expect } from 'chai';
 
 import { systemClock } from '../../src/clock.js';
 import { FailureLimits } from '../../src/store/failure-limits.js';
+import { fleetKeys } from '../../src/store/keys.js';
 import { RedisLink } from '../../src/store/redis-link.js';
-import { SiteStore, type RefreshFields } from '../../src/store/site-store.js';
+import {
+  SiteStore,
+  type LoginNumbers,
+  type LoginOutcome,
+  type RefreshFields,
+  type StartLoginFields,
+} from '../../src/store/site-store.js';
 import { startTestCluster } from '../support/redis-cluster.js';
 import { startTestRedis } from '../support/redis.js';
 
-const LOGIN = { email: 'a@shop.example', origin: 'https://shop.example', codeHash: 'right', lifeMs: 10_000 };
+const LOGIN = { email: 'a@shop.example', origin: 'https://shop.example', codeHash: 'right' };
+const NUMBERS: LoginNumbers = {
+  loginSeconds: 10,
+  loginWindowMs: 60_000,
+  mailsOfNetwork: 3,
+  mailsOfEmail: 5,
+  loginsOfAddress: 8,
+  pendingOfAddress: 10,
+  pendingLogins: 10_000,
+  wrongCodes: 2,
+  wrongCodesOfEmail: 3,
+};
 const ENTRY = '{"kind":"test"}';
 
 const places: Readonly<Record<string, () => Promise<{ readonly url: string; stop(): Promise<void> }>>> = {
@@ -62,25 +80,92 @@ for (const [place, startPlace] of Object.entries(places)) {
       });
     const admit = (sessionId = 's1'): Promise<number> => store.admit(siteId, sessionId, 1, 20, 10);
 
-    it('allow so many mails in a window', async () => {
-      const answers = [];
-      for (let count = 0; count < 4; count += 1) answers.push(await store.allowMail(siteId, 3, 60_000));
-      expect(answers).to.deep.equal([true, true, true, false]);
-      expect(await store.allowMail(siteId, 3, 0)).to.equal(true);
+    let logins = 0;
+    /** Starts a login; what does not say otherwise is this test's own. */
+    const login = async (
+      over: Partial<StartLoginFields> = {},
+      numbers: Partial<LoginNumbers> = {},
+    ): Promise<{ readonly loginId: string; readonly outcome: LoginOutcome }> => {
+      const loginId = `login-${siteId}-${(logins += 1)}`;
+      const fields = { ...LOGIN, emailHash: siteId, networkHash: siteId, address: siteId, ...over };
+      return { loginId, outcome: await store.startLogin(loginId, fields, { ...NUMBERS, ...numbers }) };
+    };
+    const outcomes = async (count: number, over: Partial<StartLoginFields> = {}): Promise<readonly LoginOutcome[]> => {
+      const all: LoginOutcome[] = [];
+      for (let made = 0; made < count; made += 1) all.push((await login(over)).outcome);
+      return all;
+    };
+
+    it('allow so many mails in a window, to a network, and more to the whole e-mail', async () => {
+      expect(await outcomes(4)).to.deep.equal(['mailed', 'mailed', 'mailed', 'mail_limit']);
+      const elsewhere = { networkHash: `${siteId}-2`, address: `${siteId}-2` };
+      expect(await outcomes(3, elsewhere), 'the owner has another network').to.deep.equal([
+        'mailed',
+        'mailed',
+        'mail_limit',
+      ]);
+      expect((await login({}, { loginWindowMs: 0 })).outcome, 'the window is over').to.equal('mailed');
+    });
+
+    it('have no right code where none was mailed', async () => {
+      await outcomes(3);
+      const unmailed = await login();
+      expect(unmailed.outcome).to.equal('mail_limit');
+      expect(await store.originOfLogin(unmailed.loginId)).to.equal(LOGIN.origin);
+      for (const code of ['right', ''])
+        expect(await store.tryCode(unmailed.loginId, code, NUMBERS)).to.deep.equal({ outcome: 'wrong' });
+    });
+
+    it('are mailed so often for one address, remembered a little longer, and then not at all', async () => {
+      const all: LoginOutcome[] = [];
+      for (let made = 0; made < 12; made += 1)
+        all.push((await login({ emailHash: `${siteId}-${made}`, networkHash: `${siteId}-${made}` })).outcome);
+      expect(all).to.deep.equal([
+        ...Array<LoginOutcome>(8).fill('mailed'),
+        'address_limit',
+        'address_limit',
+        'pending_limit',
+        'pending_limit',
+      ]);
+      const forgotten = await login();
+      expect(await store.originOfLogin(forgotten.loginId)).to.equal(undefined);
+    });
+
+    it('are bounded in all, and make room as they end', async () => {
+      const before = Number(await link.run((client) => client.zcard(fleetKeys.pendingLogins)));
+      const one = await login();
+      expect((await login({}, { pendingLogins: before + 1 })).outcome).to.equal('full');
+      expect(await store.endLogin(one.loginId)).to.equal(true);
+      const short = await login({}, { pendingLogins: before + 1, loginSeconds: 0.02 });
+      expect(short.outcome).to.equal('mailed');
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      expect((await login({}, { pendingLogins: before + 1 })).outcome, 'its time is up').to.equal('mailed');
     });
 
     it('compare codes until the login ends', async () => {
-      await store.startLogin(siteId, LOGIN);
-      expect(await store.tryCode(siteId, 'right', 2)).to.deep.equal({
+      const { loginId } = await login();
+      expect(await store.tryCode(loginId, 'right', NUMBERS)).to.deep.equal({
         outcome: 'ok',
         email: LOGIN.email,
         origin: LOGIN.origin,
       });
-      expect(await store.tryCode(siteId, 'wrong', 2)).to.deep.equal({ outcome: 'wrong' });
-      expect(await store.tryCode(siteId, 'wrong', 2)).to.deep.equal({ outcome: 'wrong' });
-      expect(await store.tryCode(siteId, 'right', 2)).to.deep.equal({ outcome: 'gone' });
-      expect(await store.takeFetch(siteId, 5)).to.equal(false);
-      expect(await store.endLogin(siteId)).to.equal(false);
+      expect(await store.tryCode(loginId, 'wrong', NUMBERS)).to.deep.equal({ outcome: 'wrong' });
+      expect(await store.tryCode(loginId, 'wrong', NUMBERS)).to.deep.equal({ outcome: 'wrong' });
+      expect(await store.tryCode(loginId, 'right', NUMBERS)).to.deep.equal({ outcome: 'gone' });
+      expect(await store.takeFetch(loginId, 5)).to.equal(false);
+      expect(await store.endLogin(loginId)).to.equal(false);
+    });
+
+    it('wait after too many wrong codes for one e-mail, over all its logins: no mail, and no right code', async () => {
+      const [one, two] = [await login(), await login({ networkHash: `${siteId}-2`, address: `${siteId}-2` })];
+      await store.tryCode(one.loginId, 'wrong', NUMBERS);
+      await store.tryCode(one.loginId, 'wrong', NUMBERS);
+      expect((await store.tryCode(two.loginId, 'right', NUMBERS)).outcome).to.equal('ok');
+      await store.tryCode(two.loginId, 'wrong', NUMBERS);
+      expect(await store.tryCode(two.loginId, 'right', NUMBERS)).to.deep.equal({ outcome: 'waits' });
+      expect((await login()).outcome).to.equal('wrong_codes');
+      expect((await login({ emailHash: `${siteId}-other` })).outcome, 'another e-mail').to.equal('mailed');
+      expect(await link.run((client) => client.pttl(fleetKeys.wrongCodes(siteId)))).to.be.within(55_000, 60_000);
     });
 
     it('have one id for an identity, however many claim it', async () => {

@@ -207,6 +207,49 @@ describe('the plan of a rollout (protocol 12.3)', () => {
     expect(at(19)).to.equal('halt');
   });
 
+  describe('of fewer than twenty doors, where one failure is more than 5%', () => {
+    const few = { targets: fleet(10), spec: { maxFailures: { percent: 5 }, soakMs: 0 } };
+    const past = { lastEndAt: 0, stageSince: 0 };
+    const failed = { state: 'failed' as const };
+
+    it('does not halt for one door, which may lie', () => {
+      const doors = { 'door-000': failed, 'door-001': {} };
+      expect(
+        shorten(plan({ ...few, doors, rollout: { ...past, stage: 1 } })).every((act) => act.startsWith('offer')),
+      ).to.equal(true);
+    });
+
+    it('asks one door more where the only verdict of a stage is the failure of one', () => {
+      const acts = plan({ ...few, doors: { 'door-000': failed } });
+      expect(acts).to.have.length(1);
+      expect(acts[0]).to.include({ act: 'offer', mayStart: 2 });
+      const underWay = { 'door-000': failed, 'door-001': { state: 'downloading' as const } };
+      expect(plan({ ...few, doors: underWay, rollout: past }), 'and waits for it').to.deep.equal([]);
+      expect(shorten(plan({ ...few, doors: { 'door-000': failed, 'door-001': {} }, rollout: past }))).to.deep.equal([
+        'advance',
+      ]);
+    });
+
+    it('halts for two distinct doors', () => {
+      const doors = { 'door-000': failed, 'door-001': { state: 'rolled_back' as const } };
+      expect(plan({ ...few, doors, rollout: past })[0]).to.include({ act: 'halt' });
+    });
+
+    it('completes when the last stage has one liar and nobody else to ask, and others have confirmed', () => {
+      const doors = { 'door-000': { stage: 0 }, 'door-001': { stage: 1, ...failed } };
+      const two = { ...few, targets: fleet(2), doors, spec: { ...few.spec, stages: [{ count: 1 }, { count: 2 }] } };
+      expect(shorten(plan({ ...two, rollout: { ...past, stage: 1 } }))).to.deep.equal(['complete']);
+    });
+
+    it('halts for one door where it is the only one, or the operator asked for no failure at all', () => {
+      expect(plan({ ...few, targets: fleet(1), doors: { 'door-000': failed }, rollout: past })).to.deep.equal([
+        { act: 'halt', reason: 'none of the 1 doors of stage 1 was confirmed' },
+      ]);
+      for (const maxFailures of [{ percent: 0 }, { count: 0 }])
+        expect(plan({ ...few, spec: { maxFailures }, doors: { 'door-000': failed } })[0]).to.include({ act: 'halt' });
+    });
+  });
+
   it('halts when a stage ends without one confirmed door, whatever the limit', () => {
     const doors = { 'door-000': { state: 'failed' as const }, 'door-001': { state: 'timed_out' as const } };
     expect(plan({ doors, spec: { maxFailures: { count: 50 } } })).to.deep.equal([

@@ -1,5 +1,4 @@
-import { doorKeys, firmwareKeys } from '../../store/keys.js';
-import type { AuditStore, StoredEntry } from '../../store/audit-store.js';
+import type { AuditSource, AuditStore, StoredEntry } from '../../store/audit-store.js';
 import { styled, type Printer } from '../support/printer.js';
 
 /** One entry with its place in its stream. Entries were written by this fleet, but hold text from outside. */
@@ -20,45 +19,35 @@ export interface TrailQuery {
 
 const PAGE = 500;
 
-/** A stream, and which of its entries are wanted. */
-interface Source {
-  readonly stream: string;
-  readonly isWanted: (entry: TrailEntry['entry']) => boolean;
-}
-
-/** Entries of one or all streams in order of time: the newest at first, and with `positions` what came since. */
+/** Entries of one or all streams in order of time: the newest at first, behind what the bounds dropped; with `positions` what came since. */
 export async function readTrail(
   store: AuditStore,
   { door, last, positions }: TrailQuery,
 ): Promise<readonly TrailEntry[]> {
   const isFirst = positions === undefined || positions.size === 0;
   const found: TrailEntry[] = [];
-  for (const source of await sources(store, door)) {
+  const lost: TrailEntry[] = [];
+  for (const source of await store.sources(door)) {
     // A stream that turns up while following is new from its beginning.
     found.push(...(isFirst ? await newest(store, source, last, positions) : await since(store, source, positions)));
+    const dropped = isFirst ? await store.dropped(source.stream) : undefined;
+    if (dropped !== undefined) lost.push({ stream: source.stream, id: '', entry: parse(dropped.text) });
   }
-  if (isFirst && door === undefined && positions === undefined) found.push(...(await openFolds(store)));
+  if (isFirst && positions === undefined) found.push(...(await openFolds(store, door)));
   found.sort((a, b) => timeOf(a) - timeOf(b));
-  return isFirst ? found.slice(Math.max(0, found.length - last)) : found;
-}
-
-/** A door's own stream, and what the stream of releases and rollouts says of the door. */
-async function sources(store: AuditStore, door: string | undefined): Promise<readonly Source[]> {
-  if (door === undefined) return (await store.streams()).map((stream) => ({ stream, isWanted: () => true }));
-  return [
-    { stream: doorKeys(door).audit, isWanted: () => true },
-    { stream: firmwareKeys.audit, isWanted: (entry) => entry['door'] === door },
-  ];
+  return isFirst ? [...lost, ...found.slice(Math.max(0, found.length - last))] : found;
 }
 
 /** Refusals of this minute, which are still being counted. */
-async function openFolds(store: AuditStore): Promise<readonly TrailEntry[]> {
-  return (await store.openFolds()).map((text) => ({ stream: 'open', id: '', entry: parse(text) }));
+async function openFolds(store: AuditStore, door: string | undefined): Promise<readonly TrailEntry[]> {
+  return (await store.openFolds(door))
+    .map((text) => ({ stream: 'open', id: '', entry: parse(text) }))
+    .filter(({ entry }) => door === undefined || entry['door'] === door);
 }
 
 async function since(
   store: AuditStore,
-  { stream, isWanted }: Source,
+  { stream, isWanted }: AuditSource,
   positions: Map<string, string>,
 ): Promise<readonly TrailEntry[]> {
   const rows = await store.read(stream, positions.get(stream) ?? '-', PAGE);
@@ -69,7 +58,7 @@ async function since(
 
 async function newest(
   store: AuditStore,
-  { stream, isWanted }: Source,
+  { stream, isWanted }: AuditSource,
   last: number,
   positions: Map<string, string> | undefined,
 ): Promise<readonly TrailEntry[]> {

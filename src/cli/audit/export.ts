@@ -47,6 +47,7 @@ async function exportTrail(store: AuditStore, dir: string): Promise<ExportResult
   const file = await open(partial, 'wx', 0o600);
   let entries = 0;
   try {
+    await store.closeDoorFolds();
     for (const stream of await store.streams()) entries += await exportStream(store, stream, file);
   } finally {
     await file.close();
@@ -60,14 +61,18 @@ async function exportTrail(store: AuditStore, dir: string): Promise<ExportResult
 async function exportStream(store: AuditStore, stream: string, file: FileHandle): Promise<number> {
   let count = 0;
   for (;;) {
+    const dropped = await store.dropped(stream);
     const rows = await store.read(stream, '-', PAGE);
     if (rows.length === 0) return count;
-    await file.writeFile(rows.map(({ text }) => `${text}\n`).join(''));
+    // What is lost is told where it is missing: before the oldest entry that is left.
+    const lines = [...(dropped === undefined ? [] : [dropped]), ...rows].map(({ text }) => text);
+    await file.writeFile(lines.map((line) => `${line}\n`).join(''));
     await file.sync();
     await store.remove(
       stream,
       rows.map(({ id }) => id),
+      dropped?.count,
     );
-    count += rows.length;
+    count += lines.length;
   }
 }

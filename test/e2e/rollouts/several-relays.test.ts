@@ -77,8 +77,15 @@ describe('a rollout and several relays', function () {
   const stages = { stages: [{ percent: 40 }, { percent: 100 }], parallel: 4 };
 
   async function audit(rolloutId: string): Promise<readonly AuditEntry[]> {
-    const records = await new AuditStore(link).read(firmwareKeys.audit, '-', 100_000);
-    return records.map(({ text }) => JSON.parse(text) as AuditEntry).filter((entry) => entry.rollout === rolloutId);
+    const { audit: acts, auditTraffic: steps } = firmwareKeys;
+    const store = new AuditStore(link);
+    const records = await Promise.all([acts, steps].map((stream) => store.read(stream, '-', 100_000)));
+    // By the one clock that both streams share: the ids Redis gave.
+    return records
+      .flat()
+      .sort((a, b) => parseInt(a.id, 10) - parseInt(b.id, 10))
+      .map(({ text }) => JSON.parse(text) as AuditEntry)
+      .filter((entry) => entry.rollout === rolloutId);
   }
 
   /** What holds at the end of any rollout, whatever happened to relays meanwhile. */

@@ -96,6 +96,19 @@ describe('a rollout in stages', function () {
     ]);
   });
 
+  it('is not halted by one door of a few that fails or lies, in whichever stage its turn comes, and is by two', async () => {
+    const few = await lab.addDoors(relay, 5, failing([2], { kind: 'boot_fails' }));
+    const release = await lab.published('1.3.1');
+    const settings = { stages: [{ percent: 1 }, { percent: 100 }], maxFailures: { percent: 5 }, soakMs: 0 };
+    const first = await lab.start(release, { ...settings, doors: few.map(({ doorId }) => doorId) });
+    const view = await lab.until(first.rolloutId, ({ state }) => state !== 'running');
+    expect([view.state, view.reason]).to.deep.equal(['completed', undefined]);
+    expect(view.counts).to.include({ confirmed: 4, rolled_back: 1 });
+    const more = await lab.addDoors(relay, 5, failing([1, 3], { kind: 'boot_fails' }));
+    const second = await lab.start(release, { ...settings, doors: more.map(({ doorId }) => doorId), parallel: 1 });
+    expect((await lab.ended(second.rolloutId, 'halted')).counts).to.include({ rolled_back: 2 });
+  });
+
   it('gives no further door its turn while it is paused, and goes on when it is resumed', async () => {
     const doors = await lab.addDoors(relay, 6, () => ({ update: { paceMs: 150 } }));
     const { rolloutId } = await lab.start(await lab.published('1.4.0'), { parallel: 2 });

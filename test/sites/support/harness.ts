@@ -19,6 +19,7 @@ import { SigningKeys } from '../../../src/sites/signing-keys.js';
 import { SITE_LIMITS, type SiteLimits } from '../../../src/sites/site-limits.js';
 import { SiteService } from '../../../src/sites/site-service.js';
 import { AuditStore } from '../../../src/store/audit-store.js';
+import { siteKeys } from '../../../src/store/keys.js';
 import { RedisLink, type RedisClient } from '../../../src/store/redis-link.js';
 import { SiteStore } from '../../../src/store/site-store.js';
 import { FakeClock } from '../../support/fake-clock.js';
@@ -74,6 +75,8 @@ export interface HarnessOptions {
   readonly limits?: Partial<SiteLimits>;
   readonly siteRate?: number;
   readonly redisArguments?: readonly string[];
+  readonly random?: Random;
+  readonly isStoreFull?: () => boolean;
 }
 
 export class Harness {
@@ -122,11 +125,12 @@ export class Harness {
       keys,
       secrets,
       clock,
-      random,
+      random: options.random ?? random,
       audit: this.#audit,
       allowPrivateSites: true,
       siteRate: options.siteRate ?? 10,
       limits: { ...SITE_LIMITS, ...options.limits },
+      ...(options.isStoreFull !== undefined && { isStoreFull: options.isStoreFull }),
     });
   }
 
@@ -181,12 +185,14 @@ export class Harness {
     return sites.token({ loginId: login.loginId, code }, context());
   }
 
-  /** The audit entries of a site. */
+  /** The audit entries of a site: what happened, then what came and went. */
   async auditOf(
     siteId: string,
   ): Promise<readonly { readonly kind: string; readonly code?: string; readonly actor: string }[]> {
-    const entries = await new AuditStore(this.link).newest(`ol:{site:${siteId}}:audit`, 100);
-    return entries.map(({ text }) => JSON.parse(text) as { kind: string; actor: string });
+    const { audit, auditTraffic } = siteKeys(siteId);
+    const store = new AuditStore(this.link);
+    const entries = await Promise.all([audit, auditTraffic].map((stream) => store.newest(stream, 100)));
+    return entries.flat().map(({ text }) => JSON.parse(text) as { kind: string; actor: string });
   }
 
   /** Everything in the store, as text. */

@@ -1,0 +1,59 @@
+/**
+ * What TypeScript and the functions in Redis must agree on, in one place: the loader writes it into the head of the functions
+ * library (`ROLE_RANK.viewer`, `AUDIT_MAX.door`, …), so that no number stands in both languages.
+ */
+import { ROLES, SCOPE_ROLES } from '../protocol/api.js';
+import { LIMITS } from '../protocol/limits.js';
+
+/**
+ * Entries a stream of the audit trail holds, about (protocol 10.1). Doors, sites, firmware and the fleet have two streams each, of
+ * the same bound: one for what happened, one for what came and went. docs/security.md says how long they last.
+ */
+export const AUDIT_BOUNDS = { door: 10_000, site: 10_000, firmware: 100_000, fleet: 100_000 } as const;
+
+export const LUA_CONSTANTS = {
+  /** Roles, the lesser the lower (protocol 7.6). */
+  ROLE_RANK: Object.fromEntries(ROLES.map((role, index) => [role, index + 1])),
+  /** The least role that may send a scope. */
+  SCOPE_ROLE: SCOPE_ROLES,
+  AUDIT_MAX: AUDIT_BOUNDS,
+  COMMAND: {
+    freshness_ms: LIMITS.freshnessMs,
+    in_flight_per_door: LIMITS.inFlightPerDoor,
+    in_flight_per_site: 2, // 6.5: one site cannot take all places of a door
+    state_ms: LIMITS.commandStateSeconds * 1000,
+    receipt_ms: LIMITS.receiptSeconds * 1000,
+  },
+  /** Wrong credentials and bare 400s of one site at one door (protocol 6.6). */
+  COOLDOWN: {
+    refusals: 3,
+    first_ms: 60_000,
+    longest_ms: 3_600_000,
+    /** Only an executed command clears the count; a pair that stays silent this long is forgotten, so that memory is bounded. */
+    remembered_ms: 30 * 24 * 3_600_000,
+  },
+  DOOR: {
+    /** 5.1: a door that claims more than this above the record is in error, or wants to use the numbers up. */
+    epoch_jump: 2 ** 20,
+    /** Challenges used within the life of one: all a door can make the store remember (8.4). */
+    used_nonces: 64,
+    /** Keys a door once had, the newest first (4.4). */
+    kids_before: 8,
+  },
+} as const;
+
+type LuaValue = number | string | { readonly [name: string]: LuaValue };
+
+/** The constants as Lua source, one local a line. */
+export function luaConstants(constants: Readonly<Record<string, LuaValue>> = LUA_CONSTANTS): string {
+  return Object.entries(constants)
+    .map(([name, value]) => `local ${name} = ${literal(value)}\n`)
+    .join('');
+}
+
+function literal(value: LuaValue): string {
+  if (typeof value !== 'object') return JSON.stringify(value);
+  return `{ ${Object.entries(value)
+    .map(([name, inner]) => `${name} = ${literal(inner)}`)
+    .join(', ')} }`;
+}
