@@ -62,7 +62,7 @@ export const eventSchema = z.object({
 /** 32 random bytes made by the door (protocol 19.4). Malformed text reads as none: it answers nobody, and the door keeps its socket. */
 export const doorChallengeSchema = z.object({
   t: z.literal('challenge'),
-  id: z.string().max(64),
+  id: z.string().min(1).max(64),
   challenge: base64urlSchema(32).optional().catch(undefined),
 });
 
@@ -111,7 +111,7 @@ export const relayFrameSchema = z.discriminatedUnion('t', [
   }),
   z.object({ t: z.literal('command'), id: commandIdSchema, jwe: z.string(), deadline: z.number() }),
   z.object({ t: z.literal('status'), id: z.string() }),
-  z.object({ t: z.literal('challenge'), id: z.string() }),
+  z.object({ t: z.literal('challenge'), id: z.string().min(1).max(64) }),
   z.object({ t: z.literal('keepalive'), time: z.number() }),
   updateOfferSchema,
 ]);
