@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { DoorAccess } from '../doors/door-access.js';
 import type { RelayLease } from '../doors/relay-lease.js';
-import type { CommandAnswer, CommandRecord, DoorStatusAnswer } from '../protocol/api.js';
+import type { CommandAnswer, CommandRecord, DoorChallengeAnswer, DoorStatusAnswer } from '../protocol/api.js';
 import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { OPERATOR_SITE_ID } from '../sites/operator.js';
@@ -92,6 +92,12 @@ export class CommandService {
   async status(identity: SiteIdentity, doorId: string): Promise<DoorStatusAnswer> {
     await this.#deps.access.roleOf(identity.siteId, doorId);
     return this.#deps.statusQueries.ask(doorId);
+  }
+
+  /** Asks the door for a challenge of the caller's own (protocol 19.4). Throws `door_offline`, `door_timeout`. */
+  async challenge(identity: SiteIdentity, doorId: string): Promise<DoorChallengeAnswer> {
+    await this.#deps.access.roleOf(identity.siteId, doorId);
+    return this.#deps.statusQueries.askChallenge(doorId);
   }
 
   #parse(doorId: string, jwe: string): CommandHeader {

@@ -2,6 +2,17 @@ import { z } from 'zod';
 
 import { COMMAND_STATES } from '../protocol/client-frames.js';
 import { doorStateSchema } from '../protocol/door-state.js';
+import { base64urlSchema } from '../protocol/ids.js';
+
+export const QUESTION_KINDS = ['status', 'challenge'] as const;
+export type QuestionKind = (typeof QUESTION_KINDS)[number];
+
+/** What a door answered; `at` is when its relay heard it, Unix milliseconds. */
+export const doorAnswerSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('status'), state: doorStateSchema, at: z.number() }),
+  z.object({ kind: z.literal('challenge'), challenge: base64urlSchema(32) }),
+]);
+export type DoorAnswer = z.infer<typeof doorAnswerSchema>;
 
 /** What relays tell each other directly. Hints and answers only: the store holds the truth (protocol 6.7). */
 export const nodeMessageSchema = z.discriminatedUnion('t', [
@@ -15,9 +26,15 @@ export const nodeMessageSchema = z.discriminatedUnion('t', [
     status: z.union([z.literal(200), z.literal(400)]).optional(),
     receipt: z.string().optional(),
   }),
-  /** Ask the door, whose socket is here, for its state. */
-  z.object({ t: z.literal('ask'), door: z.string(), id: z.string(), from: z.string() }),
-  z.object({ t: z.literal('answered'), id: z.string(), state: doorStateSchema, at: z.number() }),
+  /** Ask the door, whose socket is here, for its state or for a challenge. */
+  z.object({
+    t: z.literal('ask'),
+    kind: z.enum(QUESTION_KINDS),
+    door: z.string(),
+    id: z.string(),
+    from: z.string(),
+  }),
+  z.object({ t: z.literal('answered'), id: z.string(), answer: doorAnswerSchema }),
   /** A newer socket of this door is live on another relay (protocol 4.6). */
   z.object({ t: z.literal('superseded'), conn: z.string() }),
 ]);

@@ -5,6 +5,7 @@ import type {
   ChallengeAnswer,
   CommandAnswer,
   CommandRecord,
+  DoorChallengeAnswer,
   DoorKey,
   DoorStatusAnswer,
   DoorSummary,
@@ -44,12 +45,13 @@ export interface DoorApi {
   key(siteId: string, doorId: string): Promise<DoorKey>;
 }
 
-/** Protocol 7.3 to 7.5. */
+/** Protocol 7.3 to 7.5, 19.4. */
 export interface CommandApi {
   submit(identity: SiteIdentity, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer>;
   /** `commandId` as it came in the path: whatever is not one is `command_not_found`, after the door itself (7.6). */
   record(identity: SiteIdentity, doorId: string, commandId: string): Promise<CommandRecord>;
   status(identity: SiteIdentity, doorId: string, context: RequestContext): Promise<DoorStatusAnswer>;
+  challenge(identity: SiteIdentity, doorId: string): Promise<DoorChallengeAnswer>;
 }
 
 /** Failures per address (protocol 8.2). */

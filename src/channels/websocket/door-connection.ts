@@ -16,8 +16,8 @@ export interface DoorConnectionHandler {
   attach(connection: DoorConnection, hello: HelloFrame): Promise<void>;
   frame(connection: DoorConnection, frame: Exclude<DoorFrame, HelloFrame>): Promise<void>;
   closed(connection: DoorConnection, code: number): void;
-  /** True for the answer to a command that was written here: such frames are not counted against the budget. */
-  awaits(commandId: string): boolean;
+  /** True for the id of a command or question that was written here: its answer is not counted against the budget. */
+  awaits(id: string): boolean;
   /** True while the door downloads: blocks it asks for are bounded by their number under way. */
   expectsGets(connection: DoorConnection): boolean;
   onError(error: unknown, work: string): void;
@@ -136,9 +136,9 @@ export class DoorConnection implements DoorLink, UpdateLink {
     if (this.#phase === 'new') return this.close('protocol_error');
     if (!this.#affordable(frame)) return this.close('rate_limited');
     if (frame.t === 'keepalive') this.#socket.send({ t: 'keepalive', time: this.#clock.now() });
-    // Answers to commands need no order and must not wait behind an event that is being stored.
-    else if (frame.t === 'result' && this.#phase === 'live')
-      this.#run(() => this.#handler.frame(this, frame), 'result');
+    // Answers somebody waits for need no order and must not wait behind an event that is being stored.
+    else if ((frame.t === 'result' || frame.t === 'challenge') && this.#phase === 'live')
+      this.#run(() => this.#handler.frame(this, frame), frame.t);
     else this.#enqueue(() => this.#handler.frame(this, frame), frame.t);
   }
 
@@ -161,7 +161,7 @@ export class DoorConnection implements DoorLink, UpdateLink {
 
   #affordable(frame: DoorFrame): boolean {
     if (frame.t === 'event') return this.#events.take();
-    if (frame.t === 'result' && this.#handler.awaits(frame.id)) return true;
+    if (isAnswer(frame) && this.#handler.awaits(frame.id)) return true;
     if (frame.t === 'update' && frame.phase === 'get' && this.#handler.expectsGets(this)) return true;
     return this.#others.take();
   }
@@ -193,6 +193,7 @@ const KNOWN_KINDS: ReadonlySet<unknown> = new Set<DoorFrame['t']>([
   'hello',
   'result',
   'status',
+  'challenge',
   'event',
   'keepalive',
   'update',
@@ -203,4 +204,10 @@ function isUnknownKind(json: unknown): boolean {
   if (typeof json !== 'object' || json === null || !('t' in json) || typeof json.t !== 'string') return false;
   if (json.t === 'update') return 'phase' in json && typeof json.phase === 'string' && !UPDATE_PHASES.has(json.phase);
   return !KNOWN_KINDS.has(json.t);
+}
+
+function isAnswer(
+  frame: DoorFrame,
+): frame is Extract<DoorFrame, { t: 'result' | 'status' | 'challenge' }> & { id: string } {
+  return 'id' in frame && frame.id !== undefined && frame.t !== 'update';
 }

@@ -108,8 +108,8 @@ export class DoorHub implements DoorConnectionHandler {
     connection.start();
   }
 
-  awaits(commandId: string): boolean {
-    return this.#deps.dispatcher.awaits(commandId);
+  awaits(id: string): boolean {
+    return this.#deps.dispatcher.awaits(id) || this.#deps.statusQueries.awaits(id);
   }
 
   expectsGets(connection: DoorConnection): boolean {
@@ -161,6 +161,11 @@ export class DoorHub implements DoorConnectionHandler {
         return this.#deps.dispatcher.onResult(connection.doorId, frame);
       case 'status':
         return this.#onState(connection.doorId, frame.id, frame.state);
+      case 'challenge': {
+        const { id, challenge } = frame;
+        if (challenge !== undefined) await this.#deps.statusQueries.onAnswer(id, { kind: 'challenge', challenge });
+        return;
+      }
       case 'event':
         return this.#onEvent(connection, frame);
       case 'update':
@@ -223,7 +228,7 @@ export class DoorHub implements DoorConnectionHandler {
 
   async #onState(doorId: string, id: string | undefined, state: DoorState): Promise<void> {
     const at = this.#deps.clock.now();
-    if (id !== undefined) await this.#deps.statusQueries.onAnswer(id, state, at);
+    if (id !== undefined) await this.#deps.statusQueries.onAnswer(id, { kind: 'status', state, at });
     const frame = { t: 'status', online: true, live: true, state, at };
     await this.#deps.doors.saveState(doorId, JSON.stringify(state), at, JSON.stringify(frame));
   }

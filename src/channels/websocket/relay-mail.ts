@@ -81,10 +81,9 @@ export class RelayMail {
       case 'settled':
         return this.#deps.waiters.settle(message.id, message);
       case 'ask':
-        return this.#deps.statusQueries.onForeignQuestion(message.door, message.id, message.from);
+        return this.#deps.statusQueries.onForeignQuestion(message.kind, message.door, message.id, message.from);
       case 'answered':
-        await this.#deps.statusQueries.onAnswer(message.id, message.state, message.at);
-        return;
+        return this.#deps.statusQueries.onAnswer(message.id, message.answer);
       case 'superseded':
         return this.#deps.doorHub.onSuperseded(message.conn);
     }

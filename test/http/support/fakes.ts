@@ -149,6 +149,10 @@ export class FakeCommands implements CommandApi {
     await this.doors.get(who.siteId, doorId);
     return { online: true, live: true, state: { lock: 'locked', mode: 'normal' }, at: 1_700_000_000_000 };
   };
+  challenge: CommandApi['challenge'] = async (who, doorId) => {
+    await this.doors.get(who.siteId, doorId);
+    return { challenge: 'A'.repeat(43), expiresInSeconds: 30 };
+  };
 }
 
 export class FakeFailures implements FailureGuard {
