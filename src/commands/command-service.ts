@@ -7,7 +7,7 @@ import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { ownRole, type DoorAccess } from '../doors/door-access.js';
 import type { DoorLink, DoorLinks } from '../doors/door-link.js';
-import type { CommandAnswer, CommandRecord, DoorStatusAnswer } from '../protocol/api.js';
+import type { CommandAnswer, CommandRecord, DoorChallengeAnswer, DoorStatusAnswer } from '../protocol/api.js';
 import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
@@ -23,7 +23,7 @@ export interface CommandServiceDependencies {
   readonly links: DoorLinks;
   readonly dispatcher: DoorDispatcher;
   readonly waiters: Waiters;
-  readonly statusQueries: Pick<StatusQueries, 'ask' | 'underWay'>;
+  readonly statusQueries: Pick<StatusQueries, 'ask' | 'askChallenge' | 'underWay'>;
   readonly audit: Pick<AuditTrail, 'entry'>;
   readonly metrics: Pick<Metrics, 'commands' | 'commandSeconds' | 'replays'>;
   readonly clock: Clock;
@@ -96,6 +96,12 @@ export class CommandService {
   async status(caller: Caller, doorId: string): Promise<DoorStatusAnswer> {
     await this.#deps.access.roleOf(caller, doorId);
     return this.#deps.statusQueries.ask(doorId);
+  }
+
+  /** Asks the door for a challenge of the caller's own (protocol 19.4). Throws `door_offline`, `door_timeout`. */
+  async challenge(caller: Caller, doorId: string): Promise<DoorChallengeAnswer> {
+    await this.#deps.access.roleOf(caller, doorId);
+    return this.#deps.statusQueries.askChallenge(doorId);
   }
 
   /** Commands and questions that somebody waits for, or whose answer is being stored: a stop lets them finish. */

@@ -1,11 +1,13 @@
-/** Asking a door for its state, wherever its socket is (protocol 7.5). Nothing of this is stored but the answer. */
+/** Asking a door a question, wherever its connection is: its state (protocol 7.5), a challenge (19.4). Nothing of this is stored. */
 import { z } from 'zod';
 
 import type { Clock, Random } from '../clock.js';
+import { doorAnswerSchema, type DoorAnswer } from '../doors/door-answer.js';
 import type { DoorLinks } from '../doors/door-link.js';
-import type { DoorStatusAnswer } from '../protocol/api.js';
-import { doorStateSchema, type DoorState } from '../protocol/door-state.js';
+import type { DoorChallengeAnswer, DoorStatusAnswer } from '../protocol/api.js';
+import { doorStateSchema } from '../protocol/door-state.js';
 import { LIMITS } from '../protocol/limits.js';
+import { OpenLockError } from '../protocol/problem.js';
 import type { RelayBus } from '../relays/bus.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js';
@@ -20,24 +22,30 @@ export interface StatusQueriesDependencies {
   readonly random: Random;
 }
 
-interface Answer {
-  readonly state: DoorState;
-  readonly at: number;
+type QuestionKind = DoorAnswer['kind'];
+type AnswerTo<Kind extends QuestionKind> = Extract<DoorAnswer, { kind: Kind }>;
+
+/** Ask the door, whose connection is here. */
+const askSchema = z.object({
+  kind: z.enum(['status', 'challenge']),
+  door: z.string(),
+  id: z.string(),
+  from: z.string(),
+});
+const answeredSchema = z.object({ id: z.string(), answer: doorAnswerSchema });
+
+/** Where the answer goes: to a waiting caller here, or to the relay that asked. */
+interface Asker {
+  readonly kind: QuestionKind;
+  readonly tell: (answer: DoorAnswer) => Promise<void> | void;
 }
-
-/** Where the answer to a question goes: to a waiting caller here, or to the relay that asked. */
-type Asker = { readonly relay: string } | ((answer: Answer | undefined) => void);
-
-/** Ask the door, whose connection is here, for its state. */
-const askSchema = z.object({ door: z.string(), id: z.string(), from: z.string() });
-const answeredSchema = z.object({ id: z.string(), state: doorStateSchema, at: z.number() });
 
 const FOREIGN_MAX = 10_000;
 
 export class StatusQueries {
   readonly #deps: StatusQueriesDependencies;
   readonly #askers = new Map<string, Asker>();
-  /** One question per door at a time; everybody who asks meanwhile shares its answer. */
+  /** One question for the state of a door at a time; everybody who asks meanwhile shares its answer. */
   readonly #running = new Map<string, Promise<DoorStatusAnswer>>();
 
   constructor(dependencies: StatusQueriesDependencies) {
@@ -46,8 +54,8 @@ export class StatusQueries {
 
   start(): void {
     const { bus } = this.#deps;
-    bus.on('ask', askSchema, ({ door, id, from }) => this.#onForeignQuestion(door, id, from));
-    bus.on('answered', answeredSchema, ({ id, state, at }) => this.onAnswer(id, state, at));
+    bus.on('ask', askSchema, ({ kind, door, id, from }) => this.#onForeignQuestion(kind, door, id, from));
+    bus.on('answered', answeredSchema, ({ id, answer }) => this.onAnswer(id, answer));
   }
 
   /** Questions somebody waits for. */
@@ -55,54 +63,75 @@ export class StatusQueries {
     return this.#running.size + this.#askers.size;
   }
 
+  /** True while an answer with this id is waited for, here or on the relay that asked. */
+  awaits(id: string): boolean {
+    return this.#askers.has(id);
+  }
+
   ask(doorId: string): Promise<DoorStatusAnswer> {
     const running = this.#running.get(doorId);
     if (running !== undefined) return running;
-    const asked = this.#ask(doorId).finally(() => this.#running.delete(doorId));
+    const asked = this.#askStatus(doorId).finally(() => this.#running.delete(doorId));
     this.#running.set(doorId, asked);
     return asked;
   }
 
-  async #ask(doorId: string): Promise<DoorStatusAnswer> {
+  /** A challenge of the asker's own: the door burns it with the first command. Throws `door_offline`, `door_timeout`. */
+  async askChallenge(doorId: string): Promise<DoorChallengeAnswer> {
+    const { relay } = await this.#deps.doors.presence(doorId);
+    if (relay === undefined || !this.#deps.lease.isLive(relay))
+      throw new OpenLockError('door_offline', 'The door is not connected.', { retryAfterMs: 2000 });
+    const answer = await this.#question('challenge', doorId, relay);
+    if (answer === undefined)
+      throw new OpenLockError('door_timeout', 'The door gave no challenge in time; its firmware may know none.');
+    return { challenge: answer.challenge, expiresInSeconds: LIMITS.doorChallengeSeconds };
+  }
+
+  async #askStatus(doorId: string): Promise<DoorStatusAnswer> {
     const presence = await this.#deps.doors.presence(doorId);
     const online = this.#deps.lease.isLive(presence.relay);
     if (!online || presence.relay === undefined) return lastKnown(presence, false);
-    const id = this.#deps.random.bytes(12).toString('base64url');
-    const answer = await this.#question(doorId, id, presence.relay);
+    const answer = await this.#question('status', doorId, presence.relay);
     return answer === undefined
       ? lastKnown(presence, true)
       : { online: true, live: true, state: answer.state, at: answer.at };
   }
 
-  async #question(doorId: string, id: string, relay: string): Promise<Answer | undefined> {
-    const answered = new Promise<Answer | undefined>((resolve) => {
+  async #question<Kind extends QuestionKind>(
+    kind: Kind,
+    doorId: string,
+    relay: string,
+  ): Promise<AnswerTo<Kind> | undefined> {
+    const id = this.#deps.random.bytes(12).toString('base64url');
+    const answered = new Promise<AnswerTo<Kind> | undefined>((resolve) => {
       const giveUp = this.#deps.clock.after(LIMITS.statusWaitMs, () => resolve(undefined));
-      this.#askers.set(id, (answer) => {
+      const tell = (answer: DoorAnswer): void => {
         giveUp();
-        resolve(answer);
-      });
+        resolve(answer as AnswerTo<Kind>); // onAnswer has compared the kinds
+      };
+      this.#askers.set(id, { kind, tell });
     }).finally(() => this.#askers.delete(id));
     const link = this.#deps.links.find(doorId);
-    if (link !== undefined) link.send({ t: 'status', id });
-    else await this.#deps.bus.toRelay(relay, { t: 'ask', door: doorId, id, from: this.#deps.relayId });
+    if (link !== undefined) link.send({ t: kind, id });
+    else await this.#deps.bus.toRelay(relay, { t: 'ask', kind, door: doorId, id, from: this.#deps.relayId });
     return answered;
   }
 
-  #onForeignQuestion(doorId: string, id: string, from: string): void {
+  #onForeignQuestion(kind: QuestionKind, doorId: string, id: string, from: string): void {
     const link = this.#deps.links.find(doorId);
     if (link === undefined || this.#askers.size >= FOREIGN_MAX) return;
-    this.#askers.set(id, { relay: from });
+    const tell = (answer: DoorAnswer): Promise<void> => this.#deps.bus.toRelay(from, { t: 'answered', id, answer });
+    this.#askers.set(id, { kind, tell });
     this.#deps.clock.after(LIMITS.statusWaitMs, () => this.#askers.delete(id));
-    link.send({ t: 'status', id });
+    link.send({ t: kind, id });
   }
 
-  /** A door's (or another relay's) answer to a question. */
-  async onAnswer(id: string, state: DoorState, at: number): Promise<void> {
+  /** A door's (or another relay's) answer. An answer to another kind of question than was asked is none. */
+  async onAnswer(id: string, answer: DoorAnswer): Promise<void> {
     const asker = this.#askers.get(id);
-    if (asker === undefined) return;
+    if (asker?.kind !== answer.kind) return;
     this.#askers.delete(id);
-    if (typeof asker === 'function') asker({ state, at });
-    else await this.#deps.bus.toRelay(asker.relay, { t: 'answered', id, state, at });
+    await asker.tell(answer);
   }
 }
 

@@ -127,9 +127,9 @@ export class LiveDoor implements DoorLink {
       this.#enqueue(() => this.#handler.attach(this, frame), 'attach');
     } else if (frame.t === 'keepalive') {
       this.#channel.send({ t: 'keepalive', time: this.#clock.now() });
-    } else if (frame.t === 'result' && this.#phase === 'live') {
-      // Answers to commands need no order and must not wait behind an event that is being stored.
-      void this.#guard(() => this.#handler.reports.frame(this, frame), 'result');
+    } else if ((frame.t === 'result' || frame.t === 'challenge') && this.#phase === 'live') {
+      // Answers somebody waits for need no order and must not wait behind an event that is being stored.
+      void this.#guard(() => this.#handler.reports.frame(this, frame), frame.t);
     } else {
       this.#enqueue(() => this.#handler.reports.frame(this, frame), frame.t);
     }

@@ -4,10 +4,11 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.js';
 import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { DoorFrame, EventFrame, ResultFrame } from '../protocol/door-frames.js';
+import type { DoorChallengeFrame, DoorFrame, EventFrame, ResultFrame } from '../protocol/door-frames.js';
 import { isEventKind, type DoorState } from '../protocol/door-state.js';
 import type { DoorUpdateFrame } from '../protocol/update-frames.js';
 import type { DoorPresenceStore } from '../store/door-presence.js';
+import type { DoorAnswer } from './door-answer.js';
 import type { DoorLink } from './door-link.js';
 import type { LiveDoor } from './live-door.js';
 
@@ -16,7 +17,7 @@ export interface DoorReportsDependencies {
   /** Answers to commands. */
   readonly results: { onResult(doorId: string, frame: ResultFrame): Promise<void>; awaits(commandId: string): boolean };
   /** Answers to questions. */
-  readonly questions: { onAnswer(id: string, state: DoorState, at: number): Promise<void> };
+  readonly questions: { onAnswer(id: string, answer: DoorAnswer): Promise<void>; awaits(id: string): boolean };
   readonly updates: { onFrame(link: DoorLink, frame: DoorUpdateFrame): void; expectsGets(link: DoorLink): boolean };
   readonly audit: Pick<AuditTrail, 'entry'>;
   readonly metrics: Pick<Metrics, 'sequenceGaps'>;
@@ -34,9 +35,11 @@ export class DoorReports {
     this.#deps = dependencies;
   }
 
-  /** True for what this relay asked for: the answer to a command written here, the blocks of a download (bounded by their number under way). */
+  /** True for what this relay asked for: the answer to a command or question written here, the blocks of a download (bounded by their number under way). */
   expects(door: DoorLink, frame: DoorFrame): boolean {
     if (frame.t === 'result') return this.#deps.results.awaits(frame.id);
+    if (frame.t === 'status' || frame.t === 'challenge')
+      return frame.id !== undefined && this.#deps.questions.awaits(frame.id);
     return frame.t === 'update' && frame.phase === 'get' && this.#deps.updates.expectsGets(door);
   }
 
@@ -46,6 +49,8 @@ export class DoorReports {
         return this.#deps.results.onResult(door.doorId, frame);
       case 'status':
         return this.#onState(door.doorId, frame.id, frame.state);
+      case 'challenge':
+        return this.#onChallenge(frame);
       case 'event':
         return this.#onEvent(door, frame);
       case 'update':
@@ -58,9 +63,14 @@ export class DoorReports {
 
   async #onState(doorId: string, id: string | undefined, state: DoorState): Promise<void> {
     const at = this.#deps.clock.now();
-    if (id !== undefined) await this.#deps.questions.onAnswer(id, state, at);
+    if (id !== undefined) await this.#deps.questions.onAnswer(id, { kind: 'status', state, at });
     const frame = { t: 'status', online: true, live: true, state, at };
     await this.#deps.store.saveState(doorId, JSON.stringify(state), at, JSON.stringify(frame));
+  }
+
+  /** One that is malformed answers nobody (protocol 19.4). */
+  async #onChallenge({ id, challenge }: DoorChallengeFrame): Promise<void> {
+    if (challenge !== undefined) await this.#deps.questions.onAnswer(id, { kind: 'challenge', challenge });
   }
 
   async #onEvent({ doorId, boot }: LiveDoor, event: EventFrame): Promise<void> {

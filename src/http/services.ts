@@ -4,6 +4,7 @@ import type {
   ChallengeAnswer,
   CommandAnswer,
   CommandRecord,
+  DoorChallengeAnswer,
   DoorKey,
   DoorStatusAnswer,
   DoorSummary,
@@ -43,12 +44,13 @@ export interface DoorApi {
   key(caller: Caller, doorId: string): Promise<DoorKey>;
 }
 
-/** Protocol 7.3 to 7.5. */
+/** Protocol 7.3 to 7.5, 19.4. */
 export interface CommandApi {
   submit(caller: Caller, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer>;
   /** `commandId` as it came in the path: whatever is not one is `command_not_found`, after the door itself (7.6). */
   record(caller: Caller, doorId: string, commandId: string): Promise<CommandRecord>;
   status(caller: Caller, doorId: string, context: RequestContext): Promise<DoorStatusAnswer>;
+  challenge(caller: Caller, doorId: string): Promise<DoorChallengeAnswer>;
 }
 
 /** The part of pino that is used; every line carries the request id. */

@@ -81,11 +81,17 @@ export const PARAMS_SCHEMAS = {
   status: noParamsSchema,
 } as const satisfies Record<Act, z.ZodType>;
 
-/** Plaintext of a command. `act` stays a plain string so that a door can answer `unsupported` to one it does not know. */
+// Of any length: one that cannot be the door's is simply wrong.
+const passwordSchema = z.strictObject({ type: z.literal('password'), password: z.string() });
+/** A credential of a newer sender; whatever else it has is not looked at. */
+const unknownCredentialSchema = z
+  .object({ type: z.string().refine((type) => type !== 'password') })
+  .transform(() => ({ type: 'unknown' as const }));
+
+/** Plaintext of a command. A door answers `unsupported` to an `act` or a type of credential it does not know. */
 export const commandBodySchema = z.strictObject({
-  act: z.string().min(1).max(32),
-  // Of any length: one that cannot be the door's is simply wrong.
-  credential: z.strictObject({ type: z.literal('password'), password: z.string() }),
+  act: z.string().max(64),
+  credential: z.union([passwordSchema, unknownCredentialSchema]),
   replyKey: base64urlSchema(32),
   // Not z.record: that drops a member called `__proto__` instead of showing it to the schema of the act.
   params: z
@@ -94,6 +100,8 @@ export const commandBodySchema = z.strictObject({
       'an object',
     )
     .optional(),
+  /** Made by the door; stands in for `iat` (protocol 19.4). */
+  challenge: base64urlSchema(32).optional(),
   pad: z.string().optional(),
 });
 export type CommandBody = z.infer<typeof commandBodySchema>;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { doorStateSchema, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
-import { commandIdSchema } from './ids.js';
+import { base64urlSchema, commandIdSchema } from './ids.js';
 import { LIMITS } from './limits.js';
 import { doorUpdateSchema, updateOfferSchema, type UpdateOfferFrame } from './update-frames.js';
 
@@ -59,6 +59,13 @@ export const eventSchema = z.object({
     .optional(),
 });
 
+/** 32 random bytes made by the door (protocol 19.4). Malformed text reads as none: it answers nobody, and the door keeps its socket. */
+export const doorChallengeSchema = z.object({
+  t: z.literal('challenge'),
+  id: z.string().min(1).max(64),
+  challenge: base64urlSchema(32).optional().catch(undefined),
+});
+
 export const doorKeepaliveSchema = z.object({ t: z.literal('keepalive') });
 
 /** Door to relay. */
@@ -67,6 +74,7 @@ export const doorFrameSchema = z.discriminatedUnion('t', [
   resultSchema,
   doorStatusSchema,
   eventSchema,
+  doorChallengeSchema,
   doorKeepaliveSchema,
   doorUpdateSchema,
 ]);
@@ -75,6 +83,7 @@ export type HelloFrame = z.infer<typeof helloSchema>;
 export type ResultFrame = z.infer<typeof resultSchema>;
 export type DoorStatusFrame = z.infer<typeof doorStatusSchema>;
 export type EventFrame = z.infer<typeof eventSchema>;
+export type DoorChallengeFrame = z.infer<typeof doorChallengeSchema>;
 
 /** Relay to door. Times in Unix milliseconds. */
 export type RelayFrame =
@@ -87,6 +96,7 @@ export type RelayFrame =
     }
   | { readonly t: 'command'; readonly id: string; readonly jwe: string; readonly deadline: number }
   | { readonly t: 'status'; readonly id: string }
+  | { readonly t: 'challenge'; readonly id: string }
   | { readonly t: 'keepalive'; readonly time: number }
   | UpdateOfferFrame;
 
@@ -101,6 +111,7 @@ export const relayFrameSchema = z.discriminatedUnion('t', [
   }),
   z.object({ t: z.literal('command'), id: commandIdSchema, jwe: z.string(), deadline: z.number() }),
   z.object({ t: z.literal('status'), id: z.string() }),
+  z.object({ t: z.literal('challenge'), id: z.string().min(1).max(64) }),
   z.object({ t: z.literal('keepalive'), time: z.number() }),
   updateOfferSchema,
 ]);

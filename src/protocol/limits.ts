@@ -7,17 +7,19 @@ export const LIMITS = {
   clientFrameBytes: 16 * 1024, // as 2.1, for the same commands over the socket
   eventDataBytes: 512, // 5.2
   eventsPerSecond: 10, // 5.2
+  epochJump: 2 ** 20, // 5.1
   keepAliveSeconds: 10, // 5.5
   keepAlivesMissed: 3, // 5.5
   nodeLeaseMs: 10_000, // 5.5: a dead relay's doors are offline within 15 s
   challengeSeconds: 60, // 4.3
+  doorChallengeSeconds: 30, // 19.4
   doorSessionSeconds: 24 * 3600, // 4.5
   enrolmentSeconds: 24 * 3600, // 4.1
   freshnessMs: 60_000, // 6.5
   inFlightPerDoor: 4, // 6.5
   commandStateSeconds: 600, // 6.7
   receiptSeconds: 60, // 6.7
-  statusWaitMs: 2_000, // 7.5
+  statusWaitMs: 2_000, // 7.5, and for a challenge 19.4
   clientPingMs: 20_000, // 7.7
   backoffMinMs: 500, // 5.6
   backoffMaxMs: 60_000, // 5.6

@@ -17,6 +17,7 @@ export const RECEIPT_CODES = [
   'invalid_params',
   'busy',
   'failed',
+  'challenge_required',
 ] as const;
 export type ReceiptCode = (typeof RECEIPT_CODES)[number];
 

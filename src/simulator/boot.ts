@@ -1,5 +1,6 @@
 import type { RandomSource, TimeSource } from './ambient.js';
-import { DoorClock } from './door-clock.js';
+import { Challenges } from './challenges.js';
+import { DoorClock, type SntpSource } from './door-clock.js';
 import { ReplayGuard } from './replay-guard.js';
 
 /** What one power-up brings and the next does not have. */
@@ -10,20 +11,36 @@ export interface Boot {
   readonly startedAt: number;
   readonly clock: DoorClock;
   readonly replay: ReplayGuard;
+  readonly challenges: Challenges;
   /** Number of the last event (protocol 5.4). */
   seq: number;
 }
 
 export interface BootSettings {
   readonly replayCapacity: number;
-  /** Whether the host's clock stands in for SNTP. */
-  readonly sntp: boolean;
+  readonly sntp: SntpSource;
 }
 
-/** Powers up with an empty ring; `mark` is what keeps older envelopes out (protocol 6.6). */
-export function powerUp(time: TimeSource, random: RandomSource, mark: number, settings: BootSettings): Boot {
-  const clock = new DoorClock(time, mark);
-  if (settings.sntp) clock.sntp(time.now());
-  const replay = new ReplayGuard(clock, mark, settings.replayCapacity);
-  return { id: random.bytes(12).toString('base64url'), startedAt: time.monotonic(), clock, replay, seq: 0 };
+/** What is left of the ring after a power cut (protocol 6.6): the mark keeps older envelopes out, the ids tell a retry. */
+export interface Remembered {
+  readonly mark: number;
+  readonly recent?: readonly string[];
+}
+
+export function powerUp(
+  time: TimeSource,
+  random: RandomSource,
+  { mark, recent = [] }: Remembered,
+  settings: BootSettings,
+  becameUnsure: () => void,
+): Boot {
+  const clock = new DoorClock(time, mark, settings.sntp, becameUnsure);
+  return {
+    id: random.bytes(12).toString('base64url'),
+    startedAt: time.monotonic(),
+    clock,
+    replay: new ReplayGuard(clock, time, mark, recent, settings.replayCapacity),
+    challenges: new Challenges(time, random),
+    seq: 0,
+  };
 }

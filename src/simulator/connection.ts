@@ -35,6 +35,7 @@ export interface ConnectionOwner {
   relayTime(unixMs: number): void;
   command(frame: CommandFrame): void;
   statusAsked(id: string): void;
+  challengeAsked(id: string): void;
   updateOffered(frame: UpdateOfferFrame): void;
   /** A binary frame (protocol 12.4); false when no door that trusts no release key could have asked for one. */
   updateBlock(frame: Uint8Array): boolean;
@@ -160,16 +161,20 @@ export class DoorConnection {
         return this.#owner.command(frame);
       case 'status':
         return this.#owner.statusAsked(frame.id);
+      case 'challenge':
+        return this.#owner.challengeAsked(frame.id);
       case 'update':
         return this.#owner.updateOffered(frame);
     }
   }
 
   #welcome(frame: WelcomeFrame & { readonly door: string }): void {
-    // An epoch that does not grow means another relay's record, or a replay of an old welcome (protocol 5.1).
-    if (this.#liveSince !== undefined || frame.door !== this.#owner.doorId || frame.epoch <= this.#highestEpoch) {
+    // An epoch that does not grow means another relay's record, or a replay of an old welcome; one that jumps would leave
+    // no room above it for any honest relay (protocol 5.1).
+    const growth = frame.epoch - this.#highestEpoch;
+    const goodEpoch = growth > 0 && growth <= LIMITS.epochJump;
+    if (this.#liveSince !== undefined || frame.door !== this.#owner.doorId || !goodEpoch)
       return this.close('protocol_error');
-    }
     this.#timer?.();
     this.#liveSince = this.#time.monotonic();
     const everyMs = frame.keepAliveSeconds * 1000;
@@ -203,7 +208,7 @@ function unanswered(detail: string): ConnectionEnd {
   return { kind: 'refused', refusal: { status: 0, code: undefined, detail, retryAfterMs: undefined } };
 }
 
-const KNOWN = new Set(['welcome', 'command', 'status', 'keepalive', 'update']);
+const KNOWN = new Set(['welcome', 'command', 'status', 'challenge', 'keepalive', 'update']);
 
 function isUnknownKind(json: unknown): boolean {
   return typeof json === 'object' && json !== null && 't' in json && typeof json.t === 'string' && !KNOWN.has(json.t);

@@ -5,6 +5,7 @@ import type { DoorState, EventData, EventKind } from '../protocol/door-state.js'
 import type { UpdateOfferFrame } from '../protocol/update-frames.js';
 import type { RandomSource, TimeSource } from './ambient.js';
 import { powerUp, type Boot, type BootSettings } from './boot.js';
+import type { Challenges } from './challenges.js';
 import { CommandQueue } from './command-queue.js';
 import type { ActOutcome } from './commands/acts.js';
 import { runCommand, type CommandDoor, type CommandEnd } from './commands/pipeline.js';
@@ -26,6 +27,9 @@ import { DoorUpdates } from './updates/door-updates.js';
 import type { UpdateOptions } from './updates/options.js';
 import { updateHost } from './updates/update-host.js';
 import { factoryMemory, type RunningFirmware } from './updates/update-memory.js';
+
+/** Ids of accepted commands kept over a power cut (protocol 6.6). */
+const RECENT_IDS = 32;
 
 export interface CoreParts extends SessionTools, BootSettings {
   readonly memory: DoorMemory;
@@ -100,6 +104,9 @@ export class DoorCore implements SessionHost, CommandDoor {
   get replay(): ReplayGuard {
     return this.#boot.replay;
   }
+  get challenges(): Challenges {
+    return this.#boot.challenges;
+  }
   get bootId(): string {
     return this.#boot.id;
   }
@@ -124,6 +131,7 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.#probation.stop();
     this.#failSafe.stop();
     this.lock.reset();
+    this.clock.stop();
     this.#outbox.clear();
   }
 
@@ -176,6 +184,10 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.session.connection?.send({ t: 'status', id, state: this.describe() });
   }
 
+  challengeAsked(id: string): void {
+    this.session.connection?.send({ t: 'challenge', id, challenge: this.challenges.make() });
+  }
+
   updateOffered(frame: UpdateOfferFrame): void {
     this.updates.offered(frame);
   }
@@ -199,6 +211,7 @@ export class DoorCore implements SessionHost, CommandDoor {
     return {
       ...this.lock.reading(),
       mode,
+      clock: this.clock.unsure ? 'unsure' : 'sure',
       uptimeMs: Math.round(this.#time.monotonic() - this.#boot.startedAt),
       ...(this.#lastCommand !== undefined && { lastCommand: this.#lastCommand }),
     };
@@ -211,8 +224,12 @@ export class DoorCore implements SessionHost, CommandDoor {
     this.#parts.signals.emit('event', { kind, at, ...(data !== undefined && { data }) });
   }
 
-  persistMark(iat: number): Promise<void> | void {
-    if (iat > this.#parts.memory.state.mark) return this.#parts.memory.update({ mark: iat });
+  persistAccepted(jti: string, iat: number | undefined): Promise<void> | void {
+    const { mark, recent = [] } = this.#parts.memory.state;
+    return this.#parts.memory.update({
+      mark: Math.max(mark, iat ?? 0),
+      recent: [...recent.slice(1 - RECENT_IDS), jti],
+    });
   }
 
   persistGuard(): Promise<void> | void {
@@ -248,6 +265,7 @@ export class DoorCore implements SessionHost, CommandDoor {
   /** Power off and on: locked first, memory gone, a new boot. */
   restart(): void {
     this.lock.reset();
+    this.clock.stop();
     this.#outbox.clear();
     this.updates.boot();
     this.#boot = this.#bootNow();
@@ -258,7 +276,8 @@ export class DoorCore implements SessionHost, CommandDoor {
   // --- inside
 
   #bootNow(): Boot {
-    return powerUp(this.#time, this.random, this.#parts.memory.state.mark, this.#parts);
+    const becameUnsure = (): void => this.event('clock_unsure');
+    return powerUp(this.#time, this.random, this.#parts.memory.state, this.#parts, becameUnsure);
   }
 
   #afterBoot(): void {

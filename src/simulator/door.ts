@@ -4,6 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import type { DoorState } from '../protocol/door-state.js';
 import { systemRandom, systemTime, type RandomSource, type TimeSource } from './ambient.js';
 import { DoorCore } from './core.js';
+import type { SntpSource } from './door-clock.js';
 import type { DoorSignals, Execution } from './door-signals.js';
 import { DoorIdentity } from './identity.js';
 import { DoorMemory } from './memory.js';
@@ -38,8 +39,8 @@ export interface SimulatedDoorOptions {
   readonly updates?: UpdateOptions;
   /** Entries of the replay ring; a full one answers `busy`. Default 1024. */
   readonly replayCapacity?: number;
-  /** False: no SNTP, the clock is set by the first welcome. Default true: the host's clock. */
-  readonly sntp?: boolean;
+  /** What its time servers answer, at boot and each minute while the clock is unsure. Default: the host's clock. */
+  readonly sntp?: SntpSource;
   /**
    * `blind` answers every command 200 with a receipt-sized text, without opening it: for measuring a relay beyond what
    * RSA on this machine allows. Default `faithful`.
@@ -220,7 +221,7 @@ export class SimulatedDoor {
       firmware: options.firmware ?? { version: '0.1.0', board: 'simulator', securityVersion: 0 },
       updates: options.updates ?? { releaseKeys: [] },
       replayCapacity: options.replayCapacity ?? 1024,
-      sntp: options.sntp ?? true,
+      sntp: options.sntp ?? (() => time.now()),
       blindAnswer:
         options.answer === 'blind' ? { status: 200, receipt: blindReceipt(options.doorId, random) } : undefined,
       makeKey: options.makeKey ?? (() => DoorIdentity.generate()),

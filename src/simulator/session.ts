@@ -207,6 +207,7 @@ export class DoorSession {
       relayTime: (unixMs) => host.relayTime(unixMs),
       command: (frame) => host.command(frame),
       statusAsked: (id) => host.statusAsked(id),
+      challengeAsked: (id) => host.challengeAsked(id),
       updateOffered: (frame) => host.updateOffered(frame),
       updateBlock: (frame) => host.updateBlock(frame),
     };

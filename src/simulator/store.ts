@@ -15,6 +15,8 @@ export interface PersistedDoor {
   readonly nextKey?: string;
   /** Highest `iat` ever accepted, Unix ms (protocol 6.6). */
   readonly mark: number;
+  /** `jti` of the last commands accepted, oldest first. */
+  readonly recent?: readonly string[];
   /** Highest epoch ever given (protocol 5.1). */
   readonly epoch: number;
   readonly guard: GuardMemory;

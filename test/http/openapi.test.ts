@@ -57,6 +57,7 @@ describe('the OpenAPI document (protocol 2.4)', () => {
       'GET /v1/doors/{doorId}',
       'GET /v1/doors/{doorId}/key',
       'GET /v1/doors/{doorId}/status',
+      'GET /v1/doors/{doorId}/challenge',
       'POST /v1/doors/{doorId}/commands',
       'GET /v1/doors/{doorId}/commands/{commandId}',
     ]);

@@ -39,7 +39,7 @@ describe('the plaintext of a command', () => {
     if (!body.success) return 'malformed';
     const { act, params, credential } = body.data;
     const envelope = parseCommandEnvelope(jwe);
-    if (!isAct(act)) return 'unsupported';
+    if (!isAct(act) || credential.type === 'unknown') return 'unsupported';
     if (!envelope.ok || ACT_SCOPES[act] !== envelope.header.scope) return 'wrong_scope';
     if (credential.password !== password) return 'bad_credential';
     return PARAMS_SCHEMAS[act].safeParse(params ?? {}).success ? 'ok' : 'invalid_params';

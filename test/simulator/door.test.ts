@@ -128,6 +128,19 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
       second.send({ t: 'welcome', door: 'front', epoch: 7, time: Date.now(), keepAliveSeconds: 10 });
       expect(await second.closed).to.equal(4004);
     });
+
+    it('refuses a welcome whose epoch jumps by more than 2^20, and takes one that jumps by that', async () => {
+      relay.epoch = 2 ** 20 - 1;
+      const { door } = await connect();
+      expect(door.epoch).to.equal(2 ** 20);
+      const seen = trouble(door);
+      relay.epoch = 2 ** 21;
+      door.killSocket();
+      await seen;
+      const jumped = await relay.arrival();
+      expect(await jumped.closed).to.equal(4004);
+      expect(door.epoch).to.equal(2 ** 20);
+    });
   });
 
   describe('what it does after a socket has ended (protocol 5.6)', () => {
@@ -203,7 +216,7 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
       expect(peer.frames.filter(({ t }) => t === 'keepalive').length).to.be.at.most(3);
     });
 
-    it('keeps a socket whose keep-alives are answered, and sets its clock by them', async () => {
+    it('keeps a socket whose keep-alives are answered, and lets them move its clock back a little', async () => {
       const time = new FakeTime(Date.now());
       const { door, peer } = await connect({ time });
       for (let beat = 1; beat <= 6; beat += 1) {
@@ -214,7 +227,7 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
         await new Promise((resolve) => peer.socket.once('pong', resolve));
       }
       expect(door.live).to.equal(true);
-      expect(door.now).to.be.closeTo(Date.now(), 5000); // the host's fake clock is a minute ahead by now
+      expect(door.now).to.equal(time.now() - 2000); // the host's fake clock is a minute ahead of the relay by now
     });
 
     it('ends a socket that talks nonsense, and ignores what it does not know', async () => {
@@ -271,6 +284,7 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
     it('refuses everything from before a restart, is locked after it, and has a new boot', async () => {
       const { door, peer } = await connect();
       const first = door.boot;
+      const before = command({ act: 'unlock', iat: Date.now() - 1000 });
       const hold = command({ act: 'unlock', params: { holdMs: 0 } });
       await peer.command(hold);
       const restart = command({ act: 'restart' });
@@ -280,7 +294,18 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
       const after = await relay.arrival();
       expect(after.hello.boot).to.not.equal(first);
       expect(door.state.lock).to.equal('locked');
-      expect(hold.open((await after.command({ ...hold })).receipt).code).to.equal('stale');
+      expect(hold.open((await after.command({ ...hold })).receipt).code).to.equal('replayed');
+      expect(before.open((await after.command(before)).receipt).code).to.equal('stale');
+    });
+
+    it('says `replayed` to a retry of the very command that restarted it (6.6)', async () => {
+      const { door, peer } = await connect();
+      const restart = command({ act: 'restart' });
+      await peer.command(restart);
+      const after = await relay.arrival();
+      const retry = command({ act: 'restart', jti: restart.jti });
+      expect(retry.open((await after.command(retry)).receipt).code).to.equal('replayed');
+      expect(door.executed).to.equal(1);
     });
 
     it('rotates its key: the receipt names it, the old key vouches for it, and commands to the old one fail', async () => {
@@ -307,6 +332,77 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
       await relay.arrival();
       expect(relay.registrations.at(-1)).to.include({ kid: identity.kid });
       expect(door.kid).to.equal(identity.kid);
+    });
+
+    describe('with a clock it cannot be sure of (protocol 6.6, 19.4)', () => {
+      const challengeOf = async (peer: StandInDoor, id: string): Promise<string | undefined> => {
+        peer.send({ t: 'challenge', id });
+        const frame = await peer.frame(
+          (said): said is DoorFrame & { t: 'challenge' } => said.t === 'challenge' && said.id === id,
+        );
+        return frame.challenge;
+      };
+      const lastState = (peer: StandInDoor): unknown =>
+        peer.frames.findLast((frame): frame is DoorFrame & { t: 'status' } => frame.t === 'status')?.state.clock;
+
+      for (const [name, sntp] of [
+        ['no SNTP', () => undefined],
+        ['an SNTP an hour ahead', () => Date.now() + 3_600_000],
+      ] as const) {
+        it(`says so with ${name}, and takes a command that carries a challenge`, async () => {
+          const { door, peer } = await connect({ sntp });
+          await peer.event('clock_unsure');
+          expect(lastState(peer)).to.equal('unsure');
+          const plain = command({ act: 'unlock' });
+          const refused = await peer.command(plain);
+          expect(refused).to.not.have.property('refusal');
+          expect(plain.open(refused.receipt)).to.include({ code: 'challenge_required', status: 400 });
+          const challenge = await challengeOf(peer, 'c1');
+          const bound = command({ act: 'unlock', jti: plain.jti, body: { challenge } });
+          expect(bound.open((await peer.command(bound)).receipt).code).to.equal('ok');
+          expect(door.executions.map(({ jti }) => jti)).to.deep.equal([plain.jti]);
+        });
+      }
+
+      it('makes a challenge with a sure clock, too, never the same, and forgets them with a boot', async () => {
+        const { door, peer } = await connect();
+        const [first, second] = [await challengeOf(peer, 'c1'), await challengeOf(peer, 'c2')];
+        expect(first).to.match(/^[A-Za-z0-9_-]{43}$/);
+        expect(second).to.not.equal(first);
+        expect(lastState(peer)).to.equal('sure');
+        expect(peer.frames.some((frame) => frame.t === 'event' && frame.kind === 'clock_unsure')).to.equal(false);
+        door.restart();
+        const after = await relay.arrival();
+        const bound = command({ act: 'unlock', body: { challenge: first } });
+        expect(bound.open((await after.command(bound)).receipt).code).to.equal('challenge_required');
+      });
+
+      it('keeps its challenges when only the socket was lost', async () => {
+        const { peer } = await connect();
+        const challenge = await challengeOf(peer, 'c1');
+        peer.socket.terminate();
+        const after = await relay.arrival();
+        const bound = command({ act: 'unlock', iat: 5, body: { challenge } });
+        expect(bound.open((await after.command(bound)).receipt).code).to.equal('ok');
+      });
+
+      it('is sure again once its time servers agree with the relay', async () => {
+        const time = new FakeTime(Date.now());
+        let ahead = 3_600_000;
+        const { door } = await connect({ time, sntp: () => time.now() + ahead });
+        expect(door.state.clock).to.equal('unsure');
+        ahead = 0;
+        time.advance(60_000);
+        expect(door.state.clock).to.equal('sure');
+      });
+    });
+
+    it('answers a command past its deadline without a receipt, however good it is', async () => {
+      const { door, peer } = await connect();
+      const unlock = command({ act: 'unlock' });
+      const result = await peer.command(unlock, Date.now() - 1000);
+      expect(result).to.deep.equal({ t: 'result', id: unlock.id, status: 400 });
+      expect(door.executed).to.equal(0);
     });
 
     it('refuses an update truthfully, for it has no slot', async () => {
@@ -366,7 +462,9 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
     const { door: again, peer: newPeer } = await connect({ store });
     expect(again.kid).to.equal(door.kid);
     expect(newPeer.hello.epoch).to.equal(1);
-    expect(unlock.open((await newPeer.command({ ...unlock })).receipt).code).to.equal('stale');
+    expect(unlock.open((await newPeer.command({ ...unlock })).receipt).code).to.equal('replayed');
+    const older = command({ act: 'unlock', iat: Date.now() - 50_000 });
+    expect(older.open((await newPeer.command(older)).receipt).code).to.equal('stale');
   });
 
   it('enters fail-safe when it has been offline too long, and leaves it when it is back', async () => {

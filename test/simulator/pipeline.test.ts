@@ -47,7 +47,11 @@ describe('the command pipeline (protocol 6.6)', () => {
 
   it('unlocks, and says so to the sender with its state', async () => {
     const receipt = await tell({ params: { holdMs: 0 } });
-    expect(receipt).to.deep.include({ status: 200, code: 'ok', state: { lock: 'unlocked', mode: 'normal' } });
+    expect(receipt).to.deep.include({
+      status: 200,
+      code: 'ok',
+      state: { lock: 'unlocked', mode: 'normal', clock: 'sure' },
+    });
     expect(door.lock.lock).to.equal('unlocked');
   });
 
@@ -132,6 +136,30 @@ describe('the command pipeline (protocol 6.6)', () => {
       });
     }
 
+    it('a command past its deadline, whatever is in it, and undecrypted (5.7)', async () => {
+      time.advance(10_000);
+      door.clock.relay(time.now());
+      const before = door.clock.now();
+      let opened = 0;
+      const unwrap = identity.unwrap.bind(identity);
+      const watched: DoorIdentity = Object.create(identity, {
+        unwrap: {
+          value: (key: Buffer) => {
+            opened += 1;
+            return unwrap(key);
+          },
+        },
+        kid: { value: identity.kid },
+        modulusBytes: { value: identity.modulusBytes },
+      }) as DoorIdentity;
+      Object.defineProperty(door, 'identity', { value: watched });
+      const sealed = make();
+      expect(await run(sealed.jwe, before - 1)).to.deep.equal(BARE);
+      expect(opened).to.equal(0);
+      expect((await run(sealed.jwe, before)).code).to.equal('ok');
+      expect(opened).to.equal(1);
+    });
+
     it('text that is no envelope at all', async () => {
       for (const jwe of ['', '....', 'x'.repeat(5000)]) expect(await run(jwe)).to.deep.equal(BARE);
     });
@@ -154,7 +182,9 @@ describe('the command pipeline (protocol 6.6)', () => {
       expect(await tell({ body: { extra: 1 } }))
         .to.deep.include({ code: 'malformed' })
         .and.to.not.have.property('state');
-      expect((await tell({ body: { credential: { type: 'pin', password: PASSWORD } } })).code).to.equal('malformed');
+      expect((await tell({ body: { credential: { type: 'password', password: PASSWORD, pin: 1 } } })).code).to.equal(
+        'malformed',
+      );
     });
 
     it('wrong_door', async () => {
@@ -162,10 +192,9 @@ describe('the command pipeline (protocol 6.6)', () => {
       expect(sealed.open((await run(sealed.jwe)).receipt)).to.include({ code: 'wrong_door', door: 'front' });
     });
 
-    it('stale: too old, too new, or past the deadline', async () => {
+    it('stale: too old or too new', async () => {
       expect((await tell({ iat: time.now() - 60_001 })).code).to.equal('stale');
       expect((await tell({ iat: time.now() + 60_001 })).code).to.equal('stale');
-      expect((await tell({}, time.now() - 1)).code).to.equal('stale');
       expect((await tell({ iat: time.now() - 60_000 })).code).to.equal('ok');
     });
 
@@ -192,6 +221,17 @@ describe('the command pipeline (protocol 6.6)', () => {
       );
     });
 
+    it('unsupported, before the password counts', async () => {
+      for (const password of [PASSWORD, ...Array.from({ length: 6 }, (_, guess) => `guess ${guess}`)]) {
+        expect(await tell({ act: 'explode', scope: 'operate', password }))
+          .to.include({ code: 'unsupported' })
+          .and.to.not.have.property('state');
+      }
+      expect((await tell({ body: { credential: { type: 'pin', pin: '1234' } } })).code).to.equal('unsupported');
+      expect(door.events).to.deep.equal([]);
+      expect((await tell()).code).to.equal('ok');
+    });
+
     it('bad_credential, marked for the relay, without touching mark or ring', async () => {
       const sealed = make({ password: 'wrong horse' });
       const end = await run(sealed.jwe);
@@ -214,12 +254,6 @@ describe('the command pipeline (protocol 6.6)', () => {
   });
 
   describe('refusals to a sender who knows the password, with the state', () => {
-    it('unsupported', async () => {
-      expect(await tell({ act: 'explode', scope: 'operate' }))
-        .to.include({ code: 'unsupported' })
-        .and.to.have.property('state');
-    });
-
     it('invalid_params, without touching mark or ring', async () => {
       for (const params of [{ holdMs: -1 }, { holdMs: 3_600_001 }, { holdMs: '5' }, { hold: 1 }])
         expect((await tell({ params })).code).to.equal('invalid_params');
@@ -233,6 +267,101 @@ describe('the command pipeline (protocol 6.6)', () => {
       expect((await tell()).code).to.equal('ok');
       expect((await tell()).code).to.equal('busy');
       time.advance(121_000);
+      expect((await tell()).code).to.equal('ok');
+    });
+  });
+
+  describe('challenges and an unsure clock (protocol 6.6, 19.4)', () => {
+    const options = { doorId: 'front', password: PASSWORD };
+    const fresh = (challenge: string, body: Record<string, unknown> = {}): Partial<SealRequest> => ({
+      body: { challenge, ...body },
+    });
+
+    for (const [name, sntp] of [
+      ['no SNTP', () => undefined],
+      ['a wrong SNTP', () => time.now() + 3_600_000],
+    ] as const) {
+      describe(`with ${name}`, () => {
+        beforeEach(() => {
+          door = new BenchDoor(identity, time, { ...options, sntp });
+        });
+
+        it('asks for a challenge, whatever iat and password say, and counts no guess', async () => {
+          for (const iat of [time.now(), time.now() + 3_600_000, 0])
+            for (const password of [PASSWORD, 'wrong', 'wrong', 'wrong'])
+              expect(await tell({ iat, password }))
+                .to.include({ code: 'challenge_required', status: 400 })
+                .and.to.not.have.property('state');
+          expect(door.events).to.deep.equal(['clock_unsure']);
+          expect(door.lock.lock).to.equal('locked');
+        });
+
+        it('takes a command with one, whatever its iat', async () => {
+          for (const iat of [time.now(), time.now() + 3_600_000, 0, Number.MAX_SAFE_INTEGER])
+            expect((await tell({ iat, ...fresh(door.challenges.make()) })).code, String(iat)).to.equal('ok');
+        });
+      });
+    }
+
+    it('takes a command with a challenge when the clock is sure as well, and one below the mark of the boot', async () => {
+      door = new BenchDoor(identity, time, { ...options, bootMark: time.now() + 5000 });
+      expect((await tell()).code).to.equal('stale');
+      expect((await tell(fresh(door.challenges.make()))).code).to.equal('ok');
+    });
+
+    it('lets the iat of such a command move neither mark nor clock', async () => {
+      await tell({ iat: time.now() + 10 * 365 * 86_400_000, ...fresh(door.challenges.make()) });
+      expect(door.mark).to.equal(0);
+      expect((await tell()).code).to.equal('ok');
+    });
+
+    it('burns a challenge with the first command whose credential is good, carried out or not', async () => {
+      const challenge = door.challenges.make();
+      expect((await tell({ ...fresh(challenge), password: 'wrong' })).code).to.equal('bad_credential');
+      expect((await tell({ ...fresh(challenge), scope: 'query' })).code).to.equal('wrong_scope');
+      expect((await tell({ ...fresh(challenge), params: { holdMs: -1 } })).code).to.equal('invalid_params');
+      expect((await tell(fresh(challenge))).code).to.equal('challenge_required');
+    });
+
+    it('knows no challenge of another boot, none that is old, and none it did not make', async () => {
+      const old = door.challenges.make();
+      time.advance(30_001);
+      const foreign = new BenchDoor(identity, time, options).challenges.make();
+      for (const challenge of [old, foreign, 'A'.repeat(43)])
+        expect((await tell(fresh(challenge))).code).to.equal('challenge_required');
+      expect(door.lock.lock).to.equal('locked');
+    });
+
+    it('is malformed with a challenge that is none', async () => {
+      const challenge = door.challenges.make();
+      for (const wrong of ['', challenge.slice(1), `${challenge}A`, `${challenge}=`, `${'A'.repeat(42)}B`, 5, null])
+        expect((await tell({ body: { challenge: wrong } })).code, String(wrong)).to.equal('malformed');
+    });
+
+    it('asks the ring also with a challenge: the same envelope, and a retry that keeps its jti (6.6)', async () => {
+      const sealed = make(fresh(door.challenges.make()));
+      expect(sealed.open((await run(sealed.jwe)).receipt).code).to.equal('ok');
+      expect(sealed.open((await run(sealed.jwe)).receipt).code).to.equal('replayed');
+      const { jti } = sealed;
+      expect((await tell({ jti, ...fresh(door.challenges.make()) })).code).to.equal('replayed');
+      expect((await tell({ jti })).code).to.equal('replayed');
+      expect(door.done.filter((note) => note === 'note 200')).to.have.length(1);
+    });
+
+    it('spends no challenge on a replay', async () => {
+      const { jti } = make();
+      await tell({ jti });
+      const challenge = door.challenges.make();
+      expect((await tell({ jti, ...fresh(challenge) })).code).to.equal('replayed');
+      expect((await tell(fresh(challenge))).code).to.equal('ok');
+    });
+
+    it('goes back to iat when SNTP is right again', async () => {
+      let ahead = 3_600_000;
+      door = new BenchDoor(identity, time, { ...options, sntp: () => time.now() + ahead });
+      expect((await tell()).code).to.equal('challenge_required');
+      ahead = 0;
+      time.advance(60_000);
       expect((await tell()).code).to.equal('ok');
     });
   });

@@ -79,6 +79,7 @@ const KNOWN_KINDS: ReadonlySet<unknown> = new Set<DoorFrame['t']>([
   'hello',
   'result',
   'status',
+  'challenge',
   'event',
   'keepalive',
   'update',

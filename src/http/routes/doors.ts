@@ -1,8 +1,9 @@
-/** Doors and commands as a website sees them (protocol 7.1 to 7.5). */
+/** Doors and commands as a website sees them (protocol 7.1 to 7.5, 19.4). */
 import {
   commandAnswerSchema,
   commandRecordSchema,
   commandRequestSchema,
+  doorChallengeAnswerSchema,
   doorKeySchema,
   doorListSchema,
   doorStatusAnswerSchema,
@@ -112,7 +113,20 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     problems: ['door_not_found'],
     handle: async (call) => ({ status: 200, body: await commands.status(call.caller, doorIdOf(call), call.context) }),
   });
-  return [submit, record, status];
+  const challenge = siteRoute({
+    method: 'GET',
+    path: '/v1/doors/:doorId/challenge',
+    id: 'getDoorChallenge',
+    summary: 'Ask the door for a challenge that stands in for the time of the next command',
+    description:
+      'Thirty-two random bytes made by the door, good for one command; the plaintext of an envelope names them, and `iat` is then not asked by the door. Needed while the clock of the door is `unsure`.',
+    answers: {
+      200: { description: 'The challenge.', name: 'DoorChallenge', schema: doorChallengeAnswerSchema },
+    },
+    problems: ['door_not_found', 'door_offline', 'door_timeout'],
+    handle: async (call) => ({ status: 200, body: await commands.challenge(call.caller, doorIdOf(call)) }),
+  });
+  return [submit, record, status, challenge];
 }
 
 /** A name that cannot be a door's is answered like a door that does not exist (protocol 7.6). */

@@ -1,14 +1,23 @@
 /**
  * The door's own judgement of a command (protocol 6.6), whatever the relay has already checked (1.3). What fails before
  * the plaintext is authenticated is one bare 400; what fails after it is told to the sender in a receipt only the sender
- * can read. The mark and the ring change only when credential and params have passed, and before anything moves.
+ * can read. The mark and the ring change only when credential and params have passed, and before anything moves. A
+ * challenge (19.4) stands in for `iat` and mark, never for the ring.
  */
-import { ACT_SCOPES, commandBodySchema, isAct, PARAMS_SCHEMAS, type Act } from '../../protocol/command-body.js';
+import {
+  ACT_SCOPES,
+  commandBodySchema,
+  isAct,
+  PARAMS_SCHEMAS,
+  type Act,
+  type CommandBody,
+} from '../../protocol/command-body.js';
 import { isCanonicalBase64url } from '../../protocol/base64url.js';
 import type { DoorState, EventKind } from '../../protocol/door-state.js';
 import { parseCommandEnvelope, type CommandHeader } from '../../protocol/envelope.js';
 import type { ReceiptCode } from '../../protocol/receipt.js';
 import type { RandomSource } from '../ambient.js';
+import type { Challenges } from '../challenges.js';
 import type { CredentialGuard } from '../credential-guard.js';
 import type { DoorClock } from '../door-clock.js';
 import type { DoorIdentity } from '../identity.js';
@@ -22,12 +31,13 @@ export interface CommandDoor extends ActingDoor {
   readonly identity: DoorIdentity;
   readonly clock: DoorClock;
   readonly replay: ReplayGuard;
+  readonly challenges: Challenges;
   readonly credentials: CredentialGuard;
   readonly random: RandomSource;
   describe(): DoorState;
   event(kind: EventKind): void;
-  /** Persists the mark at least as high as `iat`; rejects when it is not safe. */
-  persistMark(iat: number): Promise<void> | void;
+  /** Persists the id, and the mark at least as high as `iat` if it counts; rejects when that is not safe. */
+  persistAccepted(jti: string, iat: number | undefined): Promise<void> | void;
   /** Persists the guessing limit. */
   persistGuard(): Promise<void> | void;
   noteCommand(status: 200 | 400): void;
@@ -54,8 +64,9 @@ interface Verdict {
 
 const BARE: CommandEnd = { status: 400 };
 
-/** Judges and, if all is well, carries out one command. `deadline` in Unix ms. Commands of a door run one at a time. */
+/** Judges and, if all is well, carries out one command. `deadline` in Unix ms by the relay. Commands of a door run one at a time. */
 export async function runCommand(jwe: string, deadline: number, door: CommandDoor): Promise<CommandEnd> {
+  if (door.clock.isPast(deadline)) return BARE; // undecrypted (protocol 5.7)
   const parsed = parseCommandEnvelope(jwe);
   if (!parsed.ok || parsed.header.kid !== door.identity.kid) return BARE;
   const plaintext = openEnvelope(jwe, door.identity, door.random);
@@ -64,7 +75,7 @@ export async function runCommand(jwe: string, deadline: number, door: CommandDoo
   if (replyKey === undefined) return BARE;
   // The id the sender addressed: `configure` may change it, and the receipt still answers for the old one.
   const { doorId } = door.settings;
-  const verdict = await judge(parsed.header, json, deadline, door);
+  const verdict = await judge(parsed.header, json, door);
   return conclude(parsed.header, doorId, replyKey, verdict, door);
 }
 
@@ -77,23 +88,32 @@ function replyKeyOf(json: unknown): Buffer | undefined {
     : undefined;
 }
 
-async function judge(header: CommandHeader, json: unknown, deadline: number, door: CommandDoor): Promise<Verdict> {
+async function judge(header: CommandHeader, json: unknown, door: CommandDoor): Promise<Verdict> {
   const body = commandBodySchema.safeParse(json);
   if (!body.success) return stranger('malformed');
   if (header.door !== door.settings.doorId) return stranger('wrong_door');
-  if (!door.replay.isFresh(header.iat) || door.clock.now() > deadline) return stranger('stale');
-  if (door.replay.has(header.jti)) {
-    door.event('replay_refused');
-    return stranger('replayed');
-  }
-  const { act, credential, params } = body.data;
-  if (isAct(act) && ACT_SCOPES[act] !== header.scope) return stranger('wrong_scope');
+  const { act, credential, challenge, params } = body.data;
+  const old = checkFreshness(header, challenge, door);
+  if (old === 'replayed') door.event('replay_refused');
+  if (old !== undefined) return stranger(old);
+  if (!isAct(act) || credential.type === 'unknown') return stranger('unsupported');
+  if (ACT_SCOPES[act] !== header.scope) return stranger('wrong_scope');
   const refused = await checkCredential(credential.password, door);
   if (refused !== undefined) return stranger(refused);
-  if (!isAct(act)) return { code: 'unsupported', knowsPassword: true };
+  if (challenge !== undefined) door.challenges.burn(challenge);
   const checked = PARAMS_SCHEMAS[act].safeParse(params ?? {});
   if (!checked.success) return { code: 'invalid_params', knowsPassword: true };
-  return carryOut(header, act, checked.data, door);
+  return carryOut(header, challenge === undefined ? header.iat : undefined, act, checked.data, door);
+}
+
+function checkFreshness(
+  header: CommandHeader,
+  challenge: CommandBody['challenge'],
+  door: CommandDoor,
+): 'challenge_required' | 'stale' | 'replayed' | undefined {
+  if (challenge === undefined && !door.clock.unsure) return door.replay.judge(header.jti, header.iat);
+  if (door.replay.has(header.jti)) return 'replayed';
+  return challenge !== undefined && door.challenges.isLive(challenge) ? undefined : 'challenge_required';
 }
 
 async function checkCredential(
@@ -115,15 +135,21 @@ async function checkCredential(
   }
 }
 
-async function carryOut(header: CommandHeader, act: Act, params: unknown, door: CommandDoor): Promise<Verdict> {
-  if (!door.replay.record(header.jti, header.iat)) return { code: 'busy', knowsPassword: true };
+/** `iat` is `undefined` when a challenge stood in for it: what it says then, in the far future perhaps, moves no mark. */
+async function carryOut(
+  { jti }: CommandHeader,
+  iat: number | undefined,
+  act: Act,
+  params: unknown,
+  door: CommandDoor,
+): Promise<Verdict> {
+  if (!door.replay.record(jti, iat)) return { code: 'busy', knowsPassword: true };
   try {
-    await door.persistMark(header.iat);
+    await door.persistAccepted(jti, iat);
   } catch {
-    door.replay.forget(header.jti);
+    door.replay.forget(jti);
     return { code: 'failed', knowsPassword: true };
   }
-  door.clock.raiseMark(header.iat);
   try {
     const outcome = await ACT_HANDLERS[act](door, params);
     return { code: 'ok', knowsPassword: true, outcome, act };

@@ -153,6 +153,10 @@ export class FakeCommands implements CommandApi {
     await this.doors.get(who, doorId);
     return { online: true, live: true, state: { lock: 'locked', mode: 'normal' }, at: 1_700_000_000_000 };
   };
+  challenge: CommandApi['challenge'] = async (who, doorId) => {
+    await this.doors.get(who, doorId);
+    return { challenge: 'A'.repeat(43), expiresInSeconds: 30 };
+  };
 }
 
 /** The machine's own operator: sessions all live, until one is ended. */
