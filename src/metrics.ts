@@ -50,6 +50,10 @@ export class Metrics {
     ['state'],
   );
   readonly updatesHere = this.#gauge('openlock_updates_under_way', 'Doors on this relay with an update under way');
+  readonly certificateExpiry = this.#gauge(
+    'openlock_tls_certificate_expiry_timestamp_seconds',
+    'Unix time at which the certificate of this relay runs out; 0: it speaks no TLS itself',
+  );
   readonly mailFailures = this.#counter('openlock_mail_failures_total', 'Mails that could not be handed over', []);
 
   constructor() {

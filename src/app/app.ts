@@ -18,7 +18,7 @@ import { DoorService } from '../doors/door-service.js';
 import { RelayLease } from '../doors/relay-lease.js';
 import { RelayUpdates } from '../updates/relay-updates.js';
 import { AddressLimiter } from '../http/address-limiter.js';
-import { loadTls } from '../http/certificates.js';
+import { CertificateKeeper } from '../http/certificate-keeper.js';
 import { addressOf } from '../http/client-address.js';
 import { createListener } from '../http/listener.js';
 import { createMetricsListener } from '../http/metrics-listener.js';
@@ -143,11 +143,23 @@ async function start(
     log[error instanceof OpenLockError ? 'warn' : 'error']({ err: error, work }, 'work failed');
   };
 
-  const tls = config.tls ? await loadTls(config) : undefined;
+  const certificates = config.tls
+    ? await CertificateKeeper.load(config, {
+        clock,
+        log,
+        onExpiry: (at) => metrics.certificateExpiry.set(at / 1000),
+      })
+    : undefined;
   let handler: HttpApi['handler'] = createStartingHandler(random);
-  const listener = createListener({ tls, random, handler: (request, response) => handler(request, response) });
+  const listener = createListener({
+    tls: certificates?.serverOptions,
+    random,
+    handler: (request, response) => handler(request, response),
+  });
   const port = await listener.start(config.port, config.host);
   onRelease(() => listener.stop());
+  if (certificates !== undefined && 'setSecureContext' in listener.server) certificates.start(listener.server);
+  onRelease(() => certificates?.stop());
   const origins = publicOrigins(config, port);
 
   const link = await openStore(config, log, onRelease);
@@ -364,7 +376,7 @@ async function start(
     metricsPort = await metricsListener.start(config.metricsPort);
     onRelease(() => metricsListener.stop());
   }
-  return { port, publicOrigins: origins.shown, metricsPort, caPath: tls?.caPath };
+  return { port, publicOrigins: origins.shown, metricsPort, caPath: certificates?.caPath };
 }
 
 interface Origins {

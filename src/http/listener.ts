@@ -10,10 +10,12 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 
 import type { Random } from '../clock.js';
 import { OpenLockError, toProblemBody } from '../protocol/problem.js';
 import type { RequestHandler } from './router.js';
+import { TLS_SETTINGS } from './tls-settings.js';
 
 export interface ListenerTimeouts {
   /** TCP accepted to TLS spoken. Default 10 s. */
@@ -30,7 +32,7 @@ export interface ListenerTimeouts {
 
 export interface ListenerOptions {
   /** PEM certificate chain and key; `undefined`: plain http, behind a proxy. */
-  readonly tls: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  readonly tls: Pick<TlsOptions, 'cert' | 'key' | 'SNICallback'> | undefined;
   readonly handler: RequestHandler;
   readonly random: Random;
   readonly timeouts?: Partial<ListenerTimeouts>;
@@ -73,7 +75,7 @@ export function createListener(options: ListenerOptions): Listener {
     options.tls === undefined
       ? createHttpServer(settings, options.handler)
       : createHttpsServer(
-          { ...settings, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: timeouts.handshakeMs },
+          { ...settings, ...TLS_SETTINGS, ...options.tls, handshakeTimeout: timeouts.handshakeMs },
           options.handler,
         );
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.
