@@ -54,6 +54,8 @@ export interface RelayUrls {
   readonly port: number;
   readonly publicOrigins: readonly string[];
   readonly metricsPort: number | undefined;
+  /** Where the metrics are, for a person to open; `undefined`: off. */
+  readonly metricsUrl: string | undefined;
   /** The local CA clients have to trust, where the relay made its own certificate. */
   readonly caPath: string | undefined;
 }
@@ -139,7 +141,7 @@ async function start(
   const nodeId = `${nodeName}.${random.bytes(6).toString('hex')}`;
   const metrics = new Metrics();
   const onError = (error: unknown, work: string): void => {
-    metrics.storeErrors.inc({ work });
+    metrics.storeError(work);
     log[error instanceof OpenLockError ? 'warn' : 'error']({ err: error, work }, 'work failed');
   };
 
@@ -373,10 +375,18 @@ async function start(
   let metricsPort: number | undefined;
   if (config.metricsPort !== undefined) {
     const metricsListener = createMetricsListener(metrics.registry, log);
-    metricsPort = await metricsListener.start(config.metricsPort);
+    metricsPort = await metricsListener.start(config.metricsPort, config.metricsHost);
     onRelease(() => metricsListener.stop());
   }
-  return { port, publicOrigins: origins.shown, metricsPort, caPath: certificates?.caPath };
+  const metricsUrl =
+    metricsPort === undefined ? undefined : `http://${atAddress(config.metricsHost)}:${metricsPort}/metrics`;
+  return { port, publicOrigins: origins.shown, metricsPort, metricsUrl, caPath: certificates?.caPath };
+}
+
+/** An address as it stands in a URL; one that stands for all is asked by loopback. */
+function atAddress(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 interface Origins {

@@ -66,13 +66,16 @@ export class Pipeline {
     } catch (error) {
       await this.#refuse(exchange, error);
     }
+    const latencyMs = this.#deps.clock.monotonic() - exchange.startedAt;
+    const status = response.headersSent ? response.statusCode : undefined;
+    this.#deps.metrics.request(route.id, request.method ?? '', status, latencyMs / 1000);
     this.#deps.log.debug(
       {
         requestId: exchange.context.requestId,
         clientRequestId: wellFormedId(request.headers['x-request-id']),
         route: route.id,
         status: response.statusCode,
-        latencyMs: this.#deps.clock.monotonic() - exchange.startedAt,
+        latencyMs,
       },
       'request served',
     );

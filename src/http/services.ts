@@ -76,6 +76,12 @@ export interface HttpMetrics {
   readonly limiterHits: { inc(labels: { limit: LimitName }): void };
   /** `kind`: `access_token`, or the operation that failed. */
   readonly authFailures: { inc(labels: { kind: string }): void };
+  /** Told once, of every route there is. */
+  serves(
+    routes: readonly { readonly id: string; readonly method: string; readonly statuses: readonly number[] }[],
+  ): void;
+  /** A request came to its end; `status` undefined: nobody was left to answer. */
+  request(route: string, method: string, status: number | undefined, seconds: number): void;
 }
 
 /** The part of pino that is used; every line carries the request id. */
