@@ -9,7 +9,7 @@ export interface RequestContext {
   readonly origin: string | undefined;
 }
 
-/** What a verified access token says (contract 3.5); the session may still be revoked. */
+/** What a verified access token says (protocol 3.5); the session may still be revoked. */
 export interface SiteIdentity {
   readonly siteId: string;
   readonly sessionId: string;
