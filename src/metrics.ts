@@ -24,10 +24,12 @@ const STORE_WORK = [
   'failure',
   'image',
   'lease',
+  'memory',
   'nudge',
   'read',
   'reassert',
   'recheck',
+  'relay message',
   'rollout',
   'rollouts',
   'settle',
@@ -39,7 +41,9 @@ const STORE_WORK = [
   'upgrade',
   'other',
 ] as const;
-const LIMITS = ['address', 'site', 'door', 'login'] as const;
+const LIMITS = ['address', 'site', 'door', 'login', 'sockets'] as const;
+/** What ends a connection before its first request (protocol 8.4). */
+const CONNECTION_LIMITS = ['address_handshakes', 'address_waiting', 'all_handshakes', 'all_waiting'] as const;
 const AUTH_KINDS = ['login', 'token', 'refresh', 'register', 'access_token', 'door_session'] as const;
 /** What a request's method is called; anything else is `other`. */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -75,6 +79,12 @@ export class Metrics {
     Object.keys(PROBLEMS) as (keyof typeof PROBLEMS)[],
   );
   readonly limiterHits = this.#counter('openlock_limiter_hits_total', 'Requests over a limit', 'limit', LIMITS);
+  readonly connectionsRefused = this.#counter(
+    'openlock_connections_refused_total',
+    'Connections ended before a TLS handshake or request, by the limit they met',
+    'limit',
+    CONNECTION_LIMITS,
+  );
   readonly replays = this.#count('openlock_replays_refused_total', 'Envelopes refused because they were seen before');
   readonly authFailures = this.#counter<'kind', string>(
     'openlock_auth_failures_total',
@@ -92,6 +102,14 @@ export class Metrics {
     'openlock_door_epoch_behind_total',
     'A door knew an older epoch than the one last given: a sign of one key in two hands',
   );
+  readonly epochJumps = this.#count(
+    'openlock_door_epoch_jumps_total',
+    'A door claimed an epoch far above the one last given',
+  );
+  readonly redisMemory = this.#gauge(
+    'openlock_redis_memory_used_ratio',
+    'Memory Redis uses, as a part of its maxmemory; 0 where it has none, 1 after it refused a write for want of memory',
+  );
   readonly updateBytes = this.#count('openlock_update_bytes_total', 'Bytes of firmware images sent to doors');
   readonly updateSteps = this.#counter(
     'openlock_update_steps_total',
@@ -105,7 +123,7 @@ export class Metrics {
     'openlock_tls_certificate_expiry_timestamp_seconds',
     'Unix time at which the certificate of this relay runs out; 0: it speaks no TLS itself',
   );
-  readonly #storeErrors = this.#counter(
+  readonly #storeErrors = this.#counter<'work', (typeof STORE_WORK)[number]>(
     'openlock_store_errors_total',
     'Work the store refused or did not answer',
     'work',
@@ -125,6 +143,11 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly storeErrors = {
+    inc: ({ work }: { readonly work: string }): void =>
+      this.#storeErrors.inc({ work: STORE_WORK.find((name) => name === work) ?? 'other' }),
+  };
+
   constructor() {
     // Includes nodejs_eventloop_lag_* (event-loop delay), memory and file descriptors.
     collectDefaultMetrics({ register: this.registry });
@@ -134,11 +157,6 @@ export class Metrics {
       labelNames: ['version', 'node_version'],
       registers: [this.registry],
     }).set({ version: version(), node_version: process.version }, 1);
-  }
-
-  storeError(work: string): void {
-    const known = STORE_WORK.find((name) => name === work) ?? 'other';
-    this.#storeErrors.inc({ work: known });
   }
 
   /** Makes the series of these routes, at 0: those they should answer with, and those that mean trouble. */

@@ -141,7 +141,7 @@ async function start(
   const nodeId = `${nodeName}.${random.bytes(6).toString('hex')}`;
   const metrics = new Metrics();
   const onError = (error: unknown, work: string): void => {
-    metrics.storeError(work);
+    metrics.storeErrors.inc({ work });
     log[error instanceof OpenLockError ? 'warn' : 'error']({ err: error, work }, 'work failed');
   };
 

@@ -79,6 +79,19 @@ describe('metrics, alerts and dashboard', () => {
     expect(ours.filter((name) => !shown.has(name))).to.deep.equal([]);
   });
 
+  it('docs/operations.md explains every metric and every alert, and no other', () => {
+    const page = readFileSync(`${DEPLOY}../docs/operations.md`, 'utf8');
+    // A row names a whole metric first and shortens those that begin alike: `openlock_door_a_total`, `_b_total`.
+    const named = [...page.matchAll(/^\| (`openlock_[^|]+) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => (name.startsWith('_') ? `openlock_door${name}` : name)),
+    );
+    const ours = [...fresh.matchAll(/^# TYPE (openlock_\w+)/gm)].map(([, name]) => name ?? '');
+    expect(named.sort()).to.deep.equal(ours.sort());
+    const alerts = [...RULES.matchAll(/- alert: (\w+)/g)].map(([, name]) => name ?? '');
+    const explained = new Set([...page.matchAll(/`(OpenLock[A-Z]\w+)`/g)].map(([, name]) => name ?? ''));
+    expect([...explained].sort()).to.deep.equal(alerts.sort());
+  });
+
   it('what runs is named', () => {
     const { version } = JSON.parse(readFileSync(`${DEPLOY}../package.json`, 'utf8')) as { version: string };
     expect(seriesOf('openlock_build_info')).to.deep.equal([`version="${version}",node_version="${process.version}"`]);
