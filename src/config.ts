@@ -37,6 +37,12 @@ export interface Config {
   readonly siteRate: number;
   /** Requests per address and second (protocol 8.1). */
   readonly addressRate: number;
+  /** Client sockets a site, and an address, may have on one relay (protocol 8.4). */
+  readonly siteSockets: number;
+  readonly addressSockets: number;
+  /** TLS handshakes a second, and connections without a request, of one address (protocol 8.4). */
+  readonly addressHandshakes: number;
+  readonly addressConnections: number;
   /** Image bytes a second this relay sends to all its doors together, in MiB. 0: as fast as they ask. */
   readonly updateRate: number;
   readonly secretsDir: string;
@@ -96,6 +102,10 @@ export function readConfig(environment: Environment = process.env): Config {
     commandTimeoutMs: reader.integer('OPENLOCK_COMMAND_TIMEOUT_MS', 5000, 100, 60_000),
     siteRate: reader.integer('OPENLOCK_SITE_RATE', 10, 1, 1_000_000),
     addressRate: reader.integer('OPENLOCK_ADDRESS_RATE', 50, 1, 1_000_000),
+    siteSockets: reader.integer('OPENLOCK_SITE_SOCKETS', 20, 1, 1_000_000),
+    addressSockets: reader.integer('OPENLOCK_ADDRESS_SOCKETS', 50, 1, 1_000_000),
+    addressHandshakes: reader.integer('OPENLOCK_ADDRESS_HANDSHAKES', 100, 1, 1_000_000),
+    addressConnections: reader.integer('OPENLOCK_ADDRESS_CONNECTIONS', 256, 1, 1_000_000),
     updateRate: reader.integer('OPENLOCK_UPDATE_RATE', 4, 0, 100_000),
     secretsDir: resolve(reader.text('OPENLOCK_SECRETS_DIR') ?? `${dataDir}/secrets`),
     logLevel: reader.oneOf('OPENLOCK_LOG_LEVEL', LOG_LEVELS, 'info'),
