@@ -10,8 +10,10 @@ export interface Config {
   readonly host: string;
   /** 0 picks a free port (said in the log). */
   readonly port: number;
-  /** `undefined`: metrics listener off. Always on loopback. 0 picks a free port. */
+  /** `undefined`: metrics listener off. 0 picks a free port. */
   readonly metricsPort: number | undefined;
+  /** Address of the metrics listener: loopback, unless somebody puts it onto a network that only the monitoring reaches. */
+  readonly metricsHost: string;
   /** Origins doors and sites know this fleet by; the first is the tokens' issuer. Empty: `https://localhost:<port>`. */
   readonly publicUrls: readonly string[];
   readonly dataDir: string;
@@ -21,6 +23,8 @@ export interface Config {
   /** Paths of PEM files; `undefined`: the local CA of the data dir makes a certificate. Both or none. */
   readonly tlsCert: string | undefined;
   readonly tlsKey: string | undefined;
+  /** The kind of key the relay makes for its own certificate: ECDSA P-256, or RSA 2048 for clients that know no other. */
+  readonly tlsKeyType: 'ecdsa' | 'rsa';
   /** Reverse proxies in front, each of which appends to `X-Forwarded-For`. 0: none, the header is ignored. */
   readonly trustProxyHops: number;
   /** `smtp:`, `smtps:` or `file:<dir>`; `undefined`: `<data dir>/outbox`. */
@@ -69,6 +73,7 @@ export function readConfig(environment: Environment = process.env): Config {
     host: reader.text('OPENLOCK_HOST') ?? '0.0.0.0',
     port: reader.integer('OPENLOCK_PORT', 8443, 0, 65535),
     metricsPort: reader.optionalInteger('OPENLOCK_METRICS_PORT', 0, 65535),
+    metricsHost: reader.text('OPENLOCK_METRICS_HOST') ?? '127.0.0.1',
     publicUrls: reader.origins('OPENLOCK_PUBLIC_URL'),
     dataDir,
     redisUrl: reader.matching(
@@ -79,6 +84,7 @@ export function readConfig(environment: Environment = process.env): Config {
     tls: reader.oneOf('OPENLOCK_TLS', ['on', 'off'], 'on') === 'on',
     tlsCert: reader.text('OPENLOCK_TLS_CERT'),
     tlsKey: reader.text('OPENLOCK_TLS_KEY'),
+    tlsKeyType: reader.oneOf('OPENLOCK_TLS_KEY_TYPE', ['ecdsa', 'rsa'], 'ecdsa'),
     trustProxyHops: reader.integer('OPENLOCK_TRUST_PROXY', 0, 0, 10),
     mailUrl: reader.matching(
       'OPENLOCK_MAIL_URL',

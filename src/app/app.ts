@@ -8,7 +8,6 @@ import { eventually, systemClock, systemRandom, type Clock, type Random } from '
 import { Metrics } from '../metrics.js';
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
-import { loadTls } from '../http/certificates.js';
 import { createListener } from '../http/listener.js';
 import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
@@ -19,7 +18,7 @@ import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
 import { makeConnectionLimits, makeGate } from './gate.js';
-import { makeHttp, startMetrics } from './http.js';
+import { keepCertificates, makeHttp, startMetrics } from './http.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
 import { makeSites } from './sites.js';
@@ -32,6 +31,8 @@ export interface RelayUrls {
   readonly port: number;
   readonly publicOrigins: readonly string[];
   readonly metricsPort: number | undefined;
+  /** Where the metrics are, for a person to open; `undefined`: off. */
+  readonly metricsUrl: string | undefined;
   /** The local CA clients have to trust, where the relay made its own certificate. */
   readonly caPath: string | undefined;
 }
@@ -100,11 +101,11 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   const { config, clock, random, log, metrics, onError, onRelease } = ambient;
   for (const warning of config.warnings) log.warn(warning);
 
-  const tls = config.tls ? await loadTls(config) : undefined;
+  const certificates = await keepCertificates(ambient);
   let handler: HttpApi['handler'] = createStartingHandler(random);
   const limits = makeConnectionLimits(ambient);
   const listener = createListener({
-    tls,
+    tls: certificates?.serverOptions,
     clock,
     random,
     limits,
@@ -112,6 +113,8 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   });
   const port = await listener.start(config.port, config.host);
   onRelease(() => listener.stop());
+  if (certificates !== undefined && 'setSecureContext' in listener.server) certificates.start(listener.server);
+  onRelease(() => certificates?.stop());
   const origins = publicOrigins(config, port);
 
   const clientName = `openlock-relay-${process.pid}`;
@@ -169,5 +172,5 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   });
   handler = api.handler;
   listener.onUpgrade(upgrades.handler);
-  return { port, publicOrigins: origins.shown, metricsPort: await startMetrics(ambient), caPath: tls?.caPath };
+  return { port, publicOrigins: origins.shown, ...(await startMetrics(ambient)), caPath: certificates?.caPath };
 }

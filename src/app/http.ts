@@ -1,3 +1,4 @@
+import { CertificateKeeper } from '../http/certificate-keeper.js';
 import { createMetricsListener } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
 import type { SiteService } from '../sites/site-service.js';
@@ -20,11 +21,34 @@ export function makeHttp(base: Base, parts: HttpParts): HttpApi {
   return new HttpApi({ ...base, ...parts, allowPrivateSites, tls, publicOrigins });
 }
 
-/** Starts the listener of the metrics, where one is wanted; returns its port. */
-export async function startMetrics({ config, metrics, log, onRelease }: RelayAmbient): Promise<number | undefined> {
-  if (config.metricsPort === undefined) return undefined;
+/** The certificates the relay serves with, renewed while it runs (protocol 11.1); `undefined` behind a proxy. */
+export async function keepCertificates({
+  config,
+  clock,
+  log,
+  metrics,
+}: RelayAmbient): Promise<CertificateKeeper | undefined> {
+  if (!config.tls) return undefined;
+  const onExpiry = (at: number): void => metrics.certificateExpiry.set(at / 1000);
+  return CertificateKeeper.load(config, { clock, log, onExpiry });
+}
+
+interface MetricsAddress {
+  readonly metricsPort: number | undefined;
+  readonly metricsUrl: string | undefined;
+}
+
+/** Starts the listener of the metrics, where one is wanted. */
+export async function startMetrics({ config, metrics, log, onRelease }: RelayAmbient): Promise<MetricsAddress> {
+  if (config.metricsPort === undefined) return { metricsPort: undefined, metricsUrl: undefined };
   const listener = createMetricsListener(metrics.registry, log);
-  const port = await listener.start(config.metricsPort);
+  const metricsPort = await listener.start(config.metricsPort, config.metricsHost);
   onRelease(() => listener.stop());
-  return port;
+  return { metricsPort, metricsUrl: `http://${atAddress(config.metricsHost)}:${metricsPort}/metrics` };
+}
+
+/** An address as it stands in a URL; one that stands for all is asked by loopback. */
+function atAddress(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 
 import { registerAudit } from './audit.js';
+import { registerCa } from './ca.js';
 import { registerCheckConfig } from './check-config.js';
 import { registerCommand } from './command.js';
 import { registerDemo } from './demo.js';
@@ -66,6 +67,7 @@ function buildProgram(io: Io): Command {
     registerDemo,
     registerServe,
     registerCheckConfig,
+    registerCa,
     registerDoor,
     registerKey,
     registerSite,

@@ -33,7 +33,7 @@ export function registerServe(program: Command, io: Io): void {
     );
     if (urls.caPath !== undefined)
       run.print.line(`Certificate by a local authority; doors and clients trust it by ${urls.caPath}`);
-    if (urls.metricsPort !== undefined) run.print.line(`Metrics on http://127.0.0.1:${urls.metricsPort}/metrics`);
+    if (urls.metricsUrl !== undefined) run.print.line(`Metrics on ${urls.metricsUrl}`);
     await aborted(stop);
     withdraw();
     run.print.note(

@@ -6,12 +6,12 @@ import { createSecureContext } from 'node:tls';
 import type { Clock } from '../clock.js';
 import { ConfigError } from '../config.js';
 
-/** Reads and checks both files. Throws {@link ConfigError} with a sentence for everything that is wrong with them. */
+/** Reads and checks both files; `expiresAt` is in Unix milliseconds. Throws {@link ConfigError} with a sentence for everything that is wrong with them. */
 export function readConfiguredCertificate(
   certPath: string,
   keyPath: string,
   clock: Clock,
-): { readonly cert: string; readonly key: string } {
+): { readonly cert: string; readonly key: string; readonly expiresAt: number } {
   const problems: string[] = [];
   const attempt = <T>(variable: string, work: () => T): T | undefined => {
     try {
@@ -31,10 +31,10 @@ export function readConfiguredCertificate(
       `OPENLOCK_TLS_KEY: ${keyPath} is not the key of the first certificate in OPENLOCK_TLS_CERT, ${certPath}.`,
     );
   }
-  if (problems.length === 0 && cert !== undefined && key !== undefined) {
+  if (problems.length === 0 && cert !== undefined && key !== undefined && certificate !== undefined) {
     // The last word is OpenSSL's: it also reads the rest of the chain.
     attempt('OPENLOCK_TLS_CERT and OPENLOCK_TLS_KEY', () => createSecureContext({ cert, key }));
-    if (problems.length === 0) return { cert, key };
+    if (problems.length === 0) return { cert, key, expiresAt: Date.parse(certificate.validTo) };
   }
   throw new ConfigError(problems);
 }

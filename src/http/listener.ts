@@ -11,6 +11,7 @@ import {
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { TlsOptions } from 'node:tls';
 
 import { sleep, type Clock, type Random } from '../clock.js';
 import type { ConnectionLimits } from '../gate/connection-limits.js';
@@ -18,6 +19,7 @@ import { OpenLockError } from '../protocol/problem.js';
 import { rawProblem } from './answering.js';
 import { ignoreUpgrade, wantsWebSocket } from './ignored-upgrade.js';
 import type { RequestHandler } from './router.js';
+import { TLS_SETTINGS } from './tls-settings.js';
 
 export interface ListenerTimeouts {
   /** TCP accepted to TLS spoken. Default 10 s. */
@@ -34,7 +36,7 @@ export interface ListenerTimeouts {
 
 export interface ListenerOptions {
   /** PEM certificate chain and key; `undefined`: plain http, behind a proxy. */
-  readonly tls: { readonly cert: string | Buffer; readonly key: string | Buffer } | undefined;
+  readonly tls: Pick<TlsOptions, 'cert' | 'key' | 'SNICallback'> | undefined;
   readonly handler: RequestHandler;
   readonly clock: Clock;
   readonly random: Random;
@@ -83,7 +85,7 @@ export function createListener(options: ListenerOptions): Listener {
     options.tls === undefined
       ? createHttpServer(settings, options.handler)
       : createHttpsServer(
-          { ...settings, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: timeouts.handshakeMs },
+          { ...settings, ...TLS_SETTINGS, ...options.tls, handshakeTimeout: timeouts.handshakeMs },
           options.handler,
         );
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.

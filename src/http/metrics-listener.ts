@@ -1,6 +1,9 @@
-/** Prometheus metrics on a listener of their own, on loopback (protocol 2.4): no TLS, no tokens, nobody else can reach it. */
+/**
+ * Prometheus metrics on a listener of their own, on loopback unless the operator says otherwise (protocol 2.4): no TLS, no
+ * tokens; whoever reaches the address reads them, and there is nothing secret in them.
+ */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { isIP, type AddressInfo } from 'node:net';
 
 import type { HttpLog } from './services.js';
 
@@ -11,23 +14,27 @@ export interface MetricsSource {
 }
 
 export interface MetricsListener {
-  /** Listens on 127.0.0.1; returns the port, which for 0 is a free one. */
-  start(port: number): Promise<number>;
+  /** Listens on `host`; returns the port, which for 0 is a free one. */
+  start(port: number, host: string): Promise<number>;
   stop(): Promise<void>;
 }
 
 export function createMetricsListener(source: MetricsSource, log: HttpLog): MetricsListener {
+  let isOnLoopback = true;
   const server = createServer(
     { requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8 * 1024 },
     (request, response) => {
-      void serve(source, log, request, response);
+      // A web page that points its own name at 127.0.0.1 would be read by the browser as its own: such names are refused.
+      if (isOnLoopback && !isLoopbackName(request.headers.host)) refuse(response, 403, 'Ask by a loopback address.');
+      else void serve(source, log, request, response);
     },
   );
   return {
-    start: async (port) => {
+    start: async (port, host) => {
+      isOnLoopback = isLoopbackName(isIP(host) === 6 ? `[${host}]` : host);
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
-        server.listen(port, '127.0.0.1', () => {
+        server.listen(port, host, () => {
           server.off('error', reject);
           resolve();
         });
@@ -50,7 +57,6 @@ async function serve(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    if (!isLoopbackName(request.headers.host)) return refuse(response, 403, 'Ask by a loopback address.');
     if (request.url?.split('?')[0] !== '/metrics') return refuse(response, 404, 'There is only /metrics.');
     if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'Only GET.');
     const text = await source.metrics();
@@ -66,7 +72,6 @@ async function serve(
   }
 }
 
-/** A web page that points its own name at 127.0.0.1 would be read by the browser as its own: such names are refused. */
 function isLoopbackName(host: string | undefined): boolean {
   return host !== undefined && /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host);
 }

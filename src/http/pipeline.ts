@@ -14,11 +14,12 @@ import { ClientGone, type Exchange } from './exchange.js';
 import { checkHost } from './host-header.js';
 import { announcesBody, checkSchema, parseBody, readBody, requireJson, type BodyLimits } from './request-body.js';
 import type { Answer, Route } from './route.js';
-import type { HttpLog, SiteApi } from './services.js';
+import type { HttpLog, HttpMetrics, SiteApi } from './services.js';
 
 export interface PipelineDependencies {
   readonly gate: Gate;
   readonly sites: SiteApi;
+  readonly metrics: HttpMetrics;
   readonly log: HttpLog;
   readonly clock: Clock;
   readonly allowPrivateSites: boolean;
@@ -59,13 +60,16 @@ export class Pipeline {
     } catch (error) {
       await this.#refuse(exchange, error);
     }
+    const latencyMs = clock.monotonic() - startedAt;
+    const status = response.headersSent ? response.statusCode : undefined;
+    this.#deps.metrics.request(route.id, request.method ?? '', status, latencyMs / 1000);
     log.debug(
       {
         requestId,
         clientRequestId: wellFormedId(request.headers['x-request-id']),
         route: route.id,
         status: response.statusCode,
-        latencyMs: clock.monotonic() - startedAt,
+        latencyMs,
       },
       'request served',
     );

@@ -41,6 +41,9 @@ export class HttpApi {
       ...commandRoutes(commands),
       ...upgradeRoutes(),
     ];
+    dependencies.metrics.serves(
+      this.routes.map(({ id, method, answers }) => ({ id, method, statuses: Object.keys(answers).map(Number) })),
+    );
     const strictTransport = dependencies.tls && publicOrigins.every(mayPinTransport);
     this.handler = createRouter(this.routes, new Pipeline({ ...dependencies, strictTransport }));
   }

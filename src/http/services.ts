@@ -53,6 +53,15 @@ export interface CommandApi {
   challenge(caller: Caller, doorId: string): Promise<DoorChallengeAnswer>;
 }
 
+export interface HttpMetrics {
+  /** Told once, of every route there is. */
+  serves(
+    routes: readonly { readonly id: string; readonly method: string; readonly statuses: readonly number[] }[],
+  ): void;
+  /** A request came to its end; `status` undefined: nobody was left to answer. */
+  request(route: string, method: string, status: number | undefined, seconds: number): void;
+}
+
 /** The part of pino that is used; every line carries the request id. */
 export interface HttpLog {
   debug(fields: object, message: string): void;

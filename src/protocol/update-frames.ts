@@ -3,6 +3,21 @@ import { z } from 'zod';
 
 import { RELEASE_LIMITS } from './release-limits.js';
 
+/** Protocol 12.3. `waiting` is also where a door is that has no record at all. */
+export const DOOR_UPDATE_STATES = [
+  'waiting',
+  'offered',
+  'refused',
+  'downloading',
+  'verified',
+  'rebooting',
+  'confirmed',
+  'rolled_back',
+  'failed',
+  'timed_out',
+] as const;
+export type DoorUpdateState = (typeof DOOR_UPDATE_STATES)[number];
+
 const id = z.string().min(1).max(64);
 const offset = z.int().min(0).max(RELEASE_LIMITS.imageBytes);
 /** One of 12.7, or one a newer door knows: read as a word. */

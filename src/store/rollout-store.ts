@@ -1,8 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 
+import { DOOR_UPDATE_STATES, type DoorUpdateState } from '../protocol/update-frames.js';
 import { channels, firmwareKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
+
+export { DOOR_UPDATE_STATES, type DoorUpdateState };
 
 /** A part of the fleet, or a number of doors. */
 const shareSchema = z.union([z.object({ percent: z.number() }), z.object({ count: z.int() })]);
@@ -29,21 +32,6 @@ export type RolloutSpec = z.infer<typeof specSchema>;
 
 export const ROLLOUT_STATES = ['running', 'paused', 'halted', 'cancelled', 'completed'] as const;
 export type RolloutState = (typeof ROLLOUT_STATES)[number];
-
-/** Protocol 12.3. `waiting` is also where a door is that has no record at all. */
-export const DOOR_UPDATE_STATES = [
-  'waiting',
-  'offered',
-  'refused',
-  'downloading',
-  'verified',
-  'rebooting',
-  'confirmed',
-  'rolled_back',
-  'failed',
-  'timed_out',
-] as const;
-export type DoorUpdateState = (typeof DOOR_UPDATE_STATES)[number];
 
 /** A rollout as stored. Times in Unix milliseconds. */
 export interface RolloutRecord {

@@ -4,7 +4,19 @@ import { cli, testIo } from './support/cli.js';
 
 /** Every command of protocol 11.2. */
 const COMMANDS = [
-  ...['serve', 'demo', 'check-config', 'simulate', 'virtual-door', 'command', 'status', 'audit', 'audit export'],
+  ...[
+    'serve',
+    'demo',
+    'check-config',
+    'simulate',
+    'virtual-door',
+    'command',
+    'status',
+    'audit',
+    'audit export',
+    'ca show',
+    'ca take-key',
+  ],
   ...['add', 'list', 'show', 'reset', 'disable', 'enable', 'remove', 'grant', 'revoke'].map((name) => `door ${name}`),
   ...['keygen', 'sign', 'verify', 'publish', 'list', 'show', 'withdraw', 'trust add', 'trust list', 'trust remove'].map(
     (name) => `firmware ${name}`,

@@ -102,6 +102,7 @@ export class WaysIn {
       operators,
       doors,
       commands,
+      metrics: { serves: () => undefined, request: () => undefined },
       log,
       clock,
       readiness: () => true,

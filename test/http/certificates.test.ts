@@ -1,24 +1,33 @@
-import { execFileSync } from 'node:child_process';
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { spawn, spawnSync } from 'node:child_process';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { isIP, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
+import { connect, type TLSSocket } from 'node:tls';
 
 import { expect } from 'chai';
 
 import type { Clock } from '../../src/clock.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { ConfigError } from '../../src/config.js';
+import { CertificateKeeper } from '../../src/http/certificate-keeper.js';
+import { makeServerCertificate } from '../../src/http/certificate-maker.js';
 import { loadTls, type TlsConfig, type TlsMaterial } from '../../src/http/certificates.js';
+import { chooseByName, contextsByName, TLS_SETTINGS } from '../../src/http/tls-settings.js';
+import { writeOldAuthority } from './support/old-authority.js';
 
 const DAY_MS = 86_400_000;
 
 function clockAt(now: number): Clock {
   return new FakeClock(now);
+}
+
+/** Waits for what a timer set off. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('the relay’s certificate', () => {
@@ -28,7 +37,7 @@ describe('the relay’s certificate', () => {
 
   before(async () => {
     madeDir = mkdtempSync(join(tmpdir(), 'openlock-tls-'));
-    await loadTls({ dataDir: madeDir, publicUrls: [], tlsCert: undefined, tlsKey: undefined });
+    await loadTls({ dataDir: madeDir, publicUrls: [], tlsCert: undefined, tlsKey: undefined, tlsKeyType: 'ecdsa' });
   });
 
   beforeEach(() => {
@@ -49,76 +58,151 @@ describe('the relay’s certificate', () => {
     publicUrls: [],
     tlsCert: undefined,
     tlsKey: undefined,
+    tlsKeyType: 'ecdsa',
     ...more,
   });
   const path = (name: string): string => join(dataDir, 'tls', name);
   const file = (name: string): string => readFileSync(path(name), 'utf8');
 
-  /** Connects as a client that trusts the CA and nothing else. */
-  async function handshake(tls: TlsMaterial, host: string): Promise<boolean> {
-    const server = createServer({ cert: tls.cert, key: tls.key }).listen(0, '127.0.0.1');
+  /** Connects as a client that trusts `ca` and nothing else; undefined: it was refused. */
+  async function handshake(tls: TlsMaterial, host: string, ca = file('ca.pem')): Promise<TLSSocket | undefined> {
+    const choose = chooseByName(() => contextsByName(tls));
+    const server = createServer({ ...TLS_SETTINGS, cert: tls.cert, key: tls.key, SNICallback: choose }).listen(
+      0,
+      '127.0.0.1',
+    );
     await once(server, 'listening');
-    const socket = connect({
-      port: (server.address() as AddressInfo).port,
-      host: '127.0.0.1',
-      servername: host === '127.0.0.1' ? '' : host,
-      ca: file('ca.pem'),
-    });
+    const { port } = server.address() as AddressInfo;
+    const socket = connect({ port, host: '127.0.0.1', servername: isIP(host) === 0 ? host : '', ca });
     try {
       await once(socket, 'secureConnect');
-      return socket.authorized;
+      return socket;
+    } catch {
+      return undefined;
     } finally {
       socket.destroy();
       server.close();
     }
   }
 
+  function verifyWithOpenSsl(certificate: string, name: string, ca = path('ca.pem')): string {
+    const args = [
+      'verify',
+      '-x509_strict',
+      '-purpose',
+      'sslserver',
+      isIP(name) === 0 ? '-verify_hostname' : '-verify_ip',
+      name,
+      '-CAfile',
+      ca,
+    ];
+    const { stdout, stderr } = spawnSync('openssl', [...args, certificate], { encoding: 'utf8' });
+    return stdout + stderr;
+  }
+
   it('is from a local CA, and good for localhost and every public name', async () => {
-    const tls = await loadTls(
-      config({
-        publicUrls: [
-          'https://relay.example',
-          'https://xn--tr-eka.example:8443',
-          'https://192.0.2.7',
-          'https://[2001:db8::7]:8443',
-        ],
-      }),
-    );
-    const certificate = new X509Certificate(tls.cert);
-    for (const name of ['localhost', 'relay.example', 'xn--tr-eka.example'])
-      expect(certificate.checkHost(name), name).to.equal(name);
+    const publicUrls = [
+      'https://relay.example',
+      'https://xn--tr-eka.example:8443',
+      'https://192.0.2.7',
+      'https://[2001:db8::7]',
+    ];
+    const tls = await loadTls(config({ publicUrls }));
+    const shared = new X509Certificate(tls.cert);
+    expect(shared.checkHost('localhost')).to.equal('localhost');
     for (const address of ['127.0.0.1', '::1', '192.0.2.7', '2001:db8::7'])
-      expect(certificate.checkIP(address), address).not.to.equal(undefined);
-    expect(certificate.checkHost('elsewhere.example')).to.equal(undefined);
-    expect(certificate.ca).to.equal(false);
+      expect(shared.checkIP(address), address).not.to.equal(undefined);
+    expect(shared.checkHost('elsewhere.example')).to.equal(undefined);
+    expect(shared.ca).to.equal(false);
+    expect([...tls.byName.keys()]).to.deep.equal(['relay.example', 'xn--tr-eka.example']);
     expect(tls.caPath).to.equal(path('ca.pem'));
-    expect(await handshake(tls, 'relay.example')).to.equal(true);
-    expect(await handshake(tls, '127.0.0.1')).to.equal(true);
+    for (const host of ['localhost', '127.0.0.1', 'relay.example', 'xn--tr-eka.example'])
+      expect(await handshake(tls, host), host).not.to.equal(undefined);
+    expect(await handshake(tls, 'elsewhere.example')).to.equal(undefined);
   });
 
-  it('passes the strict checks of OpenSSL', async function () {
-    try {
-      execFileSync('openssl', ['version'], { stdio: 'ignore' });
-    } catch {
-      this.skip();
+  it('passes the strict checks of OpenSSL, for its own names only', async () => {
+    const publicUrls = ['https://relay.example'];
+    await loadTls(config({ publicUrls }));
+    expect(verifyWithOpenSsl(path('server.pem'), 'localhost')).to.include('OK');
+    expect(verifyWithOpenSsl(path('server-relay.example.pem'), 'relay.example')).to.include('OK');
+    expect(verifyWithOpenSsl(path('server.pem'), 'relay.example')).to.match(/hostname mismatch/i);
+  });
+
+  it('is of no use for other names to whoever steals the CA’s key', async () => {
+    await loadTls(config({ publicUrls: ['https://relay.example'] }));
+    const signer = { key: createPrivateKey(file('ca-key.pem')), certificate: file('ca.pem') };
+    const key = createPrivateKey(file('server-key.pem'));
+    const validity = { notBefore: new Date(Date.now() - DAY_MS), notAfter: new Date(Date.now() + DAY_MS) };
+    for (const name of ['bank.example', '192.0.2.99']) {
+      const forged = await makeServerCertificate(key, signer, [name], validity);
+      writeFileSync(path('forged.pem'), forged);
+      expect(verifyWithOpenSsl(path('forged.pem'), name), name).to.match(/permitted subtree violation/);
+      const tls = { cert: forged, key: file('server-key.pem'), byName: new Map<string, string>() };
+      expect(await handshake({ ...tls, expiresAt: 0, caPath: undefined, renewable: true }, name)).to.equal(undefined);
     }
-    await loadTls(config());
-    const output = execFileSync(
-      'openssl',
-      [
-        'verify',
-        '-x509_strict',
-        '-purpose',
-        'sslserver',
-        '-verify_hostname',
-        'localhost',
-        '-CAfile',
-        path('ca.pem'),
-        path('server.pem'),
-      ],
-      { encoding: 'utf8' },
-    );
-    expect(output).to.include('OK');
+  });
+
+  it('is ECDSA P-256, or RSA where the settings say so', async () => {
+    const typeOf = (pem: string): string | undefined => new X509Certificate(pem).publicKey.asymmetricKeyType;
+    const ecdsa = await loadTls(config());
+    expect([typeOf(ecdsa.cert), typeOf(file('ca.pem'))]).to.deep.equal(['ec', 'ec']);
+    const rsa = await loadTls(config({ tlsKeyType: 'rsa' }));
+    expect([typeOf(rsa.cert), typeOf(file('ca.pem'))]).to.deep.equal(['rsa', 'ec']);
+    expect(await handshake(rsa, 'localhost')).not.to.equal(undefined);
+    rmSync(join(dataDir, 'tls'), { recursive: true });
+    const fresh = await loadTls(config({ tlsKeyType: 'rsa' }));
+    expect([typeOf(fresh.cert), typeOf(file('ca.pem'))]).to.deep.equal(['rsa', 'rsa']);
+    expect(verifyWithOpenSsl(path('server.pem'), 'localhost')).to.include('OK');
+    expect(await handshake(fresh, 'localhost')).not.to.equal(undefined);
+  });
+
+  it('is ECDSA under an RSA authority of an earlier release, which stays as doors know it', async () => {
+    rmSync(join(dataDir, 'tls'), { recursive: true });
+    writeOldAuthority(dataDir);
+    const ca = file('ca.pem');
+    const tls = await loadTls(config({ publicUrls: ['https://relay.example'] }));
+    expect(file('ca.pem')).to.equal(ca);
+    expect(new X509Certificate(tls.cert).publicKey.asymmetricKeyType).to.equal('ec');
+    for (const host of ['localhost', 'relay.example'])
+      expect(await handshake(tls, host, ca), host).not.to.equal(undefined);
+    expect(verifyWithOpenSsl(path('server.pem'), 'localhost')).to.include('OK');
+  });
+
+  it('is accepted by s_client, over 1.2 with forward secrecy and over 1.3, and over nothing weaker', async function () {
+    this.timeout(30_000);
+    const tls = await loadTls(config());
+    const server = createServer({ ...TLS_SETTINGS, cert: tls.cert, key: tls.key }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const dial = async (...args: string[]): Promise<string> => {
+      const port = String((server.address() as AddressInfo).port);
+      const fixed = ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', 'localhost', '-verify_return_error'];
+      const child = spawn('openssl', [...fixed, '-CAfile', path('ca.pem'), ...args], {
+        stdio: ['pipe', 'pipe', 'pipe'],
+      });
+      let said = '';
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      child.stdin.end();
+      await once(child, 'close');
+      return said;
+    };
+    try {
+      expect(await dial('-tls1_3'))
+        .to.match(/Verify return code: 0/)
+        .and.match(/TLSv1\.3/);
+      expect(await dial('-tls1_2'))
+        .to.match(/Verify return code: 0/)
+        .and.match(/Cipher is ECDHE-ECDSA-AES\d+-GCM/);
+      for (const weak of [
+        ['-tls1_2', '-cipher', 'AES128-GCM-SHA256:AES256-SHA'],
+        ['-tls1_2', '-cipher', 'ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA256'],
+        ['-tls1_1', '-cipher', 'ALL:@SECLEVEL=0'],
+      ])
+        expect(await dial(...weak), weak.join(' ')).to.match(/alert|no protocols available/);
+    } finally {
+      server.close();
+    }
   });
 
   it('keeps its keys to its owner and leaves no other file behind', async () => {
@@ -144,9 +228,15 @@ describe('the relay’s certificate', () => {
     await loadTls(config());
     const ca = file('ca.pem');
     const tls = await loadTls(config({ publicUrls: ['https://new.example'] }));
-    expect(new X509Certificate(tls.cert).checkHost('new.example')).to.equal('new.example');
-    expect(file('server.pem')).to.equal(tls.cert);
-    expect(file('ca.pem')).to.equal(ca);
+    expect(await handshake(tls, 'new.example')).not.to.equal(undefined);
+    // The CA was constrained: it got a wider certificate, for the same key. Who has the old one keeps the old names.
+    expect(file('ca.pem')).not.to.equal(ca);
+    expect(new X509Certificate(file('ca.pem')).publicKey.equals(new X509Certificate(ca).publicKey)).to.equal(true);
+    expect(await handshake(tls, 'localhost', ca)).not.to.equal(undefined);
+    expect(await handshake(tls, 'new.example', ca)).to.equal(undefined);
+    const wide = file('ca.pem');
+    expect((await loadTls(config())).cert).to.equal(tls.cert);
+    expect(file('ca.pem')).to.equal(wide);
   });
 
   it('is made anew in good time before it expires, and so is the CA, whose old certificate still vouches', async () => {
@@ -154,7 +244,7 @@ describe('the relay’s certificate', () => {
     const first = await loadTls(config(), clockAt(start));
     const ca = file('ca.pem');
     expect((await loadTls(config(), clockAt(start + 400 * DAY_MS))).cert).to.equal(first.cert);
-    const second = await loadTls(config(), clockAt(start + 500 * DAY_MS));
+    const second = await loadTls(config(), clockAt(start + 600 * DAY_MS));
     expect(second.cert).not.to.equal(first.cert);
     expect(file('ca.pem')).to.equal(ca);
     const late = await loadTls(config(), clockAt(start + 2600 * DAY_MS));
@@ -169,7 +259,7 @@ describe('the relay’s certificate', () => {
     rmSync(join(dataDir, 'tls'), { recursive: true });
     const all = await Promise.all(Array.from({ length: 3 }, () => loadTls(config())));
     expect(new Set(all.map(({ key }) => key)).size).to.equal(1);
-    for (const tls of all) expect(await handshake(tls, 'localhost')).to.equal(true);
+    for (const tls of all) expect(await handshake(tls, 'localhost')).not.to.equal(undefined);
     expect(new X509Certificate(file('server.pem')).verify(new X509Certificate(file('ca.pem')).publicKey)).to.equal(
       true,
     );
@@ -183,6 +273,126 @@ describe('the relay’s certificate', () => {
     const error: unknown = await loadTls(config()).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(ConfigError);
     expect(String(error)).to.match(/OPENLOCK_DATA_DIR.*ca-key\.pem/);
+  });
+
+  describe('without the CA’s key', () => {
+    const takeKey = (): void => rmSync(path('ca-key.pem'));
+
+    it('serves on, says that it cannot be renewed, and makes no new CA', async () => {
+      const first = await loadTls(config());
+      const ca = file('ca.pem');
+      takeKey();
+      expect(await loadTls(config())).to.deep.equal({ ...first, renewable: false });
+      // Also where it would be time for a new one.
+      const late = await loadTls(config({ tlsKeyType: 'rsa' }), clockAt(Date.now() + 700 * DAY_MS));
+      expect(late.cert).to.equal(first.cert);
+      expect(file('ca.pem')).to.equal(ca);
+      expect(readdirSync(join(dataDir, 'tls')).sort()).to.deep.equal(['ca.pem', 'server-key.pem', 'server.pem']);
+    });
+
+    it('stops the start with what to do when a certificate would have to be made', async () => {
+      await loadTls(config());
+      takeKey();
+      const problem = async (more: Partial<TlsConfig>, now = Date.now()): Promise<string> =>
+        String(await loadTls(config(more), clockAt(now)).catch((reason: unknown) => reason));
+      expect(await problem({ publicUrls: ['https://new.example'] })).to.match(
+        /ConfigError.*server-new\.example\.pem.*missing.*Bring it back as .*ca-key\.pem/,
+      );
+      expect(await problem({}, Date.now() + 826 * DAY_MS)).to.match(/ran out on/);
+      rmSync(path('server-key.pem'));
+      expect(await problem({})).to.match(/server-key\.pem is missing/);
+    });
+  });
+
+  describe('while the relay runs', () => {
+    const log = (): { lines: string[] } & Record<
+      'debug' | 'info' | 'warn' | 'error',
+      (f: object, m: string) => void
+    > => {
+      const lines: string[] = [];
+      const note = (_fields: object, message: string): void => void lines.push(message);
+      return { lines, debug: note, info: note, warn: note, error: note };
+    };
+    async function serve(config_: TlsConfig, clock = new FakeClock(Date.now())) {
+      const said = log();
+      const expiries: number[] = [];
+      const keeper = await CertificateKeeper.load(config_, { clock, log: said, onExpiry: (at) => expiries.push(at) });
+      const server = createServer({ ...TLS_SETTINGS, ...keeper.serverOptions }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      keeper.start(server);
+      const shown = async (servername: string): Promise<string> => {
+        const { port } = server.address() as AddressInfo;
+        const socket = connect({ port, host: '127.0.0.1', servername, rejectUnauthorized: false });
+        await once(socket, 'secureConnect');
+        const found = socket.getPeerX509Certificate()?.fingerprint256 ?? '';
+        socket.destroy();
+        return found;
+      };
+      return { keeper, server, clock, said, expiries, shown };
+    }
+    const fingerprint = (pem: string): string => new X509Certificate(pem).fingerprint256;
+
+    it('is renewed without a restart, for every name, when it comes of age', async () => {
+      const { keeper, server, clock, said, expiries, shown } = await serve(
+        config({ publicUrls: ['https://relay.example'] }),
+      );
+      try {
+        const before = [await shown('localhost'), await shown('relay.example')];
+        expect(before[0]).not.to.equal(before[1]);
+        await keeper.look(server);
+        expect(said.lines).to.deep.equal([]);
+        // The days pass at once; the timer that looks then is a new one, since the old would make up for every minute.
+        keeper.stop();
+        clock.time += 600 * DAY_MS;
+        keeper.start(server);
+        await clock.advance(60_000);
+        await until(() => said.lines.length > 0);
+        expect(said.lines).to.deep.equal(['a renewed certificate is in use']);
+        const after = [await shown('localhost'), await shown('relay.example')];
+        expect(after).to.deep.equal([fingerprint(file('server.pem')), fingerprint(file('server-relay.example.pem'))]);
+        expect(after).not.to.include.members(before);
+        expect(expiries).to.have.length(2);
+        expect((expiries[1] ?? 0) - (expiries[0] ?? 0)).to.be.greaterThan(590 * DAY_MS);
+      } finally {
+        keeper.stop();
+        server.close();
+      }
+      expect(clock.pending).to.equal(0);
+    });
+
+    it('follows configured files that change on disk, and keeps what it has while they do not fit', async () => {
+      const one = await loadTls(config());
+      const tlsCert = join(dataDir, 'cert.pem');
+      const tlsKey = join(dataDir, 'key.pem');
+      writeFileSync(tlsCert, one.cert);
+      writeFileSync(tlsKey, one.key);
+      const { keeper, server, said, shown } = await serve(config({ tlsCert, tlsKey }));
+      try {
+        rmSync(join(dataDir, 'tls'), { recursive: true });
+        const two = await loadTls(config());
+        writeFileSync(tlsCert, two.cert);
+        await keeper.look(server);
+        await keeper.look(server);
+        expect(said.lines).to.deep.equal(['the certificate could not be renewed; the one in use stays']);
+        expect(await shown('localhost')).to.equal(fingerprint(one.cert));
+        writeFileSync(tlsKey, two.key);
+        await keeper.look(server);
+        expect(await shown('localhost')).to.equal(fingerprint(two.cert));
+      } finally {
+        keeper.stop();
+        server.close();
+      }
+    });
+
+    it('says at the start until when it serves without the CA’s key', async () => {
+      await loadTls(config());
+      rmSync(path('ca-key.pem'));
+      const { keeper, server, said } = await serve(config());
+      keeper.stop();
+      server.close();
+      expect(said.lines).to.have.length(1);
+      expect(said.lines[0]).to.match(/key was taken away/);
+    });
   });
 
   describe('from OPENLOCK_TLS_CERT and OPENLOCK_TLS_KEY', () => {
@@ -205,7 +415,10 @@ describe('the relay’s certificate', () => {
       expect(await loadTls(config({ tlsCert, tlsKey }))).to.deep.equal({
         cert: readFileSync(tlsCert, 'utf8'),
         key: own.key,
+        byName: new Map(),
+        expiresAt: Date.parse(new X509Certificate(own.cert).validTo),
         caPath: undefined,
+        renewable: true,
       });
     });
 

@@ -11,7 +11,7 @@ describe('the metrics listener (protocol 2.4)', () => {
   let port: number;
   before(async () => {
     listener = createMetricsListener({ contentType: 'text/plain; version=0.0.4', metrics: () => metrics() }, log);
-    port = await listener.start(0);
+    port = await listener.start(0, '127.0.0.1');
   });
   after(() => listener.stop());
   const ask = (line: string, host = `localhost:${port}`) => sendRaw(port, `${line} HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -27,6 +27,14 @@ describe('the metrics listener (protocol 2.4)', () => {
   it('refuses names a web page could have pointed at loopback', async () => {
     expect((await ask('GET /metrics', 'evil.example')).status).to.equal(403);
     expect((await ask('GET /metrics', '127.0.0.1')).status).to.equal(200);
+  });
+
+  it('listens where it is told to, and is asked there by any name', async () => {
+    const open = createMetricsListener({ contentType: 'text/plain', metrics: () => Promise.resolve('up 1\n') }, log);
+    const free = await open.start(0, '0.0.0.0');
+    const { status } = await sendRaw(free, `GET /metrics HTTP/1.1\r\nHost: relay-1.internal:${free}\r\n\r\n`);
+    expect(status).to.equal(200);
+    await open.stop();
   });
 
   it('says so when the metrics cannot be collected', async () => {

@@ -15,8 +15,7 @@ export function printThingsToTry(print: Printer, stage: Stage, relay: RelayUrls,
   print.line(styled('bold', 'It stays up now; Ctrl-C ends it.'));
   print.line();
   print.line('  relay     ', styled('cyan', origin));
-  if (relay.metricsPort !== undefined)
-    print.line('  metrics   ', styled('cyan', `http://127.0.0.1:${relay.metricsPort}/metrics`));
+  if (relay.metricsUrl !== undefined) print.line('  metrics   ', styled('cyan', relay.metricsUrl));
   print.line('  API       ', styled('cyan', `${origin}/openapi.json`));
   print.line(`  data      ${dir}`);
   print.line();

@@ -204,6 +204,12 @@ export class FakeMetrics implements GateMetrics {
   readonly refusals = this.#counter;
   readonly limiterHits = this.#counter;
   readonly authFailures = this.#counter;
+  readonly served: { route: string; method: string; status: number | undefined; seconds: number }[] = [];
+  readonly announced: { id: string; method: string; statuses: readonly number[] }[] = [];
+  serves = (routes: readonly { id: string; method: string; statuses: readonly number[] }[]): void =>
+    void this.announced.push(...routes);
+  request = (route: string, method: string, status: number | undefined, seconds: number): void =>
+    void this.served.push({ route, method, status, seconds });
 }
 
 export class FakeLog implements HttpLog {
