@@ -23,7 +23,7 @@ TEST_CASE("from an empty chip over the serial console to a welcomed door, and ba
   CHECK(chip.said(kid.c_str()));
 
   chip.goLive();
-  // Nobody has answered: the clock is unsure, and it goes on asking.
+  chip.run(2);   // nobody has answered: the clock is unsure, and it goes on asking
   CHECK(stub::world().sntpStarts == 2);
   CHECK(stub::world().sntpRunning);
   timeval now{};
