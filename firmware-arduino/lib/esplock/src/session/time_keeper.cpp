@@ -17,13 +17,13 @@ void TimeKeeper::poll() {
   if (awaiting_ && clock_.wallMs(wallMs) && plausible(static_cast<std::int64_t>(wallMs))) {
     sntp_ = {true, static_cast<std::int64_t>(wallMs) - static_cast<std::int64_t>(monotonic)};
     awaiting_ = false;
-    nextAskMs_ = monotonic + askEveryMs;
+    askedMs_ = monotonic;
   }
   // Also where the relay has been held back: after weeks a crystal may have run ahead by seconds, and nobody but SNTP
   // may take them back.
   const bool wanted = relay_.known && (!sure() || driftMs() < -maxBackMs);
-  if (!wanted || monotonic < nextAskMs_) return;
-  nextAskMs_ = monotonic + askEveryMs;
+  if (!wanted || monotonic - askedMs_ < (sure() ? askSureEveryMs : askEveryMs)) return;
+  askedMs_ = monotonic;
   awaiting_ = true;
   clock_.askWall();
 }

@@ -14,7 +14,8 @@ class TimeKeeper {
   static constexpr std::int64_t maxForwardMs = 60'000;   ///< what a command may be made ahead of a sender's slow clock
   static constexpr std::int64_t maxBackMs = 2'000;       ///< by so much more than its minute a relay can hold one up
   static constexpr std::int64_t maxApartMs = 60'000;     ///< SNTP and relay
-  static constexpr std::uint64_t askEveryMs = 60'000;
+  static constexpr std::uint64_t askEveryMs = 60'000;          ///< while unsure
+  static constexpr std::uint64_t askSureEveryMs = 3'600'000;   ///< while sure, but the relay is held back
 
   explicit TimeKeeper(Clock& clock) : clock_(clock) {}
 
@@ -53,7 +54,7 @@ class TimeKeeper {
   Told firstRelay_;
   Told relay_;
   bool awaiting_ = true;   ///< SNTP's answer; the platform asks by itself when the network is there
-  std::uint64_t nextAskMs_ = 0;
+  std::uint64_t askedMs_ = 0;
   std::int64_t floorMs_ = 0;
 };
 
