@@ -8,12 +8,13 @@ const char* const usageText =
     "usage: esplock-door --door-id <id> --server https://host[:port] --ca <file> --state-dir <dir>\n"
     "                    [--enrol <token>] [--release-key <file>]... [--password-stdin] [--until-eof] [--json]\n"
     "                    [--verbose] [--probation-ms <n>] [--update-trial-ms <n>] [--held-open-ms <n>]\n"
-    "                    [--slot-bytes <n>] [--key-bits 2048|3072|4096]\n"
+    "                    [--slot-bytes <n>] [--key-bits 2048|3072|4096] [--sntp system|none|offset:<ms>]\n"
     "\n"
     "A door that is not made of wood: the firmware's core as a process. The state directory keeps settings, key and\n"
     "replay mark; arguments given again unchanged do not override what was configured since. The door password is\n"
     "asked for, or read as the first line of stdin with --password-stdin, when the state directory holds none.\n"
-    "Further lines of stdin are console commands: help, contact open|closed|none, tamper on|off, network down|up, quit.\n"
+    "Further lines of stdin are console commands: help, contact open|closed|none, tamper on|off, network down|up,\n"
+    "sntp system|none|offset:<ms> (what SNTP answers: the system's clock, nothing, or a wrong time), quit.\n"
     "Firmware signed by one of the release keys (up to four, PEM) is taken over the air: the image goes to one of two\n"
     "files in <state-dir>/slots and replaces this program. This process starts the image in charge as its child, and\n"
     "returns to the one before when a new one ends or hangs before a relay has welcomed it.\n"
@@ -55,6 +56,7 @@ constexpr TextOption textOptions[] = {{"--door-id", &Arguments::doorId},
                                       {"--server", &Arguments::server},
                                       {"--ca", &Arguments::caFile},
                                       {"--enrol", &Arguments::enrolmentToken},
+                                      {"--sntp", &Arguments::sntp},
                                       {"--state-dir", &Arguments::stateDir},
                                       {"--run-image", &Arguments::runImage}};
 constexpr FlagOption flagOptions[] = {{"--json", &Arguments::json},

@@ -24,6 +24,7 @@ struct Arguments {
   std::string caFile;
   std::string enrolmentToken;
   std::string stateDir;
+  std::string sntp;       ///< `system`, `none` or `offset:<ms>`; empty: the system's clock
   std::vector<std::string> releaseKeyFiles;
   std::string runImage;   ///< the slot this process is the image of; empty: it is the supervisor
   bool json = false;

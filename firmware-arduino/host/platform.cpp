@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 
 namespace host {
@@ -15,7 +16,24 @@ std::uint64_t HostClock::monotonicMs() {
 
 bool HostClock::wallMs(std::uint64_t& outMs) {
   using namespace std::chrono;
-  outMs = static_cast<std::uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
+  if (!answers_) return false;
+  outMs = static_cast<std::uint64_t>(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count() + offsetMs_);
+  return true;
+}
+
+bool HostClock::setSntp(std::string_view text) {
+  constexpr std::string_view offset = "offset:";
+  constexpr std::int64_t centuryMs = std::int64_t{36'525} * 86'400'000;
+  std::int64_t ms = 0;
+  if (text.substr(0, offset.size()) == offset) {
+    const std::string_view digits = text.substr(offset.size());
+    const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), ms);
+    if (fault != std::errc() || end != digits.data() + digits.size() || ms < -centuryMs || ms > centuryMs) return false;
+  } else if (text != "system" && text != "none") {
+    return false;
+  }
+  answers_ = text != "none";
+  offsetMs_ = ms;
   return true;
 }
 

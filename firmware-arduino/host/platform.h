@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <string_view>
 #include <thread>
 
 #include "ports/clock.h"
@@ -12,10 +13,19 @@
 
 namespace host {
 
+/// What stands in for SNTP: the system's clock, something beside it, or nothing.
 class HostClock final : public esplock::Clock {
  public:
   std::uint64_t monotonicMs() override;
   bool wallMs(std::uint64_t& outMs) override;
+  void askWall() override {}   // the system's clock is always there
+
+  /// `system`, `none` or `offset:<ms>`, to 100 years either way; false, and nothing changes, when it is none of these.
+  bool setSntp(std::string_view text);
+
+ private:
+  bool answers_ = true;
+  std::int64_t offsetMs_ = 0;
 };
 
 class HostRandom final : public esplock::Random {

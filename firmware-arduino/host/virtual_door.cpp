@@ -134,6 +134,7 @@ void VirtualDoor::consoleLine(const std::string& line) {
   else if (line == "contact none") contact_.set(false, false);
   else if (line == "tamper on") tamper_.set(true, true);
   else if (line == "tamper off") tamper_.set(true, false);
+  else if (line.rfind("sntp ", 0) == 0) terminal_.print(clock_.setSntp(line.substr(5)) ? "ok" : "sntp system, none or offset:<ms>");
   else if (line == "network down") transport_.setCut(true);
   else if (line == "network up") transport_.setCut(false);
   else terminal_.print("unknown command; try help");   // not repeated: it may be a password gone astray

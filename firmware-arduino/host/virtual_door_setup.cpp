@@ -50,6 +50,11 @@ bool VirtualDoor::stage(const char* name, const std::string& value, int& exitCod
 }
 
 bool VirtualDoor::prepare(int& exitCode) {
+  if (!arguments_.sntp.empty() && !clock_.setSntp(arguments_.sntp)) {
+    exitCode = exitUsage;
+    Terminal::error("--sntp: system, none or offset:<ms>");
+    return false;
+  }
   const Status status = door_.start();
   if (status != Status::ok && status != Status::not_configured) {
     exitCode = exitFailed;

@@ -15,7 +15,7 @@ constexpr std::uint32_t securityVersion = 1;
 constexpr const char* releaseKeys[4] = {nullptr, nullptr, nullptr, nullptr};
 
 constexpr std::uint32_t serialBaud = 115200;
-constexpr const char* sntpServer = "pool.ntp.org";
+constexpr const char* sntpServers[3] = {"pool.ntp.org", "time.cloudflare.com", "time.nist.gov"};
 constexpr std::uint16_t lightPixels = 1;
 
 // Partitions of partitions.csv. Not the default `nvs`: initArduino() erases that one when it looks damaged, before

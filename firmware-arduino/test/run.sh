@@ -84,7 +84,7 @@ if [ "$fuzz_seconds" -gt 0 ]; then
     echo "$1: $(grep -E '^Done' "$build/fuzz/$1.log" || echo done)"
   }
   # Two at a time: a target is one thread.
-  set -- json base64url frame envelope jws settings request manifest update
+  set -- json base64url frame envelope jws settings request manifest update replay
   while [ $# -gt 0 ]; do
     fuzz "$1" &
     first=$!

@@ -7,7 +7,6 @@
 
 namespace board {
 
-using esplock::SessionState;
 using esplock::Status;
 
 Board::Board(esplock::OutputPin& relay)
@@ -48,7 +47,7 @@ void Board::turn() {
   console_.poll();
   showKid();
   const std::uint64_t nowMs = clock_.monotonicMs();
-  if (transport_.networkState() == esplock::NetworkState::up) clock_.onNetworkUp(sntpServer);
+  if (transport_.networkState() == esplock::NetworkState::up) clock_.onNetworkUp(sntpServers);
   if (resetButton_.heldNow(nowMs)) door_.factoryReset();
   watchNetworkTask(nowMs);
 }
@@ -71,10 +70,6 @@ void Board::watchNetworkTask(std::uint64_t nowMs) {
     out_.write(esplock::LogLevel::error, "network.hung", networkHungMs);
     door_.restart();
   }
-}
-
-void Board::onSession(SessionState state) {
-  if (state == SessionState::live) clock_.onWelcome();
 }
 
 void Board::onSessionTrouble(esplock::SessionTrouble trouble) {

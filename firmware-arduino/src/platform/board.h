@@ -31,7 +31,6 @@ class Board final : private esplock::DoorObserver {
   NetworkTask& network() { return network_; }
 
  private:
-  void onSession(esplock::SessionState state) override;
   void onSessionTrouble(esplock::SessionTrouble trouble) override;
   void showKid();
   void watchNetworkTask(std::uint64_t nowMs);

@@ -19,27 +19,31 @@ void onAnswer(timeval*) { answered.store(true, std::memory_order_release); }
 std::uint64_t EspClock::monotonicMs() { return static_cast<std::uint64_t>(esp_timer_get_time()) / 1000U; }
 
 bool EspClock::wallMs(std::uint64_t& outMs) {
-  if (!asking_ || welcomed_ || !answered.load(std::memory_order_acquire)) return false;
+  if (servers_ == nullptr || !answered.load(std::memory_order_acquire)) return false;
+  if (asking_) esp_sntp_stop();   // one answer to a question: nothing moves the system clock unasked
+  asking_ = false;
   timeval now{};
   if (gettimeofday(&now, nullptr) != 0) return false;
   outMs = static_cast<std::uint64_t>(now.tv_sec) * 1000U + static_cast<std::uint64_t>(now.tv_usec) / 1000U;
   return true;
 }
 
-void EspClock::onNetworkUp(const char* server) {
-  if (asking_ || welcomed_) return;
+void EspClock::askWall() {
+  if (servers_ == nullptr) return;   // onNetworkUp() asks
+  if (asking_) esp_sntp_stop();
   asking_ = true;
   answered.store(false, std::memory_order_release);
   sntp_set_time_sync_notification_cb(&onAnswer);
   esp_sntp_setoperatingmode(ESP_SNTP_OPMODE_POLL);
-  esp_sntp_setservername(0, server);   // keeps the pointer
+  // The stack goes on to the next where one is silent. It keeps the pointers.
+  for (std::uint8_t i = 0; i < 3; ++i) esp_sntp_setservername(i, servers_[i]);
   esp_sntp_init();
 }
 
-void EspClock::onWelcome() {
-  if (welcomed_) return;
-  welcomed_ = true;
-  if (asking_) esp_sntp_stop();
+void EspClock::onNetworkUp(const char* const (&servers)[3]) {
+  if (servers_ != nullptr) return;
+  servers_ = servers;
+  askWall();
 }
 
 }  // namespace board

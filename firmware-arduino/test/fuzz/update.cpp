@@ -48,7 +48,7 @@ struct World final : UpdateDoor {
 
   World() {
     slots.flash[0] = oldImage();
-    time.onWelcome(1'800'000'000'000);
+    time.onRelayTime(1'800'000'000'000);
     start();
   }
   void start() {

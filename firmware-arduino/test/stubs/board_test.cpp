@@ -229,23 +229,32 @@ TEST_CASE("work runs in a task of its own at idle priority, one at a time") {
   CHECK(system.runInBackground(work, &done));
 }
 
-TEST_CASE("SNTP counts from its answer until the first welcome, and is not asked again after it") {
+TEST_CASE("SNTP is asked when the network is there and whenever the core wants to know, and answers once each time") {
   stub::reset();
   board::EspClock clock;
   std::uint64_t wall = 0;
+  clock.askWall();
+  CHECK(stub::world().sntpStarts == 0);
   CHECK_FALSE(clock.wallMs(wall));
-  clock.onNetworkUp(board::sntpServer);
-  clock.onNetworkUp(board::sntpServer);
+  clock.onNetworkUp(board::sntpServers);
+  clock.onNetworkUp(board::sntpServers);
   CHECK(stub::world().sntpStarts == 1);
+  CHECK(stub::world().sntpServers.size() == 3);
   CHECK_FALSE(clock.wallMs(wall));   // the system clock alone is not a time
   timeval now{};
   stub::world().sntpCallback(&now);
   CHECK(clock.wallMs(wall));
-  clock.onWelcome();
   CHECK_FALSE(stub::world().sntpRunning);
-  CHECK_FALSE(clock.wallMs(wall));
-  clock.onNetworkUp(board::sntpServer);
+  clock.onNetworkUp(board::sntpServers);
   CHECK(stub::world().sntpStarts == 1);
+  clock.askWall();
+  CHECK(stub::world().sntpRunning);
+  CHECK_FALSE(clock.wallMs(wall));
+  clock.askWall();   // nobody has answered
+  CHECK(stub::world().sntpStarts == 3);
+  stub::world().sntpCallback(&now);
+  CHECK(clock.wallMs(wall));
+  CHECK_FALSE(stub::world().sntpRunning);
 }
 
 TEST_CASE("Arduino confirms no image by itself") { CHECK(verifyRollbackLater()); }

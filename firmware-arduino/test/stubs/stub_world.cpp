@@ -144,7 +144,7 @@ int64_t esp_timer_get_time() { return static_cast<int64_t>(world().nowMs * 1000)
 
 void sntp_set_time_sync_notification_cb(sntp_sync_time_cb_t callback) { world().sntpCallback = callback; }
 void esp_sntp_setoperatingmode(esp_sntp_operatingmode_t) {}
-void esp_sntp_setservername(uint8_t, const char*) {}
+void esp_sntp_setservername(uint8_t index, const char* server) { world().sntpServers[index] = server; }
 void esp_sntp_init() {
   world().sntpRunning = true;
   ++world().sntpStarts;

@@ -61,6 +61,7 @@ struct World {
 
   bool sntpRunning = false;
   int sntpStarts = 0;
+  std::map<int, std::string> sntpServers;
   void (*sntpCallback)(struct timeval*) = nullptr;
 
   bool efuseBurnt = false;

@@ -160,6 +160,14 @@ struct DoorFixture {
     const json receipt = send(wanted);
     return receipt.is_null() ? "bare400" : receipt["code"].get<std::string>();
   }
+  /// What the door answers to a relay that asks for a challenge; empty when it is silent.
+  std::string askChallenge() {
+    const std::size_t before = frames("challenge").size();
+    transport.push(SocketEventKind::text, R"({"t":"challenge","id":"ch"})");
+    run(20);
+    const auto answers = frames("challenge");
+    return answers.size() == before ? "" : answers.back()["challenge"].get<std::string>();
+  }
   std::vector<json> frames(const std::string& type) const {
     std::vector<json> found;
     for (const std::string& text : transport.sent) {

@@ -52,6 +52,7 @@ std::string plainOf(const Spec& spec) {
   std::string text = R"({"act":")" + spec.act + R"(","credential":{"type":"password","password":")" + spec.password +
                      R"("},"replyKey":")" + encode(spec.replyKey) + "\"";
   if (!spec.params.empty()) text += ",\"params\":" + spec.params;
+  if (!spec.challenge.empty()) text += R"(,"challenge":")" + spec.challenge + "\"";
   return text + "}";
 }
 

@@ -33,6 +33,7 @@ struct Spec {
   std::string act = "unlock";
   std::string password = "correct horse";
   std::string params;       ///< JSON or empty
+  std::string challenge;    ///< of the door, or empty
   Bytes contentKey = Bytes(32, 7);   ///< other lengths make a broken envelope
   Bytes replyKey = Bytes(32, 9);
 };

@@ -19,22 +19,28 @@ using namespace esplock;
 
 struct FakeClock final : Clock {
   std::uint64_t nowMs = 1'000;
-  std::uint64_t wallNowMs = 0;   ///< 0: no SNTP
+  bool sntp = true;   ///< answers at once
+  std::int64_t wallAheadMs = 1'800'000'000'000;   ///< of the monotonic clock
+  int asks = 0;
   std::uint64_t monotonicMs() override { return nowMs; }
   bool wallMs(std::uint64_t& outMs) override {
-    outMs = wallNowMs;
-    return wallNowMs != 0;
+    outMs = static_cast<std::uint64_t>(static_cast<std::int64_t>(nowMs) + wallAheadMs);
+    return sntp;
   }
-  void advance(std::uint64_t ms) {
-    nowMs += ms;
-    if (wallNowMs != 0) wallNowMs += ms;
-  }
+  void askWall() override { ++asks; }
+  void advance(std::uint64_t ms) { nowMs += ms; }
 };
 
 struct FakeRandom final : Random {
   std::uint64_t state = 0x9E3779B97F4A7C15ULL;
   bool works = true;
+  std::deque<std::vector<std::uint8_t>> next;   ///< what comes out first, where the length is right
   bool fill(std::uint8_t* out, std::size_t length) override {
+    if (!next.empty() && next.front().size() == length) {
+      std::memcpy(out, next.front().data(), length);
+      next.pop_front();
+      return works;
+    }
     for (std::size_t i = 0; i < length; ++i) {
       state ^= state << 13;
       state ^= state >> 7;

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <vector>
 
 #include "commands/credential_guard.h"
@@ -7,7 +8,6 @@
 #include "commands/replay_guard.h"
 #include "crypto/crypto.h"
 #include "session/backoff.h"
-#include "session/time_keeper.h"
 #include "support/fakes.h"
 
 using namespace esplock;
@@ -29,68 +29,135 @@ std::vector<std::uint8_t> jti(int n) {
 TEST_CASE("an envelope is fresh for 60 s either way and stale outside") {
   fakes::FakeStore store;
   ReplayGuard guard(store);
-  REQUIRE(guard.load() == Status::ok);
+  REQUIRE(guard.load(1'000) == Status::ok);
   CHECK(guard.judge(jti(1).data(), t0 - 60'000, t0) == Replay::fresh);
   CHECK(guard.judge(jti(1).data(), t0 + 60'000, t0) == Replay::fresh);
   CHECK(guard.judge(jti(1).data(), t0 - 60'001, t0) == Replay::stale);
   CHECK(guard.judge(jti(1).data(), t0 + 60'001, t0) == Replay::stale);
 }
 
-TEST_CASE("the same id is replayed, also after it has left the ring and however the clock moves") {
+TEST_CASE("the same id is replayed as long as it is known, and what has left the ring is stale however the clock moves") {
   fakes::FakeStore store;
   ReplayGuard guard(store);
-  REQUIRE(guard.load() == Status::ok);
+  REQUIRE(guard.load(1'000) == Status::ok);
   REQUIRE(guard.record(jti(1).data(), t0) == Status::ok);
   CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::replayed);
   CHECK(guard.judge(jti(2).data(), t0 - 5, t0) == Replay::fresh);   // an older one of another sender
-  REQUIRE(guard.hasRoom(t0 + 60'001));                             // the ring forgets
-  CHECK(guard.judge(jti(1).data(), t0, t0 + 30'000) == Replay::replayed);   // and the clock goes back
-  CHECK(guard.judge(jti(3).data(), t0 + 1, t0 + 30'000) == Replay::fresh);
+  REQUIRE(guard.hasRoom(t0 + 600'000, 600'000));                   // nothing is forgotten while there is room
+  CHECK(guard.judge(jti(1).data(), t0 + 590'000, t0 + 600'000) == Replay::replayed);
+  for (int i = 3; guard.hasRoom(t0, 1'000); ++i) REQUIRE(guard.record(jti(i).data(), t0 + 50'000) == Status::ok);
+  REQUIRE(guard.hasRoom(t0 + 60'001, 1'000));                      // the ring forgets the first
+  CHECK_FALSE(guard.has(jti(1).data()));
+  CHECK(guard.judge(jti(1).data(), t0, t0 + 30'000) == Replay::stale);   // and the clock goes back
+  CHECK(guard.judge(jti(2).data(), t0 + 1, t0 + 30'000) == Replay::fresh);
 }
 
 TEST_CASE("after a boot iat must exceed the persisted mark") {
   fakes::FakeStore store;
   {
     ReplayGuard guard(store);
-    REQUIRE(guard.load() == Status::ok);
+    REQUIRE(guard.load(1'000) == Status::ok);
     REQUIRE(guard.record(jti(1).data(), t0) == Status::ok);
     REQUIRE(guard.record(jti(2).data(), t0 - 100) == Status::ok);   // does not lower it
   }
   ReplayGuard guard(store);
-  REQUIRE(guard.load() == Status::ok);
+  REQUIRE(guard.load(1'000) == Status::ok);
   CHECK(guard.mark() == t0);
-  CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::replayed);
-  CHECK(guard.judge(jti(9).data(), t0, t0) == Replay::replayed);
+  CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::replayed);   // the last ids are known
+  CHECK(guard.judge(jti(2).data(), t0 + 10, t0) == Replay::replayed);
+  CHECK(guard.judge(jti(9).data(), t0, t0) == Replay::stale);      // of this one the mark cannot tell
   CHECK(guard.judge(jti(9).data(), t0 + 1, t0) == Replay::fresh);
-  REQUIRE(guard.clear() == Status::ok);
-  CHECK(guard.judge(jti(9).data(), t0, t0) == Replay::fresh);
+}
+
+TEST_CASE("clearing the mark keeps the ring, in memory and over a boot; erasing keeps nothing") {
+  fakes::FakeStore store;
+  auto guard = std::make_unique<ReplayGuard>(store);
+  REQUIRE(guard->load(1'000) == Status::ok);
+  REQUIRE(guard->record(jti(1).data(), t0) == Status::ok);
+  REQUIRE(guard->recordBound(jti(2).data(), 1'000) == Status::ok);
+  for (int boot = 0; boot < 2; ++boot) {
+    REQUIRE(guard->clearMark() == Status::ok);
+    CHECK(guard->mark() == 0);
+    CHECK(guard->judge(jti(1).data(), t0, t0) == Replay::replayed);
+    CHECK(guard->has(jti(2).data()));
+    CHECK(guard->judge(jti(9).data(), t0 - 5, t0) == Replay::fresh);
+    guard = std::make_unique<ReplayGuard>(store);
+    REQUIRE(guard->load(1'000) == Status::ok);
+  }
+  REQUIRE(guard->erase() == Status::ok);
+  CHECK(store.values.empty());
+  CHECK(guard->judge(jti(1).data(), t0, t0) == Replay::fresh);
+}
+
+TEST_CASE("a boot keeps the last ids, as many as there are places, in their order") {
+  fakes::FakeStore store;
+  for (int round = 0; round < 3; ++round) {
+    ReplayGuard guard(store);
+    REQUIRE(guard.load(1'000) == Status::ok);
+    for (int i = 0; i < 20; ++i) REQUIRE(guard.record(jti(round * 20 + i).data(), t0 + round * 20 + i) == Status::ok);
+  }
+  ReplayGuard guard(store);
+  REQUIRE(guard.load(1'000) == Status::ok);
+  for (int i = 0; i < 60; ++i) CHECK(guard.has(jti(i).data()) == (i >= 60 - static_cast<int>(ReplayGuard::keptLength)));
+  CHECK(store.values["mark.ids"].size() == ReplayGuard::keptLength * ReplayGuard::idBytes);
+}
+
+TEST_CASE("a command with a challenge moves neither mark nor floor, whatever its iat") {
+  fakes::FakeStore store;
+  ReplayGuard guard(store);
+  REQUIRE(guard.load(1'000) == Status::ok);
+  REQUIRE(guard.recordBound(jti(1).data(), 1'000) == Status::ok);
+  CHECK(guard.mark() == 0);
+  CHECK(store.values.count("mark") == 0);
+  for (int i = 2; guard.hasRoom(t0, 1'000); ++i) REQUIRE(guard.recordBound(jti(i).data(), 1'000) == Status::ok);
+  CHECK_FALSE(guard.hasRoom(t0 + 86'400'000, 61'000));   // their age is told by the monotonic clock
+  CHECK(guard.hasRoom(t0, 61'001));
+  CHECK(guard.judge(jti(999).data(), t0 - 60'000, t0) == Replay::fresh);
+}
+
+TEST_CASE("ids that cannot be stored stop the act, and ids that cannot be read are told") {
+  fakes::FakeStore store;
+  ReplayGuard guard(store);
+  REQUIRE(guard.load(1'000) == Status::ok);
+  store.writesLeft = 1;   // the mark, and no more
+  CHECK(guard.record(jti(1).data(), t0) == Status::store_failed);
+  CHECK_FALSE(guard.has(jti(1).data()));
+  store.writesLeft = -1;
+  store.values["mark.ids"] = {1, 2, 3};
+  ReplayGuard damaged(store);
+  CHECK(damaged.load(1'000) == Status::corrupt);
+  CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::stale);   // the mark is whole
+  CHECK(damaged.judge(jti(1).data(), t0 + 1, t0) == Replay::fresh);
 }
 
 TEST_CASE("a mark that cannot be stored stops the act; one that cannot be read stops them all") {
   fakes::FakeStore store;
   ReplayGuard guard(store);
-  REQUIRE(guard.load() == Status::ok);
+  REQUIRE(guard.load(1'000) == Status::ok);
   store.writesFail = true;
   CHECK(guard.record(jti(1).data(), t0) == Status::store_failed);
   CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::fresh);   // nothing was recorded
+  store.writesFail = false;
   store.values["mark"] = {1, 2, 3};
   ReplayGuard damaged(store);
-  CHECK(damaged.load() == Status::corrupt);
-  CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::replayed);
+  CHECK(damaged.load(1'000) == Status::corrupt);
+  CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::stale);
+  CHECK(damaged.clearMark() == Status::ok);
+  CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::fresh);
 }
 
 TEST_CASE("a full ring has no room until its ids are too old") {
   fakes::FakeStore store;
   ReplayGuard guard(store);
-  REQUIRE(guard.load() == Status::ok);
+  REQUIRE(guard.load(1'000) == Status::ok);
   for (int i = 0; i < static_cast<int>(ReplayGuard::ringLength); ++i) {
-    REQUIRE(guard.hasRoom(t0));
+    REQUIRE(guard.hasRoom(t0, 1'000));
     REQUIRE(guard.record(jti(i).data(), t0 + i) == Status::ok);
   }
-  CHECK_FALSE(guard.hasRoom(t0));
+  CHECK_FALSE(guard.hasRoom(t0, 1'000));
   CHECK(guard.record(jti(999).data(), t0) == Status::busy);
-  CHECK_FALSE(guard.hasRoom(t0 + 60'000));
-  CHECK(guard.hasRoom(t0 + 60'001));
+  CHECK_FALSE(guard.hasRoom(t0 + 60'000, 1'000));
+  CHECK(guard.hasRoom(t0 + 60'001, 1'000));
 }
 
 TEST_CASE("five bad passwords lock out for 60 s, doubling to an hour; a good one forgives") {
@@ -147,48 +214,3 @@ TEST_CASE("backoff is full jitter under a ceiling from 0.5 s to 60 s") {
   CHECK(backoff.next() == 1'000);
 }
 
-TEST_CASE("the clock: SNTP before the first welcome, then the relay within 60 s, never below the mark") {
-  fakes::FakeClock clock;
-  SUBCASE("without SNTP the first relay sets it") {
-    TimeKeeper time(clock);
-    CHECK_FALSE(time.known());
-    time.onRelayTime(t0);
-    CHECK_FALSE(time.known());
-    time.onWelcome(t0);
-    CHECK(time.known());
-    CHECK(time.nowMs() == t0);
-    clock.advance(500);
-    CHECK(time.nowMs() == t0 + 500);
-    time.onRelayTime(t0 + 10'000'000);
-    CHECK(time.nowMs() == t0 + 500 + 60'000);
-    time.onRelayTime(t0 - 10'000'000);
-    CHECK(time.nowMs() == t0 + 500 - 60'000);
-    for (int i = 0; i < 100; ++i) time.onWelcome(t0 + 1'000'000'000);   // steps do not add up
-    CHECK(time.nowMs() == t0 + 500 + 60'000);
-  }
-  SUBCASE("with SNTP a lying relay is held to 60 s from the start") {
-    clock.wallNowMs = t0;
-    TimeKeeper time(clock);
-    time.onWelcome(t0 + 86'400'000);
-    CHECK(time.nowMs() == t0 + 60'000);
-    clock.wallNowMs = t0 + 999'999'999;   // SNTP no longer counts
-    CHECK(time.nowMs() == t0 + 60'000);
-  }
-  SUBCASE("the mark is a floor") {
-    TimeKeeper time(clock);
-    time.setFloor(t0);
-    CHECK(time.nowMs() == t0);
-    time.onWelcome(t0 - 5'000);
-    CHECK(time.nowMs() == t0);
-    CHECK(time.relayNowMs() == t0 - 5'000);
-    clock.advance(6'000);
-    CHECK(time.nowMs() == t0 + 1'000);
-  }
-  SUBCASE("nonsense is no time") {
-    TimeKeeper time(clock);
-    for (const std::int64_t bad : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1'000}, INT64_MAX, INT64_MIN}) {
-      time.onWelcome(bad);
-      CHECK_FALSE(time.known());
-    }
-  }
-}

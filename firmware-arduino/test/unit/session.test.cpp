@@ -206,6 +206,32 @@ TEST_CASE("a relay that does not welcome is left after 10 s") {
   CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
 }
 
+TEST_CASE("a welcome whose epoch jumps is refused, and leaves the door's own alone") {
+  constexpr std::int64_t step = 1 << 20;
+  DoorFixture f;
+  f.epoch = step;
+  f.seedKeys();
+  f.seedSettings();
+  REQUIRE(f.boot() == Status::ok);
+  CHECK_FALSE(f.goLive());
+  CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
+  CHECK(f.store.values.count("epoch") == 0);
+  f.epoch = step - 1;   // welcome() says one more: as far as a new door goes
+  REQUIRE(f.goLive());
+  CHECK(f.transport.sent.size() > 1);
+  f.run(15'000);
+  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.epoch = 2 * step;
+  CHECK_FALSE(f.goLive());
+  f.transport.events.clear();
+  f.transport.open = false;
+  f.transport.sent.clear();
+  REQUIRE(f.boot() == Status::ok);
+  f.epoch = 2 * step - 1;
+  REQUIRE(f.goLive());
+  CHECK(nlohmann::json::parse(f.transport.sent[0])["epoch"] == step);
+}
+
 TEST_CASE("stopping closes with 1001 and ends") {
   DoorFixture f;
   REQUIRE(f.startLive());
@@ -240,7 +266,8 @@ TEST_CASE("frames: what is needed must be there, what is not known may be") {
   CHECK(frame.deadlineMs == 5);
   for (const char* bad : {"", "[]", "{}", R"({"t":1})", R"({"t":"command"})", R"({"t":"command","id":"x","jwe":"a"})",
                           R"({"t":"command","id":"","jwe":"a","deadline":1})",
-                          R"({"t":"keepalive"})", R"({"t":"status"})",
+                          R"({"t":"keepalive"})", R"({"t":"status"})", R"({"t":"challenge"})", R"({"t":"challenge","id":""})",
+                          R"({"t":"challenge","id":7})",
                           R"({"t":"welcome","epoch":-1,"time":1,"keepAliveSeconds":10})",
                           R"({"t":"welcome","epoch":1,"time":1,"keepAliveSeconds":0})",
                           R"({"t":"welcome","epoch":1,"time":1})", R"({"t":"keepalive","time":"x"})"}) {

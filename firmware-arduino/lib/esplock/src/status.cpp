@@ -37,6 +37,7 @@ const char* textOf(ReceiptCode code) {
     case ReceiptCode::invalid_params: return "invalid_params";
     case ReceiptCode::busy: return "busy";
     case ReceiptCode::failed: return "failed";
+    case ReceiptCode::challenge_required: return "challenge_required";
   }
   return "failed";
 }

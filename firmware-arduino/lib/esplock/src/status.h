@@ -34,6 +34,7 @@ enum class ReceiptCode : std::uint8_t {
   invalid_params,
   busy,
   failed,
+  challenge_required,
 };
 
 const char* textOf(Status status);

@@ -2,6 +2,7 @@
 import { seal, type Sealed, type SealRequest } from '../../../simulator/support/seal.js';
 import { StandInRelay, type StandInDoor } from '../../../simulator/support/stand-in-relay.js';
 import type { TestCertificate } from '../../../simulator/support/test-ca.js';
+import type { DoorFrame } from '../../../../src/protocol/door-frames.js';
 import type { Receipt } from '../../../../src/protocol/receipt.js';
 import { HostDoor, PASSWORD, StateDir, type HostDoorOptions } from './host-door.js';
 
@@ -79,5 +80,26 @@ export class StandInScene {
     };
   }
 
+  /** One of the door's own making (protocol 19.4). */
+  async challenge(): Promise<string> {
+    this.#asked += 1;
+    const id = `challenge-${this.#asked}`;
+    this.link.send({ t: 'challenge', id });
+    const answer = await this.link.frame((frame): frame is DoorFrame & { readonly challenge: string } => {
+      const { t, id: of } = frame as { readonly t: string; readonly id?: unknown };
+      return t === 'challenge' && of === id;
+    });
+    return answer.challenge;
+  }
+
+  /** The next state the door tells that says this of its clock. */
+  async clock(is: 'sure' | 'unsure'): Promise<void> {
+    await this.link.frame((frame): frame is DoorFrame & { t: 'status' } => {
+      const { t, state } = frame as { readonly t: string; readonly state?: { readonly clock?: unknown } };
+      return t === 'status' && state?.clock === is;
+    });
+  }
+
   #sent = 0;
+  #asked = 0;
 }

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "commands/act.h"
+#include "commands/challenges.h"
 #include "commands/credential_guard.h"
 #include "commands/door_state.h"
 #include "commands/rate_gate.h"
@@ -36,6 +37,7 @@ class CommandProcessor {
     Random& random;
     TimeKeeper& time;
     ReplayGuard& replay;
+    Challenges& challenges;
     CredentialGuard& credentials;
     LockModel& lock;
     SettingsManager& settings;
@@ -54,7 +56,7 @@ class CommandProcessor {
  private:
   CommandOutcome bare(const char* cause);
   ReceiptCode judge(ActContext& context, CommandOutcome& outcome);
-  ReceiptCode judgeEnvelope();
+  ReceiptCode judgeFreshness();
   ReceiptCode judgeCredential(CommandOutcome& outcome, std::uint64_t nowMs);
   ReceiptCode carryOut(const Act& act, ActContext& context);
   void writeReceipt(CommandOutcome& outcome, const ActContext& context, bool withState);

@@ -5,12 +5,11 @@
 namespace esplock {
 namespace {
 
-bool readReplyKey(json::Value value, CommandRequest& out) {
+bool read32Bytes(json::Value value, std::uint8_t (&out)[32]) {
   char text[44];
   std::size_t length = 0;
   if (value.cString(text, sizeof text) != Status::ok) return false;
-  return base64url::decode(text, out.replyKey, sizeof out.replyKey, length) == Status::ok &&
-         length == sizeof out.replyKey;
+  return base64url::decode(text, out, sizeof out, length) == Status::ok && length == sizeof out;
 }
 
 Status readCredential(json::Value credential, CommandRequest& out) {
@@ -30,12 +29,17 @@ Status readRequest(std::string_view plain, json::Document& document, CommandRequ
   if (document.parse(plain) != Status::ok) return Status::malformed;
   const json::Value root = document.root();
   if (!root.isObject()) return Status::malformed;
-  out.hasReplyKey = readReplyKey(root["replyKey"], out);
+  out.hasReplyKey = read32Bytes(root["replyKey"], out.replyKey);
   if (!out.hasReplyKey) return Status::malformed;
   std::size_t known = 3;
   out.params = root["params"];
   if (out.params.exists()) {
     if (!out.params.isObject()) return Status::malformed;
+    ++known;
+  }
+  out.hasChallenge = root["challenge"].exists();
+  if (out.hasChallenge) {
+    if (!read32Bytes(root["challenge"], out.challenge)) return Status::malformed;
     ++known;
   }
   if (root["pad"].exists()) {

@@ -13,8 +13,10 @@ struct CommandRequest {
   char act[65] = {};
   char password[513] = {};
   std::uint8_t replyKey[32] = {};
+  std::uint8_t challenge[32] = {};
   json::Value params;             ///< missing when there are none
   bool hasReplyKey = false;       ///< without one nothing can be told to the sender but the status
+  bool hasChallenge = false;      ///< one that this door is said to have made (protocol 19.4)
   bool credentialKnown = false;   ///< type "password"; others are `unsupported`
 };
 

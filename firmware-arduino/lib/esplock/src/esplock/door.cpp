@@ -92,7 +92,7 @@ Status Door::showSetting(std::string_view name, char* out, std::size_t capacity)
 }
 
 Status Door::clearMark() {
-  const Status status = parts_->replay.clear();
+  const Status status = parts_->replay.clearMark();
   if (status == Status::ok) parts_->time.setFloor(0);
   return status;
 }
@@ -101,7 +101,7 @@ Status Door::factoryReset() {
   if (parts_->keys.generating()) return Status::busy;
   Status status = parts_->settings.erase();
   if (status == Status::ok) status = parts_->keys.erase();
-  if (status == Status::ok) status = parts_->replay.clear();
+  if (status == Status::ok) status = parts_->replay.erase();
   if (status == Status::ok && !parts_->ports.store.erase("epoch")) status = Status::store_failed;
   parts_->updater.forget();
   parts_->requestRestart();

@@ -125,7 +125,7 @@ class Door {
   /// One setting as text, secrets as "(set)"; `not_found` for an unknown name.
   Status showSetting(std::string_view name, char* out, std::size_t capacity) const;
 
-  /// Forgets the replay mark and the ring (protocol 6.6) after a clock gone wrong.
+  /// Forgets the replay mark (protocol 6.6) after a clock gone wrong. The ring stays: nothing runs twice by it.
   Status clearMark();
 
   /// Erases settings, key and mark; the door restarts as new.

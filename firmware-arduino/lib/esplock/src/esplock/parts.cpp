@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base64url/base64url.h"
+
 namespace esplock {
 namespace {
 
@@ -46,7 +48,8 @@ Door::Parts::Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo,
       settings(settingsStore),
       keys(ports.store, sealer, ports.system, options.rsaKeyBits),
       replay(ports.store),
-      processor({ports.random, time, replay, credentials, lock, settings, keys, light, events, *this, log},
+      challenges(ports.random),
+      processor({ports.random, time, replay, challenges, credentials, lock, settings, keys, light, events, *this, log},
                 options.commandsPerSecond, options.commandBurst),
       session({ports.transport, ports.store, ports.random, settings, keys, time, log, *this,
                {firmware.version, firmware.board, firmware.securityVersion, nullptr}}),
@@ -60,7 +63,7 @@ Status Door::Parts::start() {
   const Status crypto = crypto::start();
   const Status loaded = settings.load();
   const Status key = keys.load();
-  const Status mark = replay.load();
+  const Status mark = replay.load(nowMs);
   time.setFloor(replay.mark());
   // After the lock: on a board the image is read whole for it.
   const bool digestKnown = ports.updateSlot != nullptr && ports.updateSlot->runningDigest(imageDigest);
@@ -81,6 +84,7 @@ void Door::Parts::poll() {
   const std::uint64_t nowMs = time.monotonicMs();
   // The lock comes first in every turn: nothing that happens on the network may hold up a relock.
   lock.poll(nowMs);
+  time.poll();
   session.poll();
   updater.poll();
   if (!damaged && settings.active().complete()) failSafe.poll(nowMs, session.live(), settings.active());
@@ -88,6 +92,7 @@ void Door::Parts::poll() {
   watchHeap(nowMs);
   watchProbation(nowMs);
   watchLock();
+  watchClock();
   flush(nowMs);
   light.setCritical(damaged || session.stuck());
   light.poll(nowMs);
@@ -138,6 +143,7 @@ void Door::Parts::onWelcome() {
   }
   if (status != Status::ok) log.write(LogLevel::error, "settings.not_stored", static_cast<int>(status));
   updater.onWelcome();
+  watchClock();   // before the state is told
   sendStatus({});
 }
 
@@ -149,7 +155,7 @@ void Door::Parts::onKeepAliveAnswered() {
 void Door::Parts::onCommand(const Frame& frame) {
   CommandOutcome outcome;
   // While the spare is being made PSA belongs to that task; while restarting nothing new is begun.
-  const bool late = time.known() && time.relayNowMs() > frame.deadlineMs;
+  const bool late = time.pastRelayTime(frame.deadlineMs);
   if (late || restarting || keys.generating()) log.write(LogLevel::warning, "command.not_now", late ? 1 : 0);
   else outcome = processor.run(frame.jwe);
   sendResult(frame.id, outcome);
@@ -166,6 +172,22 @@ void Door::Parts::onStatusAsked(const char* id) {
   sendStatus(id);
 }
 
+/// Without randomness there is none, and the relay waits in vain (protocol 19.4).
+void Door::Parts::onChallengeAsked(const char* id) {
+  const std::uint8_t* const challenge = challenges.make(time.monotonicMs());
+  char text[base64url::encodedLength(Challenges::bytes)];
+  std::size_t length = 0;
+  if (challenge == nullptr ||
+      base64url::encode(challenge, Challenges::bytes, text, sizeof text, length) != Status::ok) {
+    log.write(LogLevel::error, "challenge.failed");
+    return;
+  }
+  json::Writer json(frameOut, sizeof frameOut);
+  json.beginObject().member("t", "challenge").member("id", id);
+  json.member("challenge", std::string_view(text, length)).endObject();
+  session.send(json.view());
+}
+
 void Door::Parts::onUpdateOffered(const Frame& frame) { updater.onOffer(frame.id, frame.manifest); }
 
 void Door::Parts::onBytes(std::string_view frame) { updater.onBytes(frame); }
@@ -179,7 +201,7 @@ const char* Door::Parts::mode() const {
 
 void Door::Parts::writeState(json::Writer& json) {
   const LockReading reading = lock.reading();
-  json.beginObject().member("lock", textOf(reading.reported));
+  json.beginObject().member("lock", textOf(reading.reported)).member("clock", time.sure() ? "sure" : "unsure");
   if (reading.contact != ContactState::absent) json.member("contact", textOf(reading.contact));
   int dbm = 0;
   if (ports.transport.rssi(dbm)) json.member("rssi", static_cast<std::int64_t>(dbm));
@@ -239,6 +261,17 @@ void Door::Parts::watchLock() {
   lastMode = nowMode;
   if (changed && ports.observer != nullptr) ports.observer->onLock(reading);
   if (session.live()) sendStatus({});
+}
+
+/// Before the first welcome there is nobody to be in doubt with.
+void Door::Parts::watchClock() {
+  const ClockTold now = time.sure() ? ClockTold::sure : ClockTold::unsure;
+  if (now == clockTold || (clockTold == ClockTold::nothing && !session.live())) return;
+  const bool first = clockTold == ClockTold::nothing;
+  clockTold = now;
+  if (now == ClockTold::unsure) events.emit(EventKind::clock_unsure);
+  log.write(now == ClockTold::sure ? LogLevel::info : LogLevel::warning, now == ClockTold::sure ? "clock.sure" : "clock.unsure");
+  if (!first && session.live()) sendStatus({});
 }
 
 void Door::Parts::watchProbation(std::uint64_t nowMs) {

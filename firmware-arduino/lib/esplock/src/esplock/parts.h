@@ -29,6 +29,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   void onKeepAliveAnswered() override;
   void onCommand(const Frame& frame) override;
   void onStatusAsked(const char* id) override;
+  void onChallengeAsked(const char* id) override;
   void onUpdateOffered(const Frame& frame) override;
   void onBytes(std::string_view frame) override;
 
@@ -50,6 +51,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   void sendStatus(std::string_view id);
   void sendResult(std::string_view id, const CommandOutcome& outcome);
   void watchLock();
+  void watchClock();
   void watchProbation(std::uint64_t nowMs);
   void watchRestart(std::uint64_t nowMs);
   void watchTamper();
@@ -73,6 +75,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   SettingsManager settings;
   KeyRing keys;
   ReplayGuard replay;
+  Challenges challenges;
   CredentialGuard credentials;
   CommandProcessor processor;
   Session session;
@@ -81,6 +84,8 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   char frameOut[2048] = {};
   LockReading lastReading;
   const char* lastMode = "normal";
+  enum class ClockTold : std::uint8_t { nothing, sure, unsure };
+  ClockTold clockTold = ClockTold::nothing;
   bool damaged = false;             ///< settings, key or mark cannot be read: lasting red
   bool networkSeen = false;
   bool tampered = false;

@@ -12,9 +12,12 @@ class Clock {
   /// Milliseconds since some fixed moment of this boot. Never goes back, never wraps.
   virtual std::uint64_t monotonicMs() = 0;
 
-  /// Unix milliseconds from SNTP (board) or the system clock (host). False while there is none.
-  /// The core asks only until the first welcome (protocol 6.6) and keeps its own time after that.
+  /// Unix milliseconds from SNTP (board) or the system clock (host). False while there is none, and after askWall() until
+  /// a new answer has come. The core takes one answer to each question and keeps its own time after that (protocol 6.6).
   virtual bool wallMs(std::uint64_t& outMs) = 0;
+
+  /// Asks SNTP again. The first question of a boot needs no asking. Called once a minute at most.
+  virtual void askWall() = 0;
 };
 
 }  // namespace esplock

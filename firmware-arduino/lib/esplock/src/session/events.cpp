@@ -15,6 +15,7 @@ const char* textOf(EventKind kind) {
     case EventKind::boot: return "boot";
     case EventKind::fail_safe_entered: return "fail_safe_entered";
     case EventKind::fail_safe_left: return "fail_safe_left";
+    case EventKind::clock_unsure: return "clock_unsure";
     case EventKind::configured: return "configured";
     case EventKind::low_heap: return "low_heap";
     case EventKind::update: return "update";

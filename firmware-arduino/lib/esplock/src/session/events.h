@@ -17,6 +17,7 @@ enum class EventKind : std::uint8_t {
   boot,
   fail_safe_entered,
   fail_safe_left,
+  clock_unsure,
   configured,
   low_heap,
   update,

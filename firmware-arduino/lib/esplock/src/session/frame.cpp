@@ -44,8 +44,8 @@ Status readFrame(std::string_view text, json::Document& document, Frame& out) {
   if (!type.isString()) return Status::malformed;
   if (type.equals("welcome")) return readWelcome(root, out);
   if (type.equals("command")) return readCommand(root, out);
-  if (type.equals("status")) {
-    out.type = FrameType::status;
+  if (type.equals("status") || type.equals("challenge")) {
+    out.type = type.equals("status") ? FrameType::status : FrameType::challenge;
     return readId(root, true, out) ? Status::ok : Status::malformed;
   }
   if (type.equals("keepalive")) {

@@ -10,13 +10,13 @@
 
 namespace esplock {
 
-enum class FrameType : std::uint8_t { unknown, welcome, command, status, keepalive, update };
+enum class FrameType : std::uint8_t { unknown, welcome, command, status, keepalive, update, challenge };
 
 struct Frame {
   static constexpr std::size_t maxIdChars = 64;
 
   FrameType type = FrameType::unknown;
-  char id[maxIdChars + 1] = {};        ///< command, status, update; empty when absent
+  char id[maxIdChars + 1] = {};        ///< command, status, update, challenge; empty when absent
   std::string_view jwe;                ///< command: a view into the frame
   std::int64_t deadlineMs = 0;         ///< command
   std::int64_t epoch = 0;              ///< welcome

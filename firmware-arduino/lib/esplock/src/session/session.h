@@ -30,6 +30,7 @@ class SessionListener {
   virtual void onKeepAliveAnswered() = 0;
   virtual void onCommand(const Frame& frame) = 0;
   virtual void onStatusAsked(const char* id) = 0;
+  virtual void onChallengeAsked(const char* id) = 0;
   virtual void onUpdateOffered(const Frame& frame) = 0;
 
   /// A binary frame: offset and bytes of an image (protocol 12.4).

@@ -10,6 +10,7 @@ constexpr char epochName[] = "epoch";
 constexpr std::uint64_t steadyMs = 10'000;   ///< live for so long: the next loss starts backing off anew
 constexpr std::uint64_t hourMs = 3'600'000;
 constexpr unsigned missedLimit = 3;
+constexpr std::int64_t largestEpochStep = 1 << 20;   ///< a relay counts connections; more at once is none of its counting
 
 constexpr std::uint16_t closeGoingAway = 1001;
 constexpr std::uint16_t closeUnauthorised = 4002;
@@ -90,6 +91,7 @@ void Session::onFrame(std::string_view text) {
   switch (frame_.type) {
     case FrameType::command: return parts_.listener.onCommand(frame_);
     case FrameType::status: return parts_.listener.onStatusAsked(frame_.id);
+    case FrameType::challenge: return parts_.listener.onChallengeAsked(frame_.id);
     case FrameType::update:
       if (frame_.isOffer) parts_.listener.onUpdateOffered(frame_);
       return;
@@ -103,13 +105,15 @@ void Session::onFrame(std::string_view text) {
 }
 
 void Session::onWelcome(const Frame& frame) {
+  // One that put the epoch near its end would leave no relay a higher one to give (protocol 5.1).
+  if (frame.epoch > epoch_ + largestEpochStep) return protocolError("welcome.epoch_jumps");
   if (frame.epoch > epoch_) {
     epoch_ = frame.epoch;
     std::uint8_t bytes[8];
     for (unsigned i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(epoch_) >> (8 * i));
     if (!parts_.store.write(epochName, bytes, sizeof bytes)) parts_.log.write(LogLevel::error, "epoch.not_stored");
   }
-  parts_.time.onWelcome(frame.timeMs);
+  parts_.time.onRelayTime(frame.timeMs);
   keepAliveMs_ = static_cast<std::uint64_t>(frame.keepAliveSeconds) * 1000;
   nextKeepAliveMs_ = nowMs() + keepAliveMs_;
   unanswered_ = 0;

@@ -11,41 +11,45 @@ bool plausible(std::int64_t ms) { return ms >= earliestMs && ms <= latestMs; }
 
 }  // namespace
 
-void TimeKeeper::onWelcome(std::int64_t relayMs) {
-  if (!based_) {
-    std::uint64_t wallMs = 0;
-    const bool haveWall = clock_.wallMs(wallMs) && plausible(static_cast<std::int64_t>(wallMs));
-    if (!haveWall && !plausible(relayMs)) return;
-    baseMs_ = haveWall ? static_cast<std::int64_t>(wallMs) : relayMs;
-    baseMonotonicMs_ = clock_.monotonicMs();
-    based_ = true;
+void TimeKeeper::poll() {
+  const std::uint64_t monotonic = clock_.monotonicMs();
+  std::uint64_t wallMs = 0;
+  if (awaiting_ && clock_.wallMs(wallMs) && plausible(static_cast<std::int64_t>(wallMs))) {
+    sntp_ = {true, static_cast<std::int64_t>(wallMs) - static_cast<std::int64_t>(monotonic)};
+    awaiting_ = false;
+    askedMs_ = monotonic;
   }
-  onRelayTime(relayMs);
+  // Also where the relay has been held back: after weeks a crystal may have run ahead by seconds, and nobody but SNTP
+  // may take them back.
+  const bool wanted = relay_.known && (!sure() || driftMs() < -maxBackMs);
+  if (!wanted || monotonic - askedMs_ < (sure() ? askSureEveryMs : askEveryMs)) return;
+  askedMs_ = monotonic;
+  awaiting_ = true;
+  clock_.askWall();
 }
 
 void TimeKeeper::onRelayTime(std::int64_t relayMs) {
-  if (!based_ || !plausible(relayMs)) return;
-  const std::int64_t own = baseMs_ + static_cast<std::int64_t>(clock_.monotonicMs() - baseMonotonicMs_);
-  std::int64_t drift = relayMs - own;
-  if (drift > maxDriftMs) drift = maxDriftMs;
-  if (drift < -maxDriftMs) drift = -maxDriftMs;
-  driftMs_ = drift;
+  if (!plausible(relayMs)) return;
+  poll();   // what SNTP has said until now comes first
+  relay_ = {true, relayMs - static_cast<std::int64_t>(clock_.monotonicMs())};
+  if (!firstRelay_.known) firstRelay_ = relay_;
+}
+
+bool TimeKeeper::sure() const {
+  const std::int64_t drift = driftMs();
+  return sntp_.known && relay_.known && drift >= -maxApartMs && drift <= maxApartMs;
+}
+
+bool TimeKeeper::pastRelayTime(std::int64_t deadlineMs) const {
+  return relay_.known && static_cast<std::int64_t>(clock_.monotonicMs()) + relay_.aheadMs > deadlineMs;
 }
 
 std::int64_t TimeKeeper::nowMs() const {
-  const std::int64_t now = relayNowMs();
+  std::int64_t drift = driftMs();
+  if (drift > maxForwardMs) drift = maxForwardMs;
+  if (drift < -maxBackMs) drift = -maxBackMs;
+  const std::int64_t now = known() ? static_cast<std::int64_t>(clock_.monotonicMs()) + baseMs() + drift : 0;
   return now < floorMs_ ? floorMs_ : now;
-}
-
-std::int64_t TimeKeeper::relayNowMs() const {
-  std::int64_t now = 0;
-  if (based_) {
-    now = baseMs_ + static_cast<std::int64_t>(clock_.monotonicMs() - baseMonotonicMs_) + driftMs_;
-  } else {
-    std::uint64_t wallMs = 0;
-    if (clock_.wallMs(wallMs)) now = static_cast<std::int64_t>(wallMs);
-  }
-  return now;
 }
 
 }  // namespace esplock
