@@ -102,7 +102,7 @@ export class WaysIn {
       operators,
       doors,
       commands,
-      metrics: { serves: () => undefined, request: () => undefined },
+      metrics,
       log,
       clock,
       readiness: () => true,
