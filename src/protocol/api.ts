@@ -1,8 +1,8 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { COMMAND_STATES } from './client-frames.js';
 import { doorStateSchema } from './door-state.js';
-import { commandIdSchema, doorIdSchema, kidSchema } from './ids.js';
+import { base64urlSchema, commandIdSchema, doorIdSchema, kidSchema } from './ids.js';
 
 /**
  * Bodies of the HTTP API (protocol 3, 4, 7). One schema each: it validates, types the code, and becomes the OpenAPI
@@ -121,6 +121,8 @@ export const doorStatusAnswerSchema = z.object({
   at: z.number().nullable(),
 });
 
+export const doorChallengeAnswerSchema = z.object({ challenge: base64urlSchema(32), expiresInSeconds: z.int() });
+
 export type LoginRequest = z.infer<typeof loginRequestSchema>;
 export type LoginAnswer = z.infer<typeof loginAnswerSchema>;
 export type TokenRequest = z.infer<typeof tokenRequestSchema>;
@@ -134,3 +136,4 @@ export type DoorKey = z.infer<typeof doorKeySchema>;
 export type CommandAnswer = z.infer<typeof commandAnswerSchema>;
 export type CommandRecord = z.infer<typeof commandRecordSchema>;
 export type DoorStatusAnswer = z.infer<typeof doorStatusAnswerSchema>;
+export type DoorChallengeAnswer = z.infer<typeof doorChallengeAnswerSchema>;

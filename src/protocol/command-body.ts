@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import type { Scope } from './envelope.js';
 import { base64urlSchema, doorIdSchema } from './ids.js';
@@ -94,6 +94,8 @@ export const commandBodySchema = z.strictObject({
       'an object',
     )
     .optional(),
+  /** Made by the door; stands in for `iat` (protocol 19.4). */
+  challenge: base64urlSchema(32).optional(),
   pad: z.string().optional(),
 });
 export type CommandBody = z.infer<typeof commandBodySchema>;

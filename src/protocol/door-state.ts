@@ -1,9 +1,11 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a door says of itself (protocol 5.3, 5.4): advisory and unauthenticated, a receipt alone is authoritative (1.1). */
 
 export const doorStateSchema = z.object({
   lock: z.enum(['locked', 'unlocked', 'unknown']),
+  /** Unsure: only commands with a challenge are taken (protocol 6.6). */
+  clock: z.enum(['sure', 'unsure']).optional(),
   contact: z.enum(['open', 'closed']).optional(),
   rssi: z.number().optional(),
   freeHeap: z.number().optional(),
@@ -26,6 +28,7 @@ export const EVENT_KINDS = [
   'boot',
   'fail_safe_entered',
   'fail_safe_left',
+  'clock_unsure',
   'configured',
   'low_heap',
   'update',

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { doorStateSchema } from './door-state.js';
 import { base64urlSchema, doorIdSchema, kidSchema } from './ids.js';
@@ -17,6 +17,7 @@ export const RECEIPT_CODES = [
   'invalid_params',
   'busy',
   'failed',
+  'challenge_required',
 ] as const;
 export type ReceiptCode = (typeof RECEIPT_CODES)[number];
 
