@@ -202,6 +202,7 @@ export function readAnswer<T>(schema: AnswerSchema<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (!parsed.success)
     throw new UnreachableError(
+      'bad_answer',
       'the answer has not the shape of this route; is this an OpenLock relay of version 1?',
       true,
     );

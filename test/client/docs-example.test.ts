@@ -27,7 +27,7 @@ const [program = '', page = ''] = [...docs.matchAll(/```js\n([\s\S]*?)```/g)].ma
 function runnable(): string {
   const ws = pathToFileURL(join(dirname(require.resolve('ws')), 'wrapper.mjs')).href;
   return program
-    .replace("'openlock/client'", `'${new URL('src/client/index.ts', ROOT).href}'`)
+    .replace("'@openlock/client'", `'${new URL('src/client/index.ts', ROOT).href}'`)
     .replace("'ws'", `'${ws}'`);
 }
 

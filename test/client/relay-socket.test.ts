@@ -28,11 +28,7 @@ class Bench {
       fetch: () => {
         this.refreshed += 1;
         const { status, body } = this.refresh();
-        return Promise.resolve({
-          status,
-          headers: { get: () => null },
-          text: () => Promise.resolve(JSON.stringify(body)),
-        });
+        return Promise.resolve(new Response(JSON.stringify(body), { status }));
       },
     });
     const session = new Session({ http, storage: this.storage, clock: this.clock, requestTimeoutMs: 5_000 });
@@ -132,6 +128,22 @@ describe('the client socket', () => {
     expect(bench.log.at(-1)).to.equal('halted token_revoked');
     expect(bench.sockets.made).to.have.lengthOf(2);
     expect(bench.clock.pending).to.equal(0);
+  });
+
+  it('gives up on a relay that sends more in a frame than any frame has', async () => {
+    for (const data of [
+      'x'.repeat(16 * 1024 + 1),
+      new ArrayBuffer(16 * 1024 + 1),
+      new Blob(['x'.repeat(16 * 1024 + 1)]),
+    ]) {
+      const bench = new Bench();
+      const socket = await bench.opened();
+      socket.onmessage?.({ data } as never);
+      await settle();
+      expect(socket.closedWith).to.equal(4004);
+      expect(bench.log).to.deep.equal(['opened', 'closed 4004, again in 750']);
+      bench.socket.stop();
+    }
   });
 
   it('waits an hour after 4003', async () => {
