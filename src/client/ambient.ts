@@ -8,6 +8,8 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface ClientClock {
   /** Unix milliseconds. A door refuses commands made more than 60 s from its own time. */
   now(): number;
+  /** Milliseconds for durations: nobody sets this one. */
+  monotonic(): number;
   /** Calls `callback` once after `delayMs`; the result cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
@@ -72,6 +74,7 @@ export type WebSocketConstructor = new (
 
 export const systemClock: ClientClock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs);
     return () => {

@@ -162,13 +162,13 @@ export class Commander {
   /** Asks what became of a command until it is settled or the time is up. Never sends it again. */
   async #ask(flight: Flight, lastState: string, cause: unknown): Promise<CommandResult> {
     const { clock, settleTimeoutMs } = this.#options;
-    const giveUpAt = clock.now() + settleTimeoutMs;
+    const giveUpAt = clock.monotonic() + settleTimeoutMs;
     let state = lastState;
     while (state !== 'expired') {
       const record = await this.#record(flight);
       if (record?.status !== undefined) return this.#conclude(flight, record);
       state = record?.state ?? state;
-      if (state === 'expired' || flight.signal?.aborted === true || clock.now() + ASK_AGAIN_MS > giveUpAt) break;
+      if (state === 'expired' || flight.signal?.aborted === true || clock.monotonic() + ASK_AGAIN_MS > giveUpAt) break;
       await pause(clock, ASK_AGAIN_MS, flight.signal).catch(() => undefined);
     }
     throw this.#unknown(flight, state, cause);

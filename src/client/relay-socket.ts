@@ -195,14 +195,14 @@ export class RelaySocket {
     const giveUp = (): void => connection.giveUp(1000, 'done');
     signal.addEventListener('abort', giveUp, { once: true });
     const opened = await this.#opens(connection);
-    const openedAt = clock.now();
+    const openedAt = clock.monotonic();
     if (opened) this.#takeUp(connection, accessToken);
     const end = await connection.ended;
     signal.removeEventListener('abort', giveUp);
     if (!opened) return { end: signal.aborted ? neverOpened(undefined) : await this.#whyNot(end), accessToken };
     this.#putDown();
     return {
-      end: { code: end.code, reason: end.reason, openMs: clock.now() - openedAt },
+      end: { code: end.code, reason: end.reason, openMs: clock.monotonic() - openedAt },
       accessToken: this.#keeper.accessToken ?? accessToken,
     };
   }

@@ -151,16 +151,16 @@ export class Session {
 
   /** A lost answer is asked for again with the same token, as long as that is safe (protocol 3.3). */
   async #exchange(refreshToken: string): Promise<TokenAnswer> {
-    const giveUpAt = this.#clock.now() + REFRESH_RETRY_MS;
+    const giveUpAt = this.#clock.monotonic() + REFRESH_RETRY_MS;
     for (;;) {
-      const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, giveUpAt - this.#clock.now()));
+      const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, giveUpAt - this.#clock.monotonic()));
       try {
         return readAnswer(
           tokenAnswerSchema,
           await this.#http.request({ method: 'POST', path: '/v1/auth/refresh', body: { refreshToken }, timeoutMs }),
         );
       } catch (error) {
-        if (!(error instanceof UnreachableError) || this.#clock.now() + REFRESH_PAUSE_MS >= giveUpAt) throw error;
+        if (!(error instanceof UnreachableError) || this.#clock.monotonic() + REFRESH_PAUSE_MS >= giveUpAt) throw error;
         await pause(this.#clock, REFRESH_PAUSE_MS);
       }
     }

@@ -5,7 +5,8 @@ import { RelaySocket } from '../../src/client/relay-socket.js';
 import { Session } from '../../src/client/session.js';
 import { MemoryTokenStorage, OpenLockError, UnreachableError, type TokenSet } from '../../src/client/index.js';
 import { failure } from './support/errors.js';
-import { FakeClock, FakeRandom, settle } from './support/fake-clock.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
+import { FakeRandom } from './support/fake-random.js';
 import { fakeWebSockets, type FakeWebSocket } from './support/fake-web-socket.js';
 
 /** The socket with time, network and token endpoint in the test's hands. */

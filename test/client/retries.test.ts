@@ -25,7 +25,8 @@ import { BenchDoor } from '../simulator/support/bench-door.js';
 import { FakeTime } from '../simulator/support/fake-time.js';
 import { testIdentity } from '../simulator/support/keys.js';
 import { failure } from './support/errors.js';
-import { FakeClock, FakeRandom } from './support/fake-clock.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { FakeRandom } from './support/fake-random.js';
 import { FakeDoor } from './support/fake-door.js';
 import { FakeRelay, problem, type Answer } from './support/fake-relay.js';
 
