@@ -10,6 +10,8 @@ import { failure } from './support/errors.js';
 import { FakeDoor } from './support/fake-door.js';
 
 const KIB = 1024;
+/** More than what lies in the buffers of two sockets and a stream. */
+const IN_TRANSIT_BYTES = 32 * 1024 * KIB;
 
 describe('what the SDK reads', () => {
   let server: Server;
@@ -25,11 +27,16 @@ describe('what the SDK reads', () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
-  beforeEach(() => closed.splice(0));
+  beforeEach(() => {
+    closed.length = 0;
+    writtenBytes = 0;
+  });
   after(() => {
     server.closeAllConnections();
     server.close();
   });
+
+  let writtenBytes = 0;
 
   /** Writes for as long as anybody reads, and never ends. */
   function endless(status: number) {
@@ -37,7 +44,8 @@ describe('what the SDK reads', () => {
       response.writeHead(status, { 'content-type': 'application/json' });
       const chunk = Buffer.alloc(16 * KIB, ' ');
       const more = (): void => {
-        while (!response.destroyed && response.write(chunk));
+        let isTaken = true;
+        for (; isTaken && !response.destroyed; writtenBytes += chunk.length) isTaken = response.write(chunk);
       };
       response.on('drain', more);
       more();
@@ -56,6 +64,7 @@ describe('what the SDK reads', () => {
       .lock({ password: 'correct horse' });
     expect((await failure(key, UnreachableError)).message).to.include(String(64 * KIB));
     await Promise.all(closed);
+    expect(writtenBytes).to.be.below(4096 * KIB + IN_TRANSIT_BYTES);
   });
 
   it('is a refusal up to 16 KiB', async () => {
@@ -64,6 +73,7 @@ describe('what the SDK reads', () => {
     expect(error).to.include({ reason: 'too_large' });
     expect(error.message).to.include(String(16 * KIB));
     await Promise.all(closed);
+    expect(writtenBytes).to.be.below(IN_TRANSIT_BYTES);
   });
 
   it('is the list of a large site, whole', async () => {
