@@ -8,6 +8,8 @@ export type MaybePromise<T> = T | Promise<T>;
 export interface ClientClock {
   /** Unix milliseconds. A door refuses commands made more than 60 s from its own time. */
   now(): number;
+  /** Milliseconds for durations: nobody sets this one. */
+  monotonic(): number;
   /** Calls `callback` once after `delayMs`; the result cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
@@ -24,7 +26,10 @@ export interface FetchInit {
   readonly headers: Record<string, string>;
   readonly body?: string;
   readonly signal: AbortSignal;
-  readonly redirect: 'error';
+  /** `follow` with `mode` only: the answer cannot be read then. */
+  readonly redirect: 'error' | 'follow';
+  /** Asks a browser whether there is anybody at all, without reading what it says. */
+  readonly mode?: 'no-cors';
   readonly credentials: 'omit';
   readonly cache: 'no-store';
   readonly referrerPolicy: 'no-referrer';
@@ -34,7 +39,16 @@ export interface FetchInit {
 export interface FetchAnswer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
-  text(): Promise<string>;
+  /** Read piece by piece, so that an answer that is too long can be given up. */
+  readonly body: ByteStream | null;
+}
+
+/** The part of a `ReadableStream` that is used. */
+export interface ByteStream {
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>;
+    cancel(): Promise<unknown>;
+  };
 }
 
 export type FetchLike = (url: string, init: FetchInit) => Promise<FetchAnswer>;
@@ -51,10 +65,16 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
+/** `options` is for the package `ws`, which otherwise takes frames of 100 MiB; a browser ignores it. */
+export type WebSocketConstructor = new (
+  url: string,
+  protocols: string[],
+  options: { readonly maxPayload: number },
+) => WebSocketLike;
 
 export const systemClock: ClientClock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after: (delayMs, callback) => {
     const timer = setTimeout(callback, delayMs);
     return () => {

@@ -29,3 +29,8 @@ export class ApiClient {
     }
   }
 }
+
+/** The path of a door's resources. */
+export function doorPath(doorId: string): string {
+  return `/v1/doors/${encodeURIComponent(doorId)}`;
+}

@@ -1,11 +1,18 @@
-import { commandRecordSchema, type CommandRecord, type DoorStatusAnswer } from '../protocol/api.js';
+import {
+  commandRecordSchema,
+  doorChallengeAnswerSchema,
+  type CommandRecord,
+  type DoorStatusAnswer,
+} from '../protocol/api.js';
+import { ACT_SCOPES } from '../protocol/command-body.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
 import type { ClientClock, ClientRandom } from './ambient.js';
-import type { ApiClient } from './api-client.js';
+import { doorPath, type ApiClient } from './api-client.js';
 import { bounded, pause } from './bounded.js';
 import type { CommandResult } from './command-result.js';
 import { sealCommand, type CommandContent, type SealedCommand } from './envelope.js';
 import { DoorRefusedError, ReceiptError, TimeoutError, UnreachableError } from './errors.js';
+import { newIntent, readIntent, textOf, type Intent } from './intent.js';
 import type { PinnedKey } from './key-pin.js';
 import { readReceipt } from './receipt.js';
 import { readAnswer } from './session.js';
@@ -24,6 +31,15 @@ export interface SendOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
+
+export interface RunOptions extends SendOptions {
+  /** Of an earlier attempt. */
+  readonly intent?: string | undefined;
+  readonly freshness?: Freshness | undefined;
+}
+
+/** How a door knows that a command is new: by its `iat` and the door's clock, or by a challenge of the door (protocol 19.4). */
+export type Freshness = 'clock' | 'challenge';
 
 /** A way to the relay: HTTP or the client socket. Throws {@link OpenLockError}; {@link UnreachableError} where the outcome is not known. */
 export interface CommandTransport {
@@ -44,6 +60,7 @@ export interface CommanderOptions {
 /** A command on its way. */
 interface Flight {
   readonly doorId: string;
+  readonly intent: Intent;
   readonly sealed: SealedCommand;
   readonly signal: AbortSignal | undefined;
 }
@@ -61,7 +78,11 @@ function isOutcomeUnknown(error: OpenLockError): boolean {
 
 const ASK_AGAIN_MS = 500;
 
-/** Seals a command, sends it once, and finds out what became of it. */
+/**
+ * Seals a command, sends it, and finds out what became of it. It is sent once; a second time only when the door itself says
+ * that it has not run for want of a challenge, or when the caller hands an intent in. Every envelope of an intent has its
+ * `jti`, so that the door runs one of them at most (protocol 6.6), whatever the relay makes of them.
+ */
 export class Commander {
   readonly #options: CommanderOptions;
 
@@ -73,16 +94,43 @@ export class Commander {
     content: CommandContent,
     pinned: PinnedKey,
     transport: CommandTransport,
+    options: RunOptions,
+  ): Promise<CommandResult> {
+    const intent = this.#intent(content, options.intent);
+    const send = (withChallenge: boolean): Promise<CommandResult> =>
+      this.#send(content, intent, withChallenge, pinned, transport, options);
+    try {
+      return await send(options.freshness === 'challenge');
+    } catch (error) {
+      if (!(error instanceof DoorRefusedError) || error.receiptCode !== 'challenge_required') throw error;
+      return send(true);
+    }
+  }
+
+  /** A question may be asked twice: it needs to be held to nothing, and an answer `replayed` would be none. */
+  #intent({ act, doorId }: CommandContent, text: string | undefined): Intent {
+    const { clock } = this.#options;
+    if (text === undefined || ACT_SCOPES[act] === 'query') return newIntent(act, doorId, this.#options);
+    return readIntent(text, { act, doorId }, clock.now());
+  }
+
+  async #send(
+    content: CommandContent,
+    intent: Intent,
+    withChallenge: boolean,
+    pinned: PinnedKey,
+    transport: CommandTransport,
     options: SendOptions,
   ): Promise<CommandResult> {
     const { clock, random, requestTimeoutMs } = this.#options;
     const { signal } = options;
     const late = (): Error =>
-      new UnreachableError(`the key of the door did not come within ${requestTimeoutMs} ms`, false);
+      new UnreachableError('timeout', `the key of the door did not come within ${requestTimeoutMs} ms`, false);
     const key = await bounded({ clock, timeoutMs: requestTimeoutMs, signal, late }, () => pinned.trusted());
-    const sealed = await sealCommand(content, { key, iat: clock.now(), random });
+    const challenge = withChallenge ? await this.#challenge(content.doorId, signal) : undefined;
+    const sealed = await sealCommand(content, { key, iat: clock.now(), random, jti: intent.jti, challenge });
     signal?.throwIfAborted();
-    const flight: Flight = { doorId: content.doorId, sealed, signal };
+    const flight: Flight = { doorId: content.doorId, intent, sealed, signal };
     let answer: RelayAnswer;
     try {
       answer = await transport.submit(content.doorId, sealed.jwe, options);
@@ -90,6 +138,17 @@ export class Commander {
       return this.#afterFailure(flight, pinned, error);
     }
     return this.#conclude(flight, answer);
+  }
+
+  /** Protocol 19.4: 32 bytes the door made just now. */
+  async #challenge(doorId: string, signal: AbortSignal | undefined): Promise<string> {
+    const answer = await this.#options.api.request({
+      method: 'GET',
+      path: `${doorPath(doorId)}/challenge`,
+      timeoutMs: this.#options.requestTimeoutMs,
+      signal,
+    });
+    return readAnswer(doorChallengeAnswerSchema, answer).challenge;
   }
 
   async #afterFailure(flight: Flight, pinned: PinnedKey, error: unknown): Promise<CommandResult> {
@@ -103,13 +162,13 @@ export class Commander {
   /** Asks what became of a command until it is settled or the time is up. Never sends it again. */
   async #ask(flight: Flight, lastState: string, cause: unknown): Promise<CommandResult> {
     const { clock, settleTimeoutMs } = this.#options;
-    const giveUpAt = clock.now() + settleTimeoutMs;
+    const giveUpAt = clock.monotonic() + settleTimeoutMs;
     let state = lastState;
     while (state !== 'expired') {
       const record = await this.#record(flight);
       if (record?.status !== undefined) return this.#conclude(flight, record);
       state = record?.state ?? state;
-      if (state === 'expired' || flight.signal?.aborted === true || clock.now() + ASK_AGAIN_MS > giveUpAt) break;
+      if (state === 'expired' || flight.signal?.aborted === true || clock.monotonic() + ASK_AGAIN_MS > giveUpAt) break;
       await pause(clock, ASK_AGAIN_MS, flight.signal).catch(() => undefined);
     }
     throw this.#unknown(flight, state, cause);
@@ -117,7 +176,7 @@ export class Commander {
 
   /** `undefined` when the relay does not know the command (yet), or does not answer. */
   async #record(flight: Flight): Promise<CommandRecord | undefined> {
-    const path = `/v1/doors/${encodeURIComponent(flight.doorId)}/commands/${flight.sealed.commandId}`;
+    const path = `${doorPath(flight.doorId)}/commands/${flight.sealed.commandId}`;
     try {
       const answer = await this.#options.api.request({
         method: 'GET',
@@ -132,9 +191,9 @@ export class Commander {
   }
 
   #unknown(flight: Flight, state: string, cause: unknown): TimeoutError {
-    const { doorId, sealed } = flight;
-    const askAgain = (): Promise<CommandResult> => this.#ask({ doorId, sealed, signal: undefined }, state, cause);
-    return new TimeoutError(doorId, sealed.commandId, state, cause, askAgain);
+    const { doorId, sealed, intent } = flight;
+    const askAgain = (): Promise<CommandResult> => this.#ask({ ...flight, signal: undefined }, state, cause);
+    return new TimeoutError(doorId, sealed.commandId, state, textOf(intent), cause, askAgain);
   }
 
   /** The receipt decides. What the relay says beside it is advisory (protocol 1.1), and success is never assumed. */
@@ -150,7 +209,10 @@ export class Commander {
     const reading = await readReceipt(answer.receipt, { replyKey, jti, doorId });
     if (!reading.ok) throw mistrust(reading.detail);
     const { receipt } = reading;
-    if (receipt.status === 400) throw new DoorRefusedError(doorId, commandId, receipt);
-    return { commandId, doorId, receipt, state: receipt.state, latencyMs: answer.latencyMs };
+    const result = { commandId, doorId, receipt, latencyMs: answer.latencyMs };
+    if (receipt.status === 200) return { ...result, outcome: 'executed', state: receipt.state };
+    // The `jti` is in the door's ring: the door has taken an envelope of this intent before.
+    if (receipt.code === 'replayed') return { ...result, outcome: 'executed_earlier', state: undefined };
+    throw new DoorRefusedError(doorId, commandId, receipt);
   }
 }

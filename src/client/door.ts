@@ -2,7 +2,7 @@ import type { DoorStatusAnswer, DoorSummary } from '../protocol/api.js';
 import type { Act, ConfigureParams } from '../protocol/command-body.js';
 import type { DoorState } from '../protocol/door-state.js';
 import type { CommandResult } from './command-result.js';
-import type { Commander, CommandTransport } from './commander.js';
+import type { Commander, CommandTransport, Freshness } from './commander.js';
 import { ReceiptError } from './errors.js';
 import type { EventStream } from './event-stream.js';
 import type { PinnedKey } from './key-pin.js';
@@ -19,6 +19,17 @@ export interface CommandOptions {
   readonly timeoutMs?: number;
   /** Aborting a command that is on its way does not call it back: it ends with a TimeoutError. */
   readonly signal?: AbortSignal;
+  /**
+   * From {@link Door.intent}, or from the TimeoutError of an earlier attempt: the same command again, which the door runs once
+   * at most. Good for 45 s (`stale_timestamp` afterwards). Not looked at by `status`, which may be asked at any time.
+   */
+  readonly intent?: string;
+  /**
+   * How the door knows that the command is new: `clock`, the default, or `challenge`, which costs one more request to the
+   * door and needs no clock that is right. A door that is unsure of its clock asks for a challenge; the SDK then sends the
+   * command once more with one.
+   */
+  readonly freshness?: Freshness;
 }
 
 /** What a door needs of the {@link OpenLock} it belongs to. */
@@ -28,13 +39,15 @@ export interface DoorDeps {
   readonly transport: (name: TransportName | undefined) => CommandTransport;
   readonly summary: (signal?: AbortSignal) => Promise<DoorSummary>;
   readonly events: (signal?: AbortSignal) => EventStream;
+  readonly intent: (act: Act) => string;
   readonly requestTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }
 
 /**
- * One door under one pinned key. Every command resolves only with the door's own, verified receipt; it throws
- * DoorRefusedError, TimeoutError, KeyChangedError, ReceiptError or another OpenLockError otherwise.
+ * One door under one pinned key. Every command resolves only with the door's own, verified receipt that it has run, now or
+ * at an earlier attempt (`outcome`); it throws DoorRefusedError, TimeoutError, KeyChangedError, ReceiptError or another
+ * OpenLockError otherwise.
  */
 export class Door {
   readonly id: string;
@@ -84,9 +97,22 @@ export class Door {
   async rotateKey(options: CommandOptions): Promise<CommandResult & { readonly newKid: string }> {
     const result = await this.command('rotate_key', options);
     const { newKid } = result.receipt;
-    if (newKid === undefined)
-      throw new ReceiptError(this.id, result.commandId, 'executed', 'the receipt carries no new key id');
+    if (newKid === undefined) {
+      const detail =
+        result.outcome === 'executed'
+          ? 'the receipt carries no new key id'
+          : 'the door has made its new key at an earlier attempt, whose receipt with the new key id did not arrive: read it off the door';
+      throw new ReceiptError(this.id, result.commandId, 'executed', detail);
+    }
     return { ...result, newKid };
+  }
+
+  /**
+   * A name for one command, to be handed in as `intent` each time it is sent: made before, it also holds a command to once
+   * whose first attempt ended in any other way than a TimeoutError. May be kept as text; no secret.
+   */
+  intent(act: Act): string {
+    return this.#deps.intent(act);
   }
 
   /** Any act of protocol 6.3; the methods above are shorthands. */
@@ -96,6 +122,8 @@ export class Door {
     return commander.run(content, pinnedKey, transport(options.transport), {
       timeoutMs: options.timeoutMs ?? commandTimeoutMs,
       signal: options.signal,
+      intent: options.intent,
+      freshness: options.freshness,
     });
   }
 

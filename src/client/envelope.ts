@@ -30,14 +30,18 @@ export interface SealOptions {
   /** Unix milliseconds by this machine's own clock: a time taken from the relay would let it hold commands back for later. */
   readonly iat: number;
   readonly random: ClientRandom;
+  /** Of an earlier envelope of the same command. Default: a new one. */
+  readonly jti?: string;
+  /** Made by the door (protocol 19.4). */
+  readonly challenge?: string | undefined;
 }
 
 /** Makes the envelope of protocol 6.1 and 6.2. Throws `invalid_request` for params or sizes the door could not take. */
 export async function sealCommand(content: CommandContent, options: SealOptions): Promise<SealedCommand> {
   assertContent(content);
   const { doorId, act, password, params } = content;
-  const { key, iat, random } = options;
-  const jti = encodeBase64url(random.bytes(16));
+  const { key, iat, random, challenge } = options;
+  const jti = options.jti ?? encodeBase64url(random.bytes(16));
   const replyKey = random.bytes(32);
   const header = {
     alg: 'RSA-OAEP-256',
@@ -54,6 +58,7 @@ export async function sealCommand(content: CommandContent, options: SealOptions)
     credential: { type: 'password', password },
     replyKey: encodeBase64url(replyKey),
     ...(params !== undefined && { params }),
+    ...(challenge !== undefined && { challenge }),
   };
   const plaintext = padded(body, roomFor(header, key.modulusBytes));
   const jwe = await new CompactEncrypt(plaintext).setProtectedHeader(header).encrypt(key.key);

@@ -54,9 +54,10 @@ export class DoorRefusedError extends OpenLockError {
 }
 
 /**
- * The outcome of a command is not known, or the command certainly did not reach the door in time. Code `door_timeout`.
- * `state` is the relay's last word (protocol 6.7): `expired` means certainly not sent; `pending`, `claimed`,
- * `indeterminate` and `unknown` mean that the door may have acted, or still may.
+ * The outcome of a command is not known. Code `door_timeout`. `state` is the relay's last word (protocol 6.7), and only its
+ * word: `expired` means, from an honest relay, certainly not sent; `pending`, `claimed`, `indeterminate` and `unknown`
+ * mean that the door may have acted, or still may. Whoever tries again hands {@link intent} in: then the door itself
+ * holds the command to once, whatever the relay did.
  */
 export class TimeoutError extends OpenLockError {
   override readonly name = 'TimeoutError';
@@ -67,13 +68,15 @@ export class TimeoutError extends OpenLockError {
     readonly commandId: string,
     /** A state of protocol 6.7, or `unknown` when the relay could not be asked or does not know the command. */
     readonly state: string,
+    /** For `CommandOptions.intent`: the same command again, which the door runs once at most. */
+    readonly intent: string,
     cause: unknown,
     askAgain: () => Promise<CommandResult>,
   ) {
     super(
       'door_timeout',
       state === 'expired'
-        ? 'the command expired before it was sent to the door'
+        ? 'the command expired before it was sent to the door, says the relay'
         : `the outcome of the command is not known (${state})`,
       {
         commandId,
@@ -82,11 +85,6 @@ export class TimeoutError extends OpenLockError {
       },
     );
     this.#askAgain = askAgain;
-  }
-
-  /** True when the door certainly never got the command, and never will. */
-  get certainlyNotSent(): boolean {
-    return this.state === 'expired';
   }
 
   /**
@@ -113,13 +111,31 @@ export class ReceiptError extends OpenLockError {
   }
 }
 
-/** No usable answer from the relay: the network, a time-out, or a connection that ended. Code `internal`. */
+/**
+ * Why there is no usable answer, in codes of the SDK's own:
+ * `relay_absent`: nobody listens there, or there is no such name; `certificate_untrusted`: somebody answers, whose
+ * certificate this machine does not trust; `origin_blocked`: the relay answers, but not to this page's origin;
+ * `network`: the connection failed and the platform does not say how; `timeout`; `closed`: the connection ended, or was
+ * closed from this side; `bad_answer`: not the answer of an OpenLock relay; `too_large`: more than the SDK reads.
+ */
+export type UnreachableReason =
+  | 'relay_absent'
+  | 'certificate_untrusted'
+  | 'origin_blocked'
+  | 'network'
+  | 'timeout'
+  | 'closed'
+  | 'bad_answer'
+  | 'too_large';
+
+/** No usable answer from the relay. Code `internal`; `reason` says why, `cause` is what the platform threw. */
 export class UnreachableError extends OpenLockError {
   override readonly name = 'UnreachableError';
 
   constructor(
+    readonly reason: UnreachableReason,
     detail: string,
-    /** False when nothing was handed to the network, so that the request certainly had no effect. */
+    /** False when nothing of the request was handed to a relay, so that it certainly had no effect. */
     readonly sent: boolean,
     cause?: unknown,
   ) {

@@ -93,7 +93,7 @@ export class EventHub {
   /** One door the site may not see must not cost it the others: what is refused is split until the culprit stands alone. */
   async #subscribeTo(doors: readonly string[]): Promise<void> {
     const { socket, clock, requestTimeoutMs } = this.#options;
-    if (!socket.isOpen) throw new UnreachableError('the socket is closed', false);
+    if (!socket.isOpen) throw new UnreachableError('closed', 'the socket is closed', false);
     try {
       await socket.request({ t: 'subscribe', doors }, { timeoutMs: requestTimeoutMs });
     } catch (error) {

@@ -1,6 +1,6 @@
 import { commandAnswerSchema, doorStatusAnswerSchema, type DoorStatusAnswer } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { ApiClient } from './api-client.js';
+import { doorPath, type ApiClient } from './api-client.js';
 import type { CommandTransport, RelayAnswer, SendOptions } from './commander.js';
 import { readAnswer } from './session.js';
 
@@ -30,11 +30,6 @@ export class HttpCommands implements CommandTransport {
       await this.#api.request({ method: 'GET', path: `${doorPath(doorId)}/status`, ...options }),
     );
   }
-}
-
-/** The path of a door's resources. */
-export function doorPath(doorId: string): string {
-  return `/v1/doors/${encodeURIComponent(doorId)}`;
 }
 
 /** The door's no is an answer like its yes; its receipt says why. */

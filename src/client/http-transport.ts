@@ -1,8 +1,10 @@
+import { LIMITS } from '../protocol/limits.js';
 import { isProblemCode, OpenLockError, type ProblemExtras } from '../protocol/problem.js';
-import { parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
-import type { ClientClock, FetchAnswer, FetchLike } from './ambient.js';
+import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
+import type { ByteStream, ClientClock, FetchAnswer, FetchInit, FetchLike } from './ambient.js';
 import { bounded } from './bounded.js';
 import { UnreachableError } from './errors.js';
+import { isUnexplained, unreachable } from './unreachable.js';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
@@ -12,7 +14,17 @@ export interface HttpRequest {
   readonly accessToken?: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Most bytes of a good answer. Default 64 KiB. */
+  readonly answerBytes?: number;
 }
+
+/** Every answer but lists has a few KiB at most. */
+const ANSWER_BYTES = 64 * 1024;
+/** How long to see whether anybody is there at all, after the browser has said only that it did not work. */
+const PRESENCE_MS = 3_000;
+
+/** Common to all requests: nothing of the browser's goes along, and nothing is followed. */
+const NO_TRACES = { credentials: 'omit', cache: 'no-store', referrerPolicy: 'no-referrer' } as const;
 
 /** One request to the relay and its answer; knows no token and repeats nothing. */
 export class HttpTransport {
@@ -32,12 +44,13 @@ export class HttpTransport {
    */
   async request(request: HttpRequest): Promise<unknown> {
     const { timeoutMs, signal } = request;
-    const late = (): Error => new UnreachableError(`no answer from the relay within ${timeoutMs} ms`, true);
+    const late = (): Error => new UnreachableError('timeout', `no answer from the relay within ${timeoutMs} ms`, true);
     return bounded({ clock: this.#clock, timeoutMs, signal, late }, async (inner) => {
       const answer = await this.#send(request, inner);
-      const text = await this.#read(answer, inner);
-      if (answer.status >= 200 && answer.status < 300) return answer.status === 204 ? undefined : parseBody(text);
-      throw problemOf(answer, text);
+      const isGood = answer.status >= 200 && answer.status < 300;
+      const text = await this.#read(answer, isGood ? (request.answerBytes ?? ANSWER_BYTES) : LIMITS.bodyBytes, inner);
+      if (!isGood) throw problemOf(answer, text);
+      return answer.status === 204 ? undefined : parseBody(text);
     });
   }
 
@@ -45,34 +58,91 @@ export class HttpTransport {
     const headers: Record<string, string> = { accept: 'application/json, application/problem+json' };
     if (request.body !== undefined) headers['content-type'] = 'application/json';
     if (request.accessToken !== undefined) headers['authorization'] = `Bearer ${request.accessToken}`;
+    const init: FetchInit = {
+      method: request.method,
+      headers,
+      ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+      signal,
+      redirect: 'error',
+      ...NO_TRACES,
+    };
     try {
-      return await this.#fetch(`${this.#origin}${request.path}`, {
-        method: request.method,
-        headers,
-        ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-        signal,
-        redirect: 'error',
-        credentials: 'omit',
-        cache: 'no-store',
-        referrerPolicy: 'no-referrer',
-      });
+      return await this.#fetch(`${this.#origin}${request.path}`, init);
     } catch (error) {
-      throw unreachable(error, signal);
+      // An abort stays what it is; everything else fetch rejects with is "no answer".
+      signal.throwIfAborted();
+      if (isUnexplained(error) && (await this.#isAnybodyThere(signal)))
+        throw new UnreachableError(
+          'origin_blocked',
+          `the relay is there, but does not answer to this page's origin: sign in from the origin the site is registered with`,
+          true,
+          error,
+        );
+      throw unreachable(error);
     }
   }
 
-  async #read(answer: FetchAnswer, signal: AbortSignal): Promise<string> {
+  /**
+   * A browser does not say why a request failed. One that asks for nothing it could read works against any server whose
+   * certificate is trusted: when it does, what failed is that this origin may not read the answer (protocol 3.6).
+   */
+  async #isAnybodyThere(signal: AbortSignal): Promise<boolean> {
+    const late = (): Error => new UnreachableError('timeout', 'nobody there', true);
     try {
-      return await answer.text();
+      await bounded({ clock: this.#clock, timeoutMs: PRESENCE_MS, signal, late }, (inner) =>
+        this.#fetch(`${this.#origin}/`, {
+          method: 'GET',
+          headers: {},
+          signal: inner,
+          mode: 'no-cors',
+          redirect: 'follow',
+          ...NO_TRACES,
+        }),
+      );
+      return true;
+    } catch {
+      signal.throwIfAborted();
+      return false;
+    }
+  }
+
+  async #read(answer: FetchAnswer, limitBytes: number, signal: AbortSignal): Promise<string> {
+    if (answer.body === null) return '';
+    try {
+      return decodeUtf8(await readAll(answer.body, limitBytes));
     } catch (error) {
-      throw unreachable(error, signal);
+      signal.throwIfAborted();
+      if (error instanceof UnreachableError) throw error;
+      if (error instanceof StrictJsonError) throw notJson(error);
+      throw unreachable(error);
     }
   }
 }
 
-/** An abort stays what it is; everything else fetch rejects with is "no answer". */
-function unreachable(error: unknown, signal: AbortSignal): unknown {
-  return signal.aborted ? signal.reason : new UnreachableError('the relay could not be reached', true, error);
+/** All of a body, or `too_large` as soon as it is more than the limit; the rest is not read then. */
+async function readAll(body: ByteStream, limitBytes: number): Promise<Uint8Array> {
+  const reader = body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (value === undefined) continue;
+    length += value.length;
+    if (length > limitBytes) {
+      // The rest may never end: not waited for.
+      void reader.cancel().catch(() => undefined);
+      throw new UnreachableError('too_large', `the answer is longer than ${limitBytes} bytes`, true);
+    }
+    chunks.push(value);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }
 
 function parseBody(text: string): unknown {
@@ -80,8 +150,12 @@ function parseBody(text: string): unknown {
     return parseStrictJson(text);
   } catch (error) {
     if (!(error instanceof StrictJsonError)) throw error;
-    throw new UnreachableError('the answer is not JSON; is this an OpenLock relay?', true, error);
+    throw notJson(error);
   }
+}
+
+function notJson(cause: unknown): UnreachableError {
+  return new UnreachableError('bad_answer', 'the answer is not JSON; is this an OpenLock relay?', true, cause);
 }
 
 /** Problem body -> error (protocol 2.2). What does not carry a code of ours, a proxy's page say, is "no usable answer". */
@@ -95,7 +169,7 @@ function problemOf(answer: FetchAnswer, text: string): OpenLockError {
   }
   const members: Record<string, unknown> = typeof body === 'object' && body !== null ? { ...body } : {};
   if (!isProblemCode(members['code']))
-    return new UnreachableError(`HTTP status ${answer.status} without a code of OpenLock`, true);
+    return new UnreachableError('bad_answer', `HTTP status ${answer.status} without a code of OpenLock`, true);
   const detail = typeof members['detail'] === 'string' ? members['detail'] : members['code'];
   return new OpenLockError(members['code'], detail, problemExtras(members, requestId ?? undefined));
 }

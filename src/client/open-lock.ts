@@ -18,13 +18,14 @@ import {
   type FetchLike,
   type WebSocketConstructor,
 } from './ambient.js';
-import { ApiClient } from './api-client.js';
+import { ApiClient, doorPath } from './api-client.js';
 import { Commander, type CommandTransport } from './commander.js';
 import { Door, type TransportName } from './door.js';
 import type { EventStream } from './event-stream.js';
 import { EventHub } from './events.js';
-import { doorPath, HttpCommands } from './http-commands.js';
+import { HttpCommands } from './http-commands.js';
 import { HttpTransport } from './http-transport.js';
+import { newIntent, textOf } from './intent.js';
 import { PinnedKey, type DoorPin } from './key-pin.js';
 import { RelaySocket } from './relay-socket.js';
 import { readAnswer, Session } from './session.js';
@@ -54,6 +55,9 @@ export interface OpenLockOptions {
   readonly settleTimeoutMs?: number;
 }
 
+/** A list of doors has about 200 bytes for each. */
+const LIST_BYTES = 4 * 1024 * 1024;
+
 /** A site's connection to one relay (or fleet): sign in, doors, commands, live events. */
 export class OpenLock {
   readonly #session: Session;
@@ -63,6 +67,7 @@ export class OpenLock {
   readonly #hub: EventHub;
   readonly #transports: Readonly<Record<TransportName, CommandTransport>>;
   readonly #transport: TransportName;
+  readonly #ambient: { readonly clock: ClientClock; readonly random: ClientRandom };
   readonly #requestTimeoutMs: number;
   readonly #commandTimeoutMs: number;
 
@@ -80,6 +85,7 @@ export class OpenLock {
     const api = new ApiClient(http, session);
     this.#session = session;
     this.#api = api;
+    this.#ambient = { clock, random };
     this.#requestTimeoutMs = requestTimeoutMs;
     this.#commandTimeoutMs = options.commandTimeoutMs ?? 15_000;
     this.#transport = options.transport ?? 'http';
@@ -133,7 +139,7 @@ export class OpenLock {
 
   /** The doors this site has a grant for (protocol 7.1). */
   async doors(options: { readonly signal?: AbortSignal } = {}): Promise<readonly DoorSummary[]> {
-    return readAnswer(doorListSchema, await this.#get('/v1/doors', options.signal)).doors;
+    return readAnswer(doorListSchema, await this.#get('/v1/doors', options.signal, LIST_BYTES)).doors;
   }
 
   /**
@@ -148,6 +154,7 @@ export class OpenLock {
       transport: (name) => this.#transports[name ?? this.#transport],
       summary: async (signal) => readAnswer(doorSummarySchema, await this.#get(doorPath(id), signal)),
       events: (signal) => this.#hub.open([id], signal),
+      intent: (act) => textOf(newIntent(act, id, this.#ambient)),
       requestTimeoutMs: this.#requestTimeoutMs,
       commandTimeoutMs: this.#commandTimeoutMs,
     });
@@ -164,8 +171,9 @@ export class OpenLock {
     this.#socket.stop();
   }
 
-  #get(path: string, signal: AbortSignal | undefined): Promise<unknown> {
-    return this.#api.request({ method: 'GET', path, timeoutMs: this.#requestTimeoutMs, signal });
+  #get(path: string, signal: AbortSignal | undefined, answerBytes?: number): Promise<unknown> {
+    const limit = answerBytes === undefined ? {} : { answerBytes };
+    return this.#api.request({ method: 'GET', path, timeoutMs: this.#requestTimeoutMs, signal, ...limit });
   }
 
   async #doorKey(doorId: string): Promise<DoorKey> {

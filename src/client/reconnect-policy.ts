@@ -44,7 +44,11 @@ export class ReconnectPolicy {
       case 'stop':
         return {
           act: 'stop',
-          error: new UnreachableError(`the relay ended the socket for good: ${close.code} ${close.reason}`, false),
+          error: new UnreachableError(
+            'closed',
+            `the relay ended the socket for good: ${close.code} ${close.reason}`,
+            false,
+          ),
         };
       case 'wait_hour':
         return { act: 'retry', delayMs: HOUR_MS, renewToken: false };

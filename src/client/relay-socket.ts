@@ -4,10 +4,11 @@ import { parseStrictJson } from '../protocol/strict-json.js';
 import type { ClientClock, ClientRandom, WebSocketConstructor } from './ambient.js';
 import { bounded, pause } from './bounded.js';
 import { UnreachableError } from './errors.js';
+import { unreachable } from './unreachable.js';
 import { problemExtras } from './http-transport.js';
 import { ReconnectPolicy, type SocketEnd } from './reconnect-policy.js';
 import type { Session } from './session.js';
-import { SocketConnection } from './socket-connection.js';
+import { SocketConnection, type ConnectionEnd } from './socket-connection.js';
 import { TokenKeeper } from './token-keeper.js';
 
 export interface RelaySocketOptions {
@@ -59,6 +60,8 @@ export class RelaySocket {
   #running: AbortController | undefined;
   #connection: SocketConnection | undefined;
   readonly #waiters = new Set<Waiter>();
+  /** Why the last attempt failed: told to requests that waited for the socket in vain. */
+  #lastProblem: OpenLockError | undefined;
   #refs = 0;
 
   constructor(options: RelaySocketOptions) {
@@ -99,7 +102,7 @@ export class RelaySocket {
     this.#running?.abort();
     this.#running = undefined;
     this.#connection = undefined;
-    this.#refuseWaiters(new UnreachableError('the socket was closed', false));
+    this.#refuseWaiters(new UnreachableError('closed', 'the socket was closed', false));
   }
 
   /** The result removes the listener. */
@@ -116,7 +119,12 @@ export class RelaySocket {
     this.start();
     const ref = String((this.#refs += 1));
     let sent = false;
-    const late = (): Error => new UnreachableError(`no answer on the socket within ${options.timeoutMs} ms`, sent);
+    const late = (): Error => {
+      const detail = `no answer on the socket within ${options.timeoutMs} ms`;
+      const problem = sent ? undefined : this.#lastProblem;
+      if (!(problem instanceof UnreachableError)) return new UnreachableError('timeout', detail, sent, problem);
+      return new UnreachableError(problem.reason, `${detail}: ${problem.message}`, false, problem.cause);
+    };
     try {
       return await bounded(
         { clock: this.#options.clock, timeoutMs: options.timeoutMs, signal: options.signal, late },
@@ -126,7 +134,7 @@ export class RelaySocket {
             this.#pending.set(ref, { resolve, reject }),
           );
           sent = connection.send(JSON.stringify({ ...frame, ref }));
-          if (!sent) throw new UnreachableError('the socket is closing', false);
+          if (!sent) throw new UnreachableError('closed', 'the socket is closing', false);
           return answer;
         },
       );
@@ -142,7 +150,7 @@ export class RelaySocket {
       signal.addEventListener('abort', () => this.#waiters.delete(waiter), { once: true });
     });
     signal.throwIfAborted();
-    if (this.#connection === undefined) throw new UnreachableError('the socket closed again', false);
+    if (this.#connection === undefined) throw new UnreachableError('closed', 'the socket closed again', false);
     return this.#connection;
   }
 
@@ -151,6 +159,7 @@ export class RelaySocket {
     while (!signal.aborted) {
       const attempt = await this.#attempt(rejectedToken, signal);
       if (signal.aborted) return;
+      this.#lastProblem = attempt.end.problem;
       const next = this.#policy.decide(attempt.end);
       if (next.act === 'stop') {
         this.#halt(next.error);
@@ -178,18 +187,24 @@ export class RelaySocket {
     try {
       connection = this.#connect(accessToken);
     } catch (error) {
-      return { end: neverOpened(new UnreachableError('no WebSocket could be made', false, error)), accessToken };
+      return {
+        end: neverOpened(new UnreachableError('network', 'no WebSocket could be made', false, error)),
+        accessToken,
+      };
     }
     const giveUp = (): void => connection.giveUp(1000, 'done');
     signal.addEventListener('abort', giveUp, { once: true });
     const opened = await this.#opens(connection);
-    const openedAt = clock.now();
+    const openedAt = clock.monotonic();
     if (opened) this.#takeUp(connection, accessToken);
     const end = await connection.ended;
     signal.removeEventListener('abort', giveUp);
     if (!opened) return { end: signal.aborted ? neverOpened(undefined) : await this.#whyNot(end), accessToken };
     this.#putDown();
-    return { end: { ...end, openMs: clock.now() - openedAt }, accessToken: this.#keeper.accessToken ?? accessToken };
+    return {
+      end: { code: end.code, reason: end.reason, openMs: clock.monotonic() - openedAt },
+      accessToken: this.#keeper.accessToken ?? accessToken,
+    };
   }
 
   #connect(accessToken: string): SocketConnection {
@@ -207,19 +222,22 @@ export class RelaySocket {
     return opened;
   }
 
-  /** A close code of our own tells why; otherwise HTTP is asked. */
-  async #whyNot(end: { readonly code: number; readonly reason: string }): Promise<SocketEnd> {
-    if (end.code >= 4000) return { ...end, openMs: 0 };
+  /** A close code of our own tells why; otherwise HTTP is asked, and what the socket's own error says counts for what it can say. */
+  async #whyNot({ code, reason, failure }: ConnectionEnd): Promise<SocketEnd> {
+    const end = { code, reason, openMs: 0 };
+    if (code >= 4000) return end;
     try {
       await this.#options.probe();
-      return { ...end, openMs: 0 };
     } catch (error) {
       return neverOpened(error);
     }
+    const problem = unreachable(failure);
+    return problem.reason === 'network' ? end : neverOpened(problem);
   }
 
   #takeUp(connection: SocketConnection, accessToken: string): void {
     this.#connection = connection;
+    this.#lastProblem = undefined;
     this.#keeper.start(accessToken);
     for (const waiter of this.#waiters) waiter.resolve();
     this.#waiters.clear();
@@ -230,7 +248,7 @@ export class RelaySocket {
     this.#connection = undefined;
     this.#keeper.stop();
     for (const { reject } of this.#pending.values())
-      reject(new UnreachableError('the socket closed before the answer came', true));
+      reject(new UnreachableError('closed', 'the socket closed before the answer came', true));
     this.#pending.clear();
   }
 
@@ -273,5 +291,5 @@ function readFrame(text: string): RelayToClientFrame | undefined {
 
 function errorOf(frame: Extract<RelayToClientFrame, { t: 'error' }>): OpenLockError {
   if (isProblemCode(frame.code)) return new OpenLockError(frame.code, frame.detail, problemExtras(frame));
-  return new UnreachableError(`the relay answered with an unknown code: ${frame.code}`, true);
+  return new UnreachableError('bad_answer', `the relay answered with an unknown code: ${frame.code}`, true);
 }

@@ -151,16 +151,16 @@ export class Session {
 
   /** A lost answer is asked for again with the same token, as long as that is safe (protocol 3.3). */
   async #exchange(refreshToken: string): Promise<TokenAnswer> {
-    const giveUpAt = this.#clock.now() + REFRESH_RETRY_MS;
+    const giveUpAt = this.#clock.monotonic() + REFRESH_RETRY_MS;
     for (;;) {
-      const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, giveUpAt - this.#clock.now()));
+      const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, giveUpAt - this.#clock.monotonic()));
       try {
         return readAnswer(
           tokenAnswerSchema,
           await this.#http.request({ method: 'POST', path: '/v1/auth/refresh', body: { refreshToken }, timeoutMs }),
         );
       } catch (error) {
-        if (!(error instanceof UnreachableError) || this.#clock.now() + REFRESH_PAUSE_MS >= giveUpAt) throw error;
+        if (!(error instanceof UnreachableError) || this.#clock.monotonic() + REFRESH_PAUSE_MS >= giveUpAt) throw error;
         await pause(this.#clock, REFRESH_PAUSE_MS);
       }
     }
@@ -202,6 +202,7 @@ export function readAnswer<T>(schema: AnswerSchema<T>, answer: unknown): T {
   const parsed = schema.safeParse(answer);
   if (!parsed.success)
     throw new UnreachableError(
+      'bad_answer',
       'the answer has not the shape of this route; is this an OpenLock relay of version 1?',
       true,
     );

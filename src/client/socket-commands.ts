@@ -31,6 +31,10 @@ function expectFrame<T extends RelayToClientFrame['t']>(
   type: T,
 ): Extract<RelayToClientFrame, { t: T }> {
   if (frame.t !== type)
-    throw new UnreachableError(`the relay answered with a frame "${frame.t}" where "${type}" belongs`, true);
+    throw new UnreachableError(
+      'bad_answer',
+      `the relay answered with a frame "${frame.t}" where "${type}" belongs`,
+      true,
+    );
   return frame as Extract<RelayToClientFrame, { t: T }>;
 }

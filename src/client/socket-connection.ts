@@ -1,9 +1,13 @@
 import { CLIENT_BEARER_PREFIX, CLIENT_SUBPROTOCOL } from '../protocol/client-frames.js';
+import { CLOSE } from '../protocol/close-codes.js';
+import { LIMITS } from '../protocol/limits.js';
 import type { WebSocketConstructor, WebSocketLike } from './ambient.js';
 
 export interface ConnectionEnd {
   readonly code: number;
   readonly reason: string;
+  /** What the platform's error event carried, if it carries anything: browsers tell nothing. */
+  readonly failure?: unknown;
 }
 
 export interface ConnectionOptions {
@@ -30,10 +34,11 @@ export class SocketConnection {
   #end: (end: ConnectionEnd) => void = () => undefined;
 
   constructor(options: ConnectionOptions) {
-    this.#socket = new options.WebSocket(options.url, [
-      CLIENT_SUBPROTOCOL,
-      `${CLIENT_BEARER_PREFIX}${options.accessToken}`,
-    ]);
+    this.#socket = new options.WebSocket(
+      options.url,
+      [CLIENT_SUBPROTOCOL, `${CLIENT_BEARER_PREFIX}${options.accessToken}`],
+      { maxPayload: LIMITS.clientFrameBytes },
+    );
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -44,12 +49,17 @@ export class SocketConnection {
       };
     });
     this.#socket.onmessage = (event: { readonly data: unknown }) => {
-      if (typeof event.data === 'string') options.onText(event.data);
+      const { data } = event;
+      if (isTooLong(data)) this.giveUp(CLOSE.protocol_error.code, 'a frame longer than 16 KiB');
+      else if (typeof data === 'string') options.onText(data);
     };
-    // The close event that follows says all there is to say.
-    this.#socket.onerror = () => undefined;
+    // The close event that follows says the rest.
+    let failure: unknown;
+    this.#socket.onerror = (event: { readonly error?: unknown }) => {
+      failure = event.error;
+    };
     this.#socket.onclose = (event: { readonly code?: number; readonly reason?: string }) => {
-      this.#end({ code: event.code ?? NO_CLOSE_FRAME, reason: event.reason ?? '' });
+      this.#end({ code: event.code ?? NO_CLOSE_FRAME, reason: event.reason ?? '', failure });
     };
   }
 
@@ -70,4 +80,11 @@ export class SocketConnection {
       // A socket that is not open yet, or no longer, may refuse; it is ended either way.
     }
   }
+}
+
+/** Characters are counted where bytes are not known; a character has one byte at least. */
+function isTooLong(data: unknown): boolean {
+  if (typeof data === 'string') return data.length > LIMITS.clientFrameBytes;
+  const { byteLength, size } = data as { readonly byteLength?: number; readonly size?: number };
+  return (byteLength ?? size ?? 0) > LIMITS.clientFrameBytes;
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { COMMAND_STATES } from './client-frames.js';
 import { doorStateSchema } from './door-state.js';

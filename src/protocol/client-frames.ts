@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { doorStateSchema, eventDataSchema, type DoorState, type EventData, type EventKind } from './door-state.js';
 import { commandIdSchema, doorIdSchema } from './ids.js';

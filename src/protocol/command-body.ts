@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import type { Scope } from './envelope.js';
 import { base64urlSchema, doorIdSchema } from './ids.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a door says of itself (protocol 5.3, 5.4): advisory and unauthenticated, a receipt alone is authoritative (1.1). */
 

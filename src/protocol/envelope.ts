@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { decodeBase64url, isCanonicalBase64url } from './base64url.js';
 import { base64urlSchema, doorIdSchema, kidSchema } from './ids.js';

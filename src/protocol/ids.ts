@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { isCanonicalBase64url } from './base64url.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { doorStateSchema } from './door-state.js';
 import { base64urlSchema, doorIdSchema, kidSchema } from './ids.js';

@@ -1,5 +1,5 @@
 /** A firmware release as it travels (protocol 12.1): the manifest's form and bounds. Who signed it is checked elsewhere. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { decodeBase64url, isCanonicalBase64url } from './base64url.js';
 import { kidSchema } from './ids.js';

@@ -1,5 +1,5 @@
 /** The `update` frames and the binary frame of protocol 12.4. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 import { RELEASE_LIMITS } from './release-limits.js';
 

@@ -30,7 +30,15 @@ const PARTS = [
 ];
 
 /** Besides those: what only the checks need. */
-const CHECK_PACKAGES = ['python3-jwcrypto', 'prometheus', 'nginx-light', 'openssl', 'curl'];
+const CHECK_PACKAGES = [
+  'python3-jwcrypto',
+  'prometheus',
+  'nginx-light',
+  'openssl',
+  'curl',
+  'chromium',
+  'libnss3-tools',
+];
 /** The firmware's own list: one Debian package a line; `#` starts a comment. */
 const FIRMWARE_LIST = join(FIRMWARE, 'test/debian-packages.txt');
 

@@ -10,11 +10,12 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { must, say, SetUpError } from './processes.mjs';
+import { buildSdk, SDK, SDK_DIST } from './sdk.mjs';
 
 /** The project's root, also when installed as a package. */
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -32,21 +33,25 @@ export async function ensurePackages() {
   say('npm packages installed.');
 }
 
-/** Newest modification (ms) of what dist/ is made from; undefined where there are no sources (installed as a package). */
+/** Newest modification (ms) of what is built from src/; undefined where there are no sources (installed as a package). */
 function newestSourceMs() {
   if (!existsSync(inRoot('src/main.ts'))) return undefined;
-  const sources = readdirSync(inRoot('src'), { recursive: true }).filter((name) => name.endsWith('.ts'));
+  const built = relative('src', SDK_DIST);
+  const sources = readdirSync(inRoot('src'), { recursive: true }).filter(
+    (name) => name.endsWith('.ts') && !name.startsWith(built),
+  );
   // Folders count too: a deleted or renamed source changes only its folder.
   const folders = new Set(sources.map((name) => join(name, '..')));
-  const paths = [...sources, ...folders].map((name) => inRoot(join('src', name)));
-  return Math.max(...[...paths, inRoot('tsconfig.json'), inRoot('tsconfig.build.json')].map(modifiedMs));
+  const settings = ['tsconfig.json', 'tsconfig.build.json', `${SDK}/package.json`, 'src/set-up/sdk.mjs'];
+  const paths = [...[...sources, ...folders].map((name) => join('src', name)), ...settings];
+  return Math.max(...paths.map((path) => modifiedMs(inRoot(path))));
 }
 
-/** True when dist/ is there and not older than its sources. */
+/** True when dist/ and the SDK's package are there and not older than their sources. */
 export function isBuilt() {
   const newest = newestSourceMs();
   if (newest === undefined) return existsSync(inRoot('dist/main.js'));
-  return modifiedMs(inRoot('dist/.built')) > newest;
+  return modifiedMs(inRoot('dist/.built')) > newest && existsSync(inRoot(SDK_DIST));
 }
 
 /** Compiles dist/ when it is not current. `canSkip`: with no compiler (npm ci --omit=dev) say so instead of failing. */
@@ -67,23 +72,33 @@ export async function ensureBuilt({ canSkip = false } = {}) {
   try {
     if (isBuilt()) return;
     await build();
-    say('dist/ compiled.');
+    say('dist/ and the SDK’s package built.');
   } finally {
     release();
   }
 }
 
-/** Compiles beside dist/ and swaps, so that a failed build leaves the old one and no deleted source lives on. */
+/** Builds beside dist/ and swaps, so that a failed build leaves the old one and no deleted source lives on. */
 async function build() {
   const next = inRoot('node_modules/.openlock-dist');
-  rmSync(next, { recursive: true, force: true });
+  const nextSdk = inRoot('node_modules/.openlock-sdk');
+  for (const folder of [next, nextSdk]) rmSync(folder, { recursive: true, force: true });
   const startedMs = Date.now();
   await must('The build', process.execPath, [COMPILER, '-p', 'tsconfig.build.json', '--outDir', next], { cwd: ROOT });
+  await buildSdk({ root: ROOT, compiled: next, target: nextSdk });
   // Dated to the start: a source saved while the compiler ran is newer than what it compiled.
   writeFileSync(join(next, '.built'), '');
   utimesSync(join(next, '.built'), startedMs / 1000, startedMs / 1000);
-  rmSync(inRoot('dist'), { recursive: true, force: true });
-  renameSync(next, inRoot('dist'));
+  // A folder counts among the sources, and the SDK's is built inside of one.
+  const { mtime } = statSync(inRoot(SDK));
+  swap(nextSdk, inRoot(SDK_DIST));
+  utimesSync(inRoot(SDK), mtime, mtime);
+  swap(next, inRoot('dist'));
+}
+
+function swap(next, place) {
+  rmSync(place, { recursive: true, force: true });
+  renameSync(next, place);
 }
 
 /** A lock directory with its owner's process id; one left by a dead process is taken over. Returns the release. */

@@ -1,6 +1,6 @@
 /** Which file of src/ imports what: read with the compiler's own scanner, so `import type`, re-exports and `import()` count. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 
 import ts from 'typescript';
 
@@ -15,7 +15,10 @@ export interface Imports {
 }
 
 export function readSources(root: string): SourceTree {
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  // The SDK's package is built inside its folder.
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && !name.startsWith(join('client', 'dist')),
+  );
   return new Map(names.map((name) => [name.replaceAll('\\', '/'), readFileSync(`${root}/${name}`, 'utf8')]));
 }
 

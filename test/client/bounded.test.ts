@@ -4,7 +4,7 @@ import { expect } from 'chai';
 
 import { bounded, pause } from '../../src/client/bounded.js';
 import { failure } from './support/errors.js';
-import { FakeClock } from './support/fake-clock.js';
+import { FakeClock } from '../support/fake-clock.js';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 

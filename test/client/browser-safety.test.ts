@@ -86,7 +86,9 @@ function nodeGlobals(file: string): string[] {
 
 describe('the SDK in a browser', () => {
   const own = ['client', 'protocol'].flatMap((folder) =>
-    readdirSync(`${SOURCE}${folder}`).map((name) => `${SOURCE}${folder}/${name}`),
+    readdirSync(`${SOURCE}${folder}`)
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${SOURCE}${folder}/${name}`),
   );
   const { files, imports } = reachable(own);
 

@@ -1,38 +1,28 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 import { expect } from 'chai';
-import ts from 'typescript';
 
 import { SimulatedDoor } from '../../src/simulator/door.js';
+import { buildProject } from '../support/build.js';
 import { until } from '../support/counting.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
 import { mailedCode } from '../support/site.js';
 
-const require = createRequire(import.meta.url);
 const PASSWORD = 'correct horse battery';
-const ROOT = new URL('../../', import.meta.url);
-const docs = readFileSync(new URL('docs/sites.md', ROOT), 'utf8');
-const [program = '', page = ''] = [...docs.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code = '']) => code);
-
-/** The program as it stands on the page, with the SDK and ws found where they are here. */
-function runnable(): string {
-  const ws = pathToFileURL(join(dirname(require.resolve('ws')), 'wrapper.mjs')).href;
-  return program
-    .replace("'openlock/client'", `'${new URL('src/client/index.ts', ROOT).href}'`)
-    .replace("'ws'", `'${ws}'`);
-}
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const docs = readFileSync(join(ROOT, 'docs/sites.md'), 'utf8');
+const [, program = ''] = /```js\n(\/\/ unlock\.mjs\n[\s\S]*?)```/.exec(docs) ?? [];
 
 describe('the example of docs/sites.md', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let redis: TestRedis;
   let relay: TestRelay;
   let door: SimulatedDoor;
@@ -42,6 +32,16 @@ describe('the example of docs/sites.md', function () {
   const folder = mkdtempSync(join(tmpdir(), 'openlock-docs-'));
 
   before(async () => {
+    await buildProject();
+    // As `npm install` leaves them.
+    for (const [name, place] of [
+      ['@openlock/client', 'src/client'],
+      ['ws', 'node_modules/ws'],
+    ] as const) {
+      const link = join(folder, 'node_modules', name);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(ROOT, place), link);
+    }
     redis = await startTestRedis();
     relay = await startTestRelay(redis.url);
     const { enrolmentToken } = await doorAdmin(await redis.link('openlock-cli')).add('front-door');
@@ -76,7 +76,7 @@ describe('the example of docs/sites.md', function () {
     says(text: string): Promise<void>;
     ended(): Promise<void>;
   } {
-    const running = spawn(process.execPath, ['--import', pathToFileURL(require.resolve('tsx')).href, 'unlock.mjs'], {
+    const running = spawn(process.execPath, ['unlock.mjs'], {
       cwd: folder,
       env: {
         ...process.env,
@@ -104,7 +104,7 @@ describe('the example of docs/sites.md', function () {
 
   it('logs in and keeps its tokens, opens the door and hears of it', async () => {
     const origin = `http://127.0.0.1:${(website.address() as AddressInfo).port}`;
-    writeFileSync(join(folder, 'unlock.mjs'), runnable());
+    writeFileSync(join(folder, 'unlock.mjs'), program);
     writeFileSync(join(folder, 'ca.pem'), relay.ca);
 
     const first = start(origin, 0.001);
@@ -126,19 +126,5 @@ describe('the example of docs/sites.md', function () {
       .and.match(/Z unlocked/);
     expect(second.process.exitCode, second.output()).to.equal(0);
     expect(door.executions.map(({ act }) => act)).to.deep.equal(['unlock']);
-  });
-
-  it('and the one for browsers is JavaScript that uses only what the SDK exports', async () => {
-    const { diagnostics = [] } = ts.transpileModule(page, {
-      reportDiagnostics: true,
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-    });
-    expect(diagnostics.map(({ messageText }) => messageText)).to.deep.equal([]);
-    const sdk = await import('../../src/client/index.js');
-    for (const code of [program, page]) {
-      const names = /import \{ ([^}]+) \} from 'openlock\/client'/.exec(code)?.[1]?.split(', ') ?? [];
-      expect(names.length).to.be.greaterThan(3);
-      for (const name of names) expect(sdk, name).to.have.property(name);
-    }
   });
 });

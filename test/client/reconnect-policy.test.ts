@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { ReconnectPolicy, type SocketEnd } from '../../src/client/reconnect-policy.js';
 import { OpenLockError, PROBLEMS, type ProblemCode } from '../../src/protocol/problem.js';
-import { FakeRandom } from './support/fake-clock.js';
+import { FakeRandom } from './support/fake-random.js';
 
 const lost: SocketEnd = { openMs: 0, code: 1006, reason: '' };
 

@@ -5,7 +5,8 @@ import { RelaySocket } from '../../src/client/relay-socket.js';
 import { Session } from '../../src/client/session.js';
 import { MemoryTokenStorage, OpenLockError, UnreachableError, type TokenSet } from '../../src/client/index.js';
 import { failure } from './support/errors.js';
-import { FakeClock, FakeRandom, settle } from './support/fake-clock.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
+import { FakeRandom } from './support/fake-random.js';
 import { fakeWebSockets, type FakeWebSocket } from './support/fake-web-socket.js';
 
 /** The socket with time, network and token endpoint in the test's hands. */
@@ -28,11 +29,7 @@ class Bench {
       fetch: () => {
         this.refreshed += 1;
         const { status, body } = this.refresh();
-        return Promise.resolve({
-          status,
-          headers: { get: () => null },
-          text: () => Promise.resolve(JSON.stringify(body)),
-        });
+        return Promise.resolve(new Response(JSON.stringify(body), { status }));
       },
     });
     const session = new Session({ http, storage: this.storage, clock: this.clock, requestTimeoutMs: 5_000 });
@@ -132,6 +129,22 @@ describe('the client socket', () => {
     expect(bench.log.at(-1)).to.equal('halted token_revoked');
     expect(bench.sockets.made).to.have.lengthOf(2);
     expect(bench.clock.pending).to.equal(0);
+  });
+
+  it('gives up on a relay that sends more in a frame than any frame has', async () => {
+    for (const data of [
+      'x'.repeat(16 * 1024 + 1),
+      new ArrayBuffer(16 * 1024 + 1),
+      new Blob(['x'.repeat(16 * 1024 + 1)]),
+    ]) {
+      const bench = new Bench();
+      const socket = await bench.opened();
+      socket.onmessage?.({ data } as never);
+      await settle();
+      expect(socket.closedWith).to.equal(4004);
+      expect(bench.log).to.deep.equal(['opened', 'closed 4004, again in 750']);
+      bench.socket.stop();
+    }
   });
 
   it('waits an hour after 4003', async () => {

@@ -9,7 +9,7 @@ import {
   type TokenSet,
 } from '../../src/client/index.js';
 import { failure } from './support/errors.js';
-import { FakeClock, settle } from './support/fake-clock.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
 import { FakeDoor } from './support/fake-door.js';
 import { FakeRelay, problem } from './support/fake-relay.js';
 
@@ -91,15 +91,20 @@ describe('the session', () => {
     expect(tried).to.deep.equal(['refresh-1', 'refresh-1', 'refresh-1']);
   });
 
-  it('stops asking before the old refresh token would end the session', async () => {
+  it('stops asking before the old refresh token would end the session, even if somebody sets the clock back', async () => {
     const clock = new FakeClock();
+    const hour = 3_600_000;
     const storage = new MemoryTokenStorage({ accessToken: 'access-0', refreshToken: 'refresh-1', renewAt: 0 });
     const tried: number[] = [];
     const openLock = new OpenLock({
       url: relay.url,
       storage,
-      clock,
-      fetch: () => (tried.push(clock.now()), Promise.reject(new TypeError('offline'))),
+      clock: {
+        now: () => clock.now() - (tried.length > 0 ? hour : 0),
+        monotonic: () => clock.monotonic(),
+        after: (ms, work) => clock.after(ms, work),
+      },
+      fetch: () => (tried.push(clock.monotonic()), Promise.reject(new TypeError('offline'))),
     });
     const failed = failure(openLock.doors(), UnreachableError);
     await clock.advance(20_000);

@@ -95,7 +95,7 @@ export async function loginTestSite(relay: TestRelay, email = 'owner@example.tes
 }
 
 /** The newest code mailed for an origin; waits until it is there. */
-export async function mailedCode(relay: TestRelay, origin: string): Promise<string> {
+export async function mailedCode(relay: Pick<TestRelay, 'dataDir'>, origin: string): Promise<string> {
   const outbox = join(relay.dataDir, 'outbox');
   mkdirSync(outbox, { recursive: true });
   const deadline = Date.now() + 5000;

@@ -1,4 +1,4 @@
-import type { FetchLike } from '../../client/index.js';
+import type { RelayFetch } from '../support/relay-client.js';
 
 /** One command as it went over the wire. */
 export interface TappedCommand {
@@ -12,17 +12,17 @@ export interface TappedCommand {
 
 /** Stands where the relay stands: keeps the commands that pass a `fetch`, exactly as sent. */
 export class WireTap {
-  readonly fetch: FetchLike;
-  readonly #fetch: FetchLike;
+  readonly fetch: RelayFetch;
+  readonly #fetch: RelayFetch;
   #last: { readonly url: string; readonly body: string; readonly answer: string } | undefined;
 
-  constructor(fetch: FetchLike) {
+  constructor(fetch: RelayFetch) {
     this.#fetch = fetch;
     this.fetch = async (url, init) => {
       const answer = await fetch(url, init);
-      const text = await answer.text();
-      if (url.endsWith('/commands') && init.body !== undefined) this.#last ??= { url, body: init.body, answer: text };
-      return { status: answer.status, headers: answer.headers, text: () => Promise.resolve(text) };
+      if (url.endsWith('/commands') && init.body !== undefined)
+        this.#last ??= { url, body: init.body, answer: await answer.clone().text() };
+      return answer;
     };
   }
 

@@ -4,16 +4,18 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 
 import { WebSocket } from 'ws';
 
-import type { FetchAnswer, FetchLike, WebSocketConstructor } from '../../client/ambient.js';
+import type { FetchInit, WebSocketConstructor } from '../../client/ambient.js';
 import type { Config } from '../../config.js';
 import type { RelayAddress } from './relay-address.js';
 
-const ANSWER_BYTES = 1024 * 1024;
 const ANY_ADDRESS = ['0.0.0.0', '::', ''];
+
+export type RelayFetch = (url: string, init: FetchInit) => Promise<Response>;
 
 export interface RelayRoute {
   /** Where requests really go, whatever host the URL names. */
@@ -46,7 +48,7 @@ export function ownAuthority(config: Config): string | undefined {
 }
 
 /** A `fetch` over that route. The certificate must name the host of the URL, or localhost where it is the local authority's. */
-export function relayFetch(route: RelayRoute): FetchLike {
+export function relayFetch(route: RelayRoute): RelayFetch {
   return (url, init) =>
     new Promise((resolve, reject) => {
       const target = new URL(url);
@@ -65,10 +67,8 @@ export function relayFetch(route: RelayRoute): FetchLike {
           signal: init.signal,
           ...(route.tls && { ca: [...route.ca], servername: isIP(target.hostname) === 0 ? target.hostname : '' }),
         },
-        (response) => {
-          read(response).then((text) => {
-            resolve(answer(response, text));
-          }, reject);
+        (incoming) => {
+          resolve(answer(incoming));
         },
       );
       request.once('error', reject);
@@ -76,28 +76,17 @@ export function relayFetch(route: RelayRoute): FetchLike {
     });
 }
 
-function answer(response: http.IncomingMessage, text: string): FetchAnswer {
-  return {
-    status: response.statusCode ?? 0,
-    headers: {
-      get: (name) => {
-        const value = response.headers[name.toLowerCase()];
-        return Array.isArray(value) ? value.join(', ') : (value ?? null);
-      },
-    },
-    text: () => Promise.resolve(text),
-  };
-}
+const BODILESS = [204, 304];
 
-async function read(response: http.IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length > ANSWER_BYTES) throw new Error('the answer is too long');
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function answer(incoming: http.IncomingMessage): Response {
+  const status = incoming.statusCode ?? 0;
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(incoming.headers))
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : value);
+  return new Response(BODILESS.includes(status) ? null : (Readable.toWeb(incoming) as ReadableStream), {
+    status,
+    headers,
+  });
 }
 
 /** A `WebSocket` class that trusts `ca`; it goes where the URL says. */

@@ -21,6 +21,7 @@ export interface OpenedCommand {
     readonly credential: { readonly type: string; readonly password: string };
     readonly replyKey: string;
     readonly params?: Readonly<Record<string, unknown>>;
+    readonly challenge?: string;
     readonly pad?: string;
   };
 }
@@ -49,6 +50,10 @@ export class FakeDoor {
   /** Changes a receipt before it is sealed. */
   tamper: (receipt: Record<string, unknown>) => void = () => undefined;
   newKid: string | undefined;
+  /** Then only commands with a challenge are taken (protocol 6.6). */
+  isClockUnsure = false;
+  readonly #challenges = new Set<string>();
+  readonly #ring = new Set<unknown>();
 
   constructor(id = 'front-door', key = testKey()) {
     this.id = id;
@@ -88,23 +93,41 @@ export class FakeDoor {
     };
   }
 
+  /** Protocol 19.4. */
+  makeChallenge(): string {
+    const challenge = randomBytes(32).toString('base64url');
+    this.#challenges.add(challenge);
+    return challenge;
+  }
+
   /** Obeys or refuses, and answers with a receipt. */
   execute(jwe: string): { readonly status: 200 | 400; readonly receipt: string } {
     const command = this.open(jwe);
-    const isGood = command.body.credential.password === this.password;
+    const code = this.#judge(command);
+    const isGood = code === 'ok';
     if (isGood) this.executed.push(command);
     const status = isGood ? 200 : 400;
     const receipt: Record<string, unknown> = {
       jti: command.header['jti'],
       door: this.id,
       status,
-      code: isGood ? 'ok' : 'bad_credential',
+      code,
       at: Date.now(),
       ...(isGood && { state: this.state }),
       ...(isGood && command.body.act === 'rotate_key' && this.newKid !== undefined && { newKid: this.newKid }),
     };
     this.tamper(receipt);
     return { status, receipt: sealReceipt(JSON.stringify(receipt), Buffer.from(command.body.replyKey, 'base64url')) };
+  }
+
+  #judge({ header, body }: OpenedCommand): string {
+    const { challenge } = body;
+    if (challenge === undefined ? this.isClockUnsure : !this.#challenges.has(challenge)) return 'challenge_required';
+    if (this.#ring.has(header['jti'])) return 'replayed';
+    if (body.credential.password !== this.password) return 'bad_credential';
+    this.#ring.add(header['jti']);
+    if (challenge !== undefined) this.#challenges.delete(challenge);
+    return 'ok';
   }
 }
 

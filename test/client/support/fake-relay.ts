@@ -181,6 +181,8 @@ export class FakeRelay {
   ): Answer {
     if (resource === '')
       return { status: 200, body: { doorId: door.id, name: door.id, role: 'user', online: true, lastSeen: null } };
+    if (resource === 'challenge')
+      return { status: 200, body: { challenge: door.makeChallenge(), expiresInSeconds: 30 } };
     if (resource === 'key') return { status: 200, body: door.served() };
     if (resource === 'status') return { status: 200, body: { online: true, live: true, state: door.state, at: 5 } };
     if (method === 'GET' && commandId !== undefined) {
