@@ -28,8 +28,8 @@ export interface ClientHubDependencies {
   readonly access: Pick<DoorAccess, 'roleOf'>;
   readonly mail: Pick<RelayMail, 'onDoorEvents' | 'onResubscribed'>;
   readonly bus: Pick<RelayBus, 'on'>;
-  readonly audit: AuditTrail;
-  readonly metrics: Metrics;
+  readonly audit: Pick<AuditTrail, 'refusal'>;
+  readonly metrics: Pick<Metrics, 'connectedClients' | 'refusals'>;
   readonly clock: Clock;
   readonly takeAddress: (address: string) => { readonly allowed: boolean; readonly retryAfterMs: number };
   readonly onError: (error: unknown, work: string) => void;

@@ -85,12 +85,10 @@ export class LiveSocket {
   close(name: CloseReason): void {
     if (this.#closing) return;
     this.#closing = true;
+    const giveUp = this.#clock.after(CLOSE_WAIT_MS, () => this.#ws.terminate());
+    this.#ws.once('close', giveUp);
     const { code, reason } = CLOSE[name];
     this.#ws.close(code, reason);
-    this.#ws.once(
-      'close',
-      this.#clock.after(CLOSE_WAIT_MS, () => this.#ws.terminate()),
-    );
   }
 
   terminate(): void {
