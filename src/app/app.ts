@@ -14,7 +14,7 @@ import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
 import { createLog } from '../log.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { RelayAmbient, Release } from './ambient.js';
+import type { Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
@@ -23,7 +23,7 @@ import { makeHttp, startMetrics } from './http.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
 import { makeSites } from './sites.js';
-import { openStore, storesOn } from './store.js';
+import { openStore, storesOn, type Base } from './store.js';
 import { makeUpdates } from './updates.js';
 
 /** Where a started relay can be reached. */
@@ -51,6 +51,8 @@ export interface AppOptions {
   readonly extraSiteCa?: readonly string[];
 }
 
+type Unopened = Omit<Base, 'stores' | 'audit'>;
+
 const STORE_TIMEOUT_MS = 800;
 const DRAIN_MS = 6000;
 const CLOSE_MS = 1500;
@@ -61,7 +63,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   const name = config.nodeId ?? `relay-${random.bytes(4).toString('hex')}`;
   const log = options.log ?? createLog(config.logLevel, name);
   const metrics = new Metrics();
-  const ambient: RelayAmbient = {
+  const ambient: Unopened = {
     config,
     clock,
     random,
@@ -96,7 +98,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   };
 }
 
-async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
+async function start(ambient: Unopened, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
   const { config, clock, random, log, metrics, onError, onRelease } = ambient;
   for (const warning of config.warnings) log.warn(warning);
 
@@ -131,7 +133,7 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   const api = makeHttp(base, { ...ways, readiness });
 
   presence.start();
-  await relays.lease.start();
+  await relays.lease.start(presence);
   onRelease(() => relays.lease.stop());
   commands.dispatcher.start();
   commands.statusQueries.start();
@@ -153,5 +155,5 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   });
   handler = api.handler;
   listener.server.on('upgrade', upgrades.handler);
-  return { port, publicOrigins: origins.shown, metricsPort: await startMetrics(ambient), caPath: tls?.caPath };
+  return { port, publicOrigins: origins.shown, metricsPort: await startMetrics(base), caPath: tls?.caPath };
 }

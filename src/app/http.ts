@@ -1,7 +1,6 @@
 import { createMetricsListener } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
 import type { SiteService } from '../sites/site-service.js';
-import type { RelayAmbient } from './ambient.js';
 import type { Commands } from './commands.js';
 import type { Doors } from './doors.js';
 import type { Gate } from './gate.js';
@@ -16,12 +15,11 @@ interface HttpParts extends Gate, Pick<Doors, 'doors'>, Pick<Commands, 'commands
 
 export function makeHttp(base: Base, parts: HttpParts): HttpApi {
   const { trustProxyHops, allowPrivateSites, tls } = base.config;
-  const publicOrigins = parts.origins.shown;
-  return new HttpApi({ ...base, ...parts, trustProxyHops, allowPrivateSites, tls, publicOrigins });
+  return new HttpApi({ ...base, ...parts, trustProxyHops, allowPrivateSites, tls, publicOrigins: parts.origins.shown });
 }
 
 /** Starts the listener of the metrics, where one is wanted; returns its port. */
-export async function startMetrics({ config, metrics, log, onRelease }: RelayAmbient): Promise<number | undefined> {
+export async function startMetrics({ config, metrics, log, onRelease }: Base): Promise<number | undefined> {
   if (config.metricsPort === undefined) return undefined;
   const listener = createMetricsListener(metrics.registry, log);
   const port = await listener.start(config.metricsPort);

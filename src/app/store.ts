@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { AuditStore } from '../store/audit-store.js';
 import { CommandStore } from '../store/command-store.js';
@@ -12,7 +13,7 @@ import { RelayMail } from '../store/relay-mail.js';
 import { RelayStore } from '../store/relay-store.js';
 import { RolloutStore } from '../store/rollout-store.js';
 import { SiteStore } from '../store/site-store.js';
-import type { Ambient, RelayAmbient } from './ambient.js';
+import type { Ambient } from './ambient.js';
 
 /** Opens the store: the configured Redis, or the private one. */
 export async function openStore(
@@ -49,8 +50,13 @@ export const storesOn = (link: RedisLink) => ({
 });
 export type Stores = ReturnType<typeof storesOn>;
 
-/** What every room of a relay is handed once the store is open. */
-export interface Base extends RelayAmbient {
+/** What every room of a relay is handed: the command line has no metrics, and no door is connected to it. */
+export interface Base extends Ambient {
   readonly stores: Stores;
   readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+  /** Unique per process, whatever the name: a restarted relay must not inherit the presence of the one before. */
+  readonly relayId: string;
+  /** Counts and logs work that failed and that nobody waits for. */
+  readonly onError: (error: unknown, work: string) => void;
 }

@@ -9,7 +9,6 @@ export const LIMITS = {
   eventsPerSecond: 10, // 5.2
   keepAliveSeconds: 10, // 5.5
   keepAlivesMissed: 3, // 5.5
-  nodeLeaseMs: 10_000, // 5.5: a dead relay's doors are offline within 15 s
   challengeSeconds: 60, // 4.3
   doorSessionSeconds: 24 * 3600, // 4.5
   enrolmentSeconds: 24 * 3600, // 4.1

@@ -119,6 +119,18 @@ describe('a door on a channel that is no WebSocket', () => {
     });
   }
 
+  it('gets a command of another relay also when the hint was lost', async () => {
+    const door = await connect(here);
+    const command = door.next('command');
+    const jwe = lookalike(doorId, { kid: KID });
+    await here.bus.stop();
+    const answer = there.commands.submit(site, doorId, jwe, context);
+    while ((await there.stores.commands.read(doorId, idOf(jwe))) === undefined) await sleep(systemClock, 5);
+    await here.bus.start();
+    door.say({ t: 'result', id: (await command).id, status: 200 });
+    expect(await answer).to.include({ state: 'executed' });
+  });
+
   it('gives way to its newer connection on another relay, and takes nothing from it when it goes', async () => {
     const older = await connect(here);
     const newer = await connect(there);
@@ -223,10 +235,10 @@ describe('presence, in its own time', () => {
     const audit = { entry: () => '{}' };
     const metrics = new Metrics();
     presence = new Presence({
-      ...{ doors, store, reports, updates, lease, bus, audit, metrics, clock, relayId: 'me', onError },
+      ...{ doors, store, reports, updates, bus, audit, metrics, clock, relayId: 'me', onError },
     });
     presence.start();
-    await lease.start();
+    await lease.start(presence);
   });
 
   function connect(doorId = 'door-1', sessionMs = DAY_MS): MemoryChannel {

@@ -49,7 +49,7 @@ export async function startRelayCore(link: RedisLink, name: string) {
   const updates = makeUpdates(base, relays, doors);
   const presence = makePresence(base, relays, doors, commands, updates);
   presence.start();
-  await relays.lease.start();
+  await relays.lease.start(presence);
   commands.dispatcher.start();
   commands.statusQueries.start();
   updates.start();
@@ -61,7 +61,7 @@ export async function startRelayCore(link: RedisLink, name: string) {
       stores,
       presence,
       links: doors.links,
-      lease: relays.lease,
+      ...relays,
       entries: audit.entries,
       commands: commands.commands,
     },
