@@ -37,7 +37,7 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
-  /** For the hub's `upgrade` listener. */
+  /** For the `upgrade` listener. */
   readonly server: HttpServer | HttpsServer;
   /** Listens; returns the port, which for 0 is a free one. */
   start(port: number, host: string): Promise<number>;
