@@ -132,7 +132,6 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   const readiness = async (): Promise<boolean> => !stopping && (await link.run((client) => client.ping())) === 'PONG';
   const api = makeHttp(base, { ...ways, readiness });
 
-  presence.start();
   await relays.lease.start(presence);
   onRelease(() => relays.lease.stop());
   commands.dispatcher.start();
@@ -140,10 +139,8 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   onRelease(() => commands.dispatcher.stop());
   updates.start();
   onRelease(() => updates.stop());
+  presence.start();
   clientHub.start();
-  // Last of the rooms, as each has said by now which messages it takes.
-  await relays.bus.start();
-  onRelease(() => relays.bus.stop());
   onRelease(async () => {
     stopping = true;
     upgrades.stopAccepting();
@@ -152,7 +149,10 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
     await eventually(clock, DRAIN_MS, () => commands.commands.underWay === 0);
     await Promise.all([clientHub.stop(CLOSE_MS), presence.stop(CLOSE_MS)]);
     await listening;
+    await relays.bus.stop();
   });
+  // Last, as each room has said by now which messages it takes.
+  await relays.bus.start();
   handler = api.handler;
   listener.server.on('upgrade', upgrades.handler);
   return { port, publicOrigins: origins.shown, metricsPort: await startMetrics(base), caPath: tls?.caPath };
