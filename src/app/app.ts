@@ -13,7 +13,7 @@ import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
 import { createLog } from '../log.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { RelayAmbient, Release } from './ambient.js';
+import type { Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
@@ -22,7 +22,7 @@ import { keepCertificates, makeHttp, startMetrics } from './http.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
 import { makeSites } from './sites.js';
-import { openStore, storesOn, watchMemory } from './store.js';
+import { openStore, storesOn, watchMemory, type Unopened } from './store.js';
 import { makeUpdates } from './updates.js';
 
 /** Where a started relay can be reached. */
@@ -62,7 +62,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   const name = config.nodeId ?? `relay-${random.bytes(4).toString('hex')}`;
   const log = options.log ?? createLog(config.logLevel, name);
   const metrics = new Metrics();
-  const ambient: RelayAmbient = {
+  const ambient: Unopened = {
     config,
     clock,
     random,
@@ -97,7 +97,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   };
 }
 
-async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
+async function start(ambient: Unopened, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
   const { config, clock, random, log, metrics, onError, onRelease } = ambient;
   for (const warning of config.warnings) log.warn(warning);
 
@@ -149,18 +149,15 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
   const readiness = async (): Promise<boolean> => !stopping && (await link.run((client) => client.ping())) === 'PONG';
   const api = makeHttp(base, { ...ways, readiness });
 
-  presence.start();
-  await relays.lease.start();
+  await relays.lease.start(presence);
   onRelease(() => relays.lease.stop());
   commands.dispatcher.start();
   commands.statusQueries.start();
   onRelease(() => commands.dispatcher.stop());
   updates.start();
   onRelease(() => updates.stop());
+  presence.start();
   clientHub.start();
-  // Last of the rooms, as each has said by now which messages it takes.
-  await relays.bus.start();
-  onRelease(() => relays.bus.stop());
   onRelease(async () => {
     stopping = true;
     upgrades.stopAccepting();
@@ -169,7 +166,10 @@ async function start(ambient: RelayAmbient, name: string, extraSiteCa: readonly 
     await eventually(clock, DRAIN_MS, () => commands.commands.underWay === 0);
     await Promise.all([clientHub.stop(CLOSE_MS), presence.stop(CLOSE_MS)]);
     await listening;
+    await relays.bus.stop();
   });
+  // Last, as each room has said by now which messages it takes.
+  await relays.bus.start();
   handler = api.handler;
   listener.onUpgrade(upgrades.handler);
   return { port, publicOrigins: origins.shown, ...(await startMetrics(ambient)), caPath: certificates?.caPath };

@@ -6,11 +6,10 @@ import type { AccessTokens } from '../sites/access-tokens.js';
 import type { SiteService } from '../sites/site-service.js';
 import { FailureLimits } from '../store/failure-limits.js';
 import type { RedisLink } from '../store/redis-link.js';
-import type { RelayAmbient } from './ambient.js';
-import type { Base } from './store.js';
+import type { Base, Unopened } from './store.js';
 
 /** What is asked of a connection before anything is read from it (protocol 8.4). */
-export function makeConnectionLimits(ambient: RelayAmbient): ConnectionLimits {
+export function makeConnectionLimits(ambient: Unopened): ConnectionLimits {
   const { addressHandshakes, addressConnections, trustProxyHops } = ambient.config;
   return new ConnectionLimits({
     ...ambient,

@@ -2,12 +2,11 @@ import { CertificateKeeper } from '../http/certificate-keeper.js';
 import { createMetricsListener } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
 import type { SiteService } from '../sites/site-service.js';
-import type { RelayAmbient } from './ambient.js';
 import type { Commands } from './commands.js';
 import type { Doors } from './doors.js';
 import type { Gates } from './gate.js';
 import type { PublicOrigins } from './public-origins.js';
-import type { Base } from './store.js';
+import type { Base, Unopened } from './store.js';
 
 interface HttpParts extends Gates, Pick<Doors, 'doors'>, Pick<Commands, 'commands'> {
   readonly sites: SiteService;
@@ -27,7 +26,7 @@ export async function keepCertificates({
   clock,
   log,
   metrics,
-}: RelayAmbient): Promise<CertificateKeeper | undefined> {
+}: Unopened): Promise<CertificateKeeper | undefined> {
   if (!config.tls) return undefined;
   const onExpiry = (at: number): void => metrics.certificateExpiry.set(at / 1000);
   return CertificateKeeper.load(config, { clock, log, onExpiry });
@@ -39,7 +38,7 @@ interface MetricsAddress {
 }
 
 /** Starts the listener of the metrics, where one is wanted. */
-export async function startMetrics({ config, metrics, log, onRelease }: RelayAmbient): Promise<MetricsAddress> {
+export async function startMetrics({ config, metrics, log, onRelease }: Unopened): Promise<MetricsAddress> {
   if (config.metricsPort === undefined) return { metricsPort: undefined, metricsUrl: undefined };
   const listener = createMetricsListener(metrics.registry, log);
   const metricsPort = await listener.start(config.metricsPort, config.metricsHost);

@@ -12,13 +12,8 @@ export interface PublicOrigins {
 
 /** Without `OPENLOCK_PUBLIC_URL` the relay is known by its loopback names, so that a first try works with any of them. */
 export function publicOrigins(config: Config, port: number): PublicOrigins {
-  if (config.publicUrls.length > 0)
-    return {
-      shown: config.publicUrls,
-      issuers: config.publicUrls,
-      alsoIssuer: () => false,
-      audiences: config.publicUrls,
-    };
+  const urls = config.publicUrls;
+  if (urls.length > 0) return { shown: urls, issuers: urls, alsoIssuer: () => false, audiences: urls };
   const schemes = config.tls ? ['https'] : ['https', 'http'];
   const audiences = schemes.flatMap((scheme) =>
     ['localhost', '127.0.0.1', '[::1]'].map((host) => new URL(`${scheme}://${host}:${port}`).origin),

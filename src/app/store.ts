@@ -1,3 +1,4 @@
+import type { Metrics } from '../metrics.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { AuditStore } from '../store/audit-store.js';
 import { CommandStore } from '../store/command-store.js';
@@ -14,7 +15,7 @@ import { RelayStore } from '../store/relay-store.js';
 import { RolloutStore } from '../store/rollout-store.js';
 import { SiteStore } from '../store/site-store.js';
 import { StoreMemory } from '../store/store-memory.js';
-import type { Ambient, RelayAmbient } from './ambient.js';
+import type { Ambient } from './ambient.js';
 
 /** Opens the store: the configured Redis, or the private one. */
 export async function openStore(
@@ -36,7 +37,7 @@ export async function openStore(
 }
 
 /** Watches how full Redis is (protocol 8.3). */
-export function watchMemory(link: RedisLink, { clock, metrics, onError, onRelease }: RelayAmbient): StoreMemory {
+export function watchMemory(link: RedisLink, { clock, metrics, onError, onRelease }: Unopened): StoreMemory {
   const memory = new StoreMemory({
     link,
     clock,
@@ -65,8 +66,16 @@ export const storesOn = (link: RedisLink) => ({
 });
 export type Stores = ReturnType<typeof storesOn>;
 
-/** What every room of a relay is handed once the store is open. */
-export interface Base extends RelayAmbient {
+/** What every room of a relay is handed: the command line has no metrics, and no door is connected to it. */
+export interface Base extends Ambient {
   readonly stores: Stores;
   readonly audit: AuditTrail;
+  readonly metrics: Metrics;
+  /** Unique per process, whatever the name: a restarted relay must not inherit the presence of the one before. */
+  readonly relayId: string;
+  /** Counts and logs work that failed and that nobody waits for. */
+  readonly onError: (error: unknown, work: string) => void;
 }
+
+/** As `Base`, before the store is open. */
+export type Unopened = Omit<Base, 'stores' | 'audit'>;

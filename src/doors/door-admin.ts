@@ -12,7 +12,7 @@ import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js'
 import type { DoorRecord, DoorRecordStore } from '../store/door-records.js';
 import type { KeyBanStore } from '../store/key-bans.js';
 import type { RelayMail } from '../store/relay-mail.js';
-import type { DoorChange } from './door-changes.js';
+import type { DoorChange } from './presence.js';
 
 export interface DoorAdminDependencies {
   readonly records: DoorRecordStore;

@@ -7,10 +7,9 @@ import type { AuditTrail } from '../audit/trail.js';
 import type { HelloFrame } from '../protocol/door-frames.js';
 import type { CloseReason } from '../protocol/close-codes.js';
 import type { RelayBus } from '../relays/bus.js';
-import type { LeaseWatcher, RelayLease } from '../relays/lease.js';
+import type { LeaseWatcher } from '../relays/lease.js';
 import type { DoorPresenceStore } from '../store/door-presence.js';
 import { persist } from '../store/persist.js';
-import { DOOR_CHANGES, type DoorChange } from './door-changes.js';
 import type { DoorChannel, DoorLink } from './door-link.js';
 import { LiveDoor, type DoorSession, type LiveDoorHandler, type LiveDoors } from './live-door.js';
 
@@ -20,7 +19,6 @@ export interface PresenceDependencies {
   readonly reports: LiveDoorHandler['reports'];
   /** What goes on with a door that is welcomed, and ends with its connection (`src/updates`). */
   readonly updates: { onWelcome(link: DoorLink): Promise<void>; onClosed(link: DoorLink): void };
-  readonly lease: Pick<RelayLease, 'watch'>;
   readonly bus: Pick<RelayBus, 'on'>;
   readonly audit: Pick<AuditTrail, 'entry' | 'refusal'>;
   readonly metrics: Pick<Metrics, 'connectedDoors' | 'epochsBehind' | 'epochJumps' | 'sourceTurns' | 'supersessions'>;
@@ -31,6 +29,10 @@ export interface PresenceDependencies {
 
 const TICK_MS = 1000;
 const DETACH_RETRY_MS = { first: 500, longest: 10_000 } as const;
+
+/** What an operator's act did to a door, as every relay is told at once (protocol 3.4). */
+const DOOR_CHANGES = ['disabled', 'enabled', 'reset', 'removed', 'banned'] as const;
+export type DoorChange = (typeof DOOR_CHANGES)[number];
 
 /** What a change of a door means for its connection (protocol 5.6). */
 const CLOSE_FOR: Partial<Record<DoorChange, CloseReason>> = {
@@ -53,8 +55,7 @@ export class Presence implements LeaseWatcher {
   }
 
   start(): void {
-    const { lease, bus, clock } = this.#deps;
-    lease.watch(this);
+    const { bus, clock } = this.#deps;
     // A newer connection of the door is live on another relay (protocol 4.6).
     bus.on('superseded', z.object({ conn: z.string() }), ({ conn }) =>
       this.#close((door) => door.conn === conn, 'superseded'),

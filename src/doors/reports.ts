@@ -77,14 +77,10 @@ export class DoorReports {
     const last = this.#lastEvent.get(doorId);
     if (last?.boot === boot && event.seq > last.seq + 1) this.#deps.metrics.sequenceGaps.inc(event.seq - last.seq - 1);
     this.#lastEvent.set(doorId, { boot, seq: event.seq });
-    if (!isEventKind(event.kind)) return;
-    const frame = { t: 'event', kind: event.kind, at: event.at, ...(event.data !== undefined && { data: event.data }) };
-    const entry = this.#deps.audit.entry({
-      kind: 'door_event',
-      actor: `door:${doorId}`,
-      door: doorId,
-      code: event.kind,
-    });
+    const { kind, at, data } = event;
+    if (!isEventKind(kind)) return;
+    const frame = { t: 'event', kind, at, ...(data !== undefined && { data }) };
+    const entry = this.#deps.audit.entry({ kind: 'door_event', actor: `door:${doorId}`, door: doorId, code: kind });
     await this.#deps.store.event(doorId, JSON.stringify(frame), entry);
   }
 }

@@ -10,7 +10,6 @@ export const LIMITS = {
   epochJump: 2 ** 20, // 5.1
   keepAliveSeconds: 10, // 5.5
   keepAlivesMissed: 3, // 5.5
-  nodeLeaseMs: 10_000, // 5.5: a dead relay's doors are offline within 15 s
   challengeSeconds: 60, // 4.3
   doorChallengeSeconds: 30, // 19.4
   doorSessionSeconds: 24 * 3600, // 4.5

@@ -5,7 +5,6 @@
 import { z } from 'zod';
 
 import type { Cancel, Clock } from '../clock.js';
-import { LIMITS } from '../protocol/limits.js';
 import type { Beat, RelayStore } from '../store/relay-store.js';
 import type { RelayBus } from './bus.js';
 
@@ -26,11 +25,12 @@ export interface RelayLeaseDependencies {
   readonly onError: (error: unknown, work: string) => void;
 }
 
+/** Protocol 5.5: a dead relay's doors are offline within 15 s. */
+const LEASE_MS = 10_000;
 const BEATS_PER_LEASE = 4;
 
 export class RelayLease {
   readonly #deps: RelayLeaseDependencies;
-  #watcher: LeaseWatcher | undefined;
   #cancel: Cancel = () => undefined;
   #live: ReadonlySet<string> = new Set();
   #liveList = ',';
@@ -40,13 +40,13 @@ export class RelayLease {
     this.#deps = dependencies;
   }
 
-  /** Takes the lease; throws when the store is away. */
-  async start(): Promise<void> {
+  /** Takes the lease, and tells `watcher` what follows from it; throws when the store is away. */
+  async start(watcher: LeaseWatcher): Promise<void> {
     const { relays, bus, clock, relayId } = this.#deps;
-    this.#learn(await relays.beat(relayId, LIMITS.nodeLeaseMs));
-    this.#cancel = clock.every(LIMITS.nodeLeaseMs / BEATS_PER_LEASE, () => this.#beatSoon());
+    this.#learn(await relays.beat(relayId, LEASE_MS));
+    this.#cancel = clock.every(LEASE_MS / BEATS_PER_LEASE, () => this.#beatSoon(watcher));
     bus.on('node_joined', z.object({ node: z.string() }), ({ node }) => {
-      if (node !== relayId) this.#beatSoon();
+      if (node !== relayId) this.#beatSoon(watcher);
     });
   }
 
@@ -54,11 +54,6 @@ export class RelayLease {
     this.#cancel();
     await this.#running;
     await this.#deps.relays.leave(this.#deps.relayId);
-  }
-
-  /** From now on `watcher` is told. */
-  watch(watcher: LeaseWatcher): void {
-    this.#watcher = watcher;
   }
 
   /** Live relays as `,a,b,`: the form the admission function searches. */
@@ -70,20 +65,18 @@ export class RelayLease {
     return relayId !== undefined && this.#live.has(relayId);
   }
 
-  #beatSoon(): void {
-    this.#running = this.#running.then(() => this.#beat());
+  #beatSoon(watcher: LeaseWatcher): void {
+    this.#running = this.#running.then(() => this.#beat(watcher));
   }
 
-  async #beat(): Promise<void> {
+  async #beat(watcher: LeaseWatcher): Promise<void> {
     const { relays, relayId, onError } = this.#deps;
     try {
-      const beat = await relays.beat(relayId, LIMITS.nodeLeaseMs);
+      const beat = await relays.beat(relayId, LEASE_MS);
       this.#learn(beat);
-      const watcher = this.#watcher;
-      if (watcher === undefined) return;
       if (!beat.hadLease) watcher.reassertAll().catch((error: unknown) => onError(error, 'reassert'));
       for (const dead of beat.expired) {
-        if (!(await relays.claimSweep(dead, LIMITS.nodeLeaseMs))) continue;
+        if (!(await relays.claimSweep(dead, LEASE_MS))) continue;
         await watcher.sweep(dead);
         await relays.leave(dead);
       }

@@ -176,15 +176,9 @@ export class UpdateDelivery {
   async #step(transfer: UpdateTransfer, to: DoorUpdateState, code: string | undefined): Promise<void> {
     const { link, update } = transfer;
     const word = code === undefined ? to : `${to}: ${code}`;
-    const auditEntry = this.#deps.audit.entry({
-      kind: 'update_step',
-      actor: `door:${link.doorId}`,
-      door: link.doorId,
-      code: word,
-      release: update.sha256,
-      rollout: update.rolloutId,
-    });
     const { doorId: door, conn } = link;
+    const about = { actor: `door:${door}`, door, release: update.sha256, rollout: update.rolloutId };
+    const auditEntry = this.#deps.audit.entry({ kind: 'update_step', code: word, ...about });
     const outcome = await this.#persist('update step', () =>
       this.#deps.store.step({ ...update, door, conn, to, code, auditEntry, retryMs: BUSY_RETRY_MS }),
     );

@@ -11,7 +11,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   config: ['sites'], // the one rule of what an origin is
   log: ['config'],
   store: ['protocol', 'clock', 'config', 'files'],
-  relays: ['protocol', 'clock', 'store'],
+  relays: ['clock', 'store'],
   audit: ['clock', 'store'],
   sites: ['protocol', 'clock', 'principal', 'files', 'store', 'audit'],
   doors: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'sites'],

@@ -19,7 +19,7 @@ export interface ClientConnectionHandler {
 export interface ClientConnectionOptions {
   readonly socket: LiveSocket;
   readonly clock: Clock;
-  readonly gate: Gate;
+  readonly gate: Pick<Gate, 'openFrame' | 'take' | 'refuse'>;
   readonly handler: ClientConnectionHandler;
   readonly caller: Caller;
   readonly context: RequestContext;

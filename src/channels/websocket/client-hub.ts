@@ -19,7 +19,7 @@ import type { RelayMail } from '../../store/relay-mail.js';
 import type { ClientConnection, ClientConnectionHandler } from './client-connection.js';
 
 export interface ClientHubDependencies {
-  readonly gate: Gate;
+  readonly gate: Pick<Gate, 'admit' | 'check' | 'identify'>;
   readonly commands: Pick<CommandService, 'submit' | 'status'>;
   readonly access: Pick<DoorAccess, 'roleOf'>;
   readonly mail: Pick<RelayMail, 'onDoorEvents' | 'onResubscribed'>;

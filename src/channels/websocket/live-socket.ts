@@ -85,14 +85,12 @@ export class LiveSocket {
   close(name: CloseReason): void {
     if (this.#closing) return;
     this.#closing = true;
+    const giveUp = this.#clock.after(CLOSE_WAIT_MS, () => this.#ws.terminate());
+    this.#ws.once('close', giveUp);
     const { code, reason } = CLOSE[name];
     this.#ws.close(code, reason);
     // Whoever floods is not listened to while the close goes out: what it still sends would cost as much as before.
     if (name === 'rate_limited') this.#ws.pause();
-    this.#ws.once(
-      'close',
-      this.#clock.after(CLOSE_WAIT_MS, () => this.#ws.terminate()),
-    );
   }
 
   terminate(): void {

@@ -72,7 +72,7 @@ async function isReady(readiness: Readiness): Promise<boolean> {
   }
 }
 
-/** Asked without an upgrade; with one, the hub answers before any route is looked for. */
+/** Asked without an upgrade; with one, `channels` answers before any route is looked for. */
 export function upgradeRoutes(): readonly Route[] {
   const needsUpgrade = (): Answer => {
     throw new OpenLockError('upgrade_required', 'This path speaks WebSocket only.');
