@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 
 import { systemClock } from '../../src/clock.js';
+import { AuditStore } from '../../src/store/audit-store.js';
 import { CommandStore } from '../../src/store/command-store.js';
 import { DoorStore } from '../../src/store/door-store.js';
 import { doorKeys } from '../../src/store/keys.js';
@@ -126,6 +127,26 @@ describe('a store that fills up', () => {
     await clock.advance(5000);
     await memory.look();
     expect([memory.isFull, await login()], 'room again').to.deep.equal([false, 'ok']);
+  });
+
+  it('lets the trail be exported, by whoever comes then, which makes room', async () => {
+    const stream = doorKeys('front').audit;
+    for (let count = 0; count < 5000; count += 1) await link.client.xadd(stream, '*', 'e', 'x'.repeat(800));
+    await overfill();
+    expect((await submit()).outcome).to.equal('store_unavailable');
+    const store = new AuditStore(await harness.redis.link('openlock-cli'));
+    await store.closeDoorFolds();
+    for (const name of await store.streams()) {
+      for (let rows = await store.read(name, '-', 1000); rows.length > 0; rows = await store.read(name, '-', 1000)) {
+        const dropped = await store.dropped(name);
+        await store.remove(
+          name,
+          rows.map(({ id }) => id),
+          dropped?.count,
+        );
+      }
+    }
+    expect((await submit()).outcome).to.equal('claimed');
   });
 
   it('refuses commands when Redis does, records nothing of them, and still takes endings', async () => {
