@@ -15,7 +15,7 @@ const methods = {
     readonly compiled: boolean;
   }): Promise<Listening> {
     const root = new URL(compiled ? '../../../dist/' : '../../../src/', import.meta.url);
-    const { createApp } = (await import(new URL('app.js', root).href)) as typeof AppModule;
+    const { createApp } = (await import(new URL('app/app.js', root).href)) as typeof AppModule;
     const { readConfig } = (await import(new URL('config.js', root).href)) as typeof ConfigModule;
     const app = createApp(readConfig(environment));
     stop = () => app.stop();
