@@ -7,8 +7,8 @@ local function register(name, callback)
   redis.register_function{ function_name = PREFIX .. name, callback = callback }
 end
 
--- As `register`, for what must also work in a store that is full (protocol 8.3): endings, revocations and what leads to them, leases. It
--- adds next to nothing, or takes away.
+-- As `register`, for what must also work in a store that is full (protocol 8.3): endings, revocations and what leads to them, leases,
+-- exports. It adds next to nothing, or takes away.
 local function register_ending(name, callback)
   redis.register_function{ function_name = PREFIX .. name, callback = callback, flags = { 'allow-oom' } }
 end

@@ -35,7 +35,7 @@ do
 
   -- audit_door_fold_close: moves a door's fold of refusals into its stream, if its minute is over; for an export.
   -- KEYS fold, stream; Result: 1 closed, 0 there was none that is over
-  register('audit_door_fold_close', function(keys)
+  register_ending('audit_door_fold_close', function(keys)
     local minute = redis.call('HGET', keys[1], 'minute')
     if not minute or tonumber(minute) + 60000 > now_ms() then return 0 end
     close_fold(keys[1], keys[2])
@@ -45,7 +45,7 @@ do
   -- audit_dropped: how many entries the bound pushed out of a stream that nobody exported: the stream counts all that were ever
   -- added, and audit_remove takes the exported ones off that number.
   -- KEYS stream; Result: { count, id of the first entry that is still there or '' }
-  register('audit_dropped', function(keys)
+  register_ending('audit_dropped', function(keys)
     if redis.call('EXISTS', keys[1]) == 0 then return { 0, '' } end
     local info = redis.call('XINFO', 'STREAM', keys[1])
     local told = {}

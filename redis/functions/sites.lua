@@ -17,24 +17,29 @@ do
 
   -- site_login_start: remembers a login until its code is used or its time is up, and decides whether its code is mailed (protocol 3.1).
   -- A login that mails nothing has no code that would be right, and looks like any other to whoever tries one.
-  -- Result: 'mailed' | 'mail_limit' (of the e-mail) | 'address_limit' | 'wrong_codes' (logins of the e-mail wait)
-  --         | 'pending_limit' (of the address: not remembered at all) | 'full' (in all: likewise)
+  -- Those share half of the room, so that they cannot keep out one that would be mailed.
+  -- Result: 'mailed' | 'mail_limit' (of the e-mail) | 'address_limit', 'network_limit' (of who asks) | 'wrong_codes' (logins of the e-mail
+  --         wait) | 'pending_limit' (not mailed, and not remembered) | 'full' (would be mailed, but there is no room)
   register('site_login_start', function(keys, args)
-    local login_key, pending_key, address_key, mails_key, network_mails_key, wrong_key = unpack(keys)
-    local id, email, who, origin, code, life_ms, window_ms, most_of_address, most_pending_of_address, most_pending, most_mails, most_network_mails, most_wrong = unpack(args)
+    local login_key, pending_key, address_key, network_key, mails_key, network_mails_key, wrong_key = unpack(keys)
+    local id, email, who, origin, code, life_ms, window_ms, most_of_address, most_pending_of_address, most_of_network, most_pending, most_mails, most_network_mails, most_wrong = unpack(args)
     local now = now_ms()
     window_ms = tonumber(window_ms)
     redis.call('ZREMRANGEBYSCORE', pending_key, '-inf', int(now))
-    if redis.call('ZCARD', pending_key) >= tonumber(most_pending) then return 'full' end
     if not has_room(address_key, tonumber(most_pending_of_address), window_ms, now) then return 'pending_limit' end
     local outcome = 'mailed'
     if not has_room(address_key, tonumber(most_of_address), window_ms, now) then outcome = 'address_limit'
+    elseif not has_room(network_key, tonumber(most_of_network), window_ms, now) then outcome = 'network_limit'
     elseif waits(wrong_key, tonumber(most_wrong)) then outcome = 'wrong_codes'
     elseif not has_room(mails_key, tonumber(most_mails), window_ms, now) or not has_room(network_mails_key, tonumber(most_network_mails), window_ms, now) then
       outcome = 'mail_limit'
     end
+    local pending = redis.call('ZCARD', pending_key)
+    if outcome == 'mailed' and pending >= tonumber(most_pending) then return 'full' end
+    if outcome ~= 'mailed' and pending >= tonumber(most_pending) / 2 then return 'pending_limit' end
     note(address_key, tonumber(most_pending_of_address), window_ms, now)
     if outcome == 'mailed' then
+      note(network_key, tonumber(most_of_network), window_ms, now)
       note(mails_key, tonumber(most_mails), window_ms, now)
       note(network_mails_key, tonumber(most_network_mails), window_ms, now)
     else

@@ -69,6 +69,7 @@ export class LoginFlow {
       emailHash: sha256(email),
       networkHash: sha256(`${email}\n${network}`),
       address: networkOf(context.address),
+      network,
       origin,
       codeHash: this.#codeHash(loginId, code),
     };

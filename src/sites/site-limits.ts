@@ -11,8 +11,10 @@ export const SITE_LIMITS = {
   loginsOfAddress: 20, // 3.1
   /** Of one address: above it logins are not even remembered. */
   pendingOfAddress: 64, // 8.4
-  /** In all: about 6 MB of the store. Above it logins are refused. */
-  pendingLogins: 10_000, // 8.4
+  /** Of one network (/24, /48), mailed ones: whoever has many addresses in it cannot take the room of everybody. */
+  loginsOfNetwork: 200, // 8.4
+  /** In all: about 60 MB of the store. Above it logins are refused; those that mail nothing may take half. */
+  pendingLogins: 50_000, // 8.4
   /** They end their login. */
   wrongCodes: 5, // 3.2
   /** Over all logins of an e-mail and all addresses; then its logins wait. */

@@ -11,7 +11,7 @@ import { Command, type Redis } from 'ioredis';
 import { fleetKeys } from './keys.js';
 import { luaConstants } from './lua-constants.js';
 import { mastersOf, type RedisClient } from './redis-client.js';
-import { toStoreError } from './store-errors.js';
+import { isOutOfMemory, toStoreError } from './store-errors.js';
 
 const FUNCTIONS_DIR = fileURLToPath(new URL('../../redis/functions/', import.meta.url));
 const DAY_MS = 86_400_000;
@@ -91,8 +91,15 @@ export class FunctionLibrary {
     try {
       await master.call('FUNCTION', 'LOAD', this.#source);
     } catch (error) {
-      if (!isReply(error, /already exists/)) throw error;
+      if (isReply(error, /already exists/)) return;
+      // A server that is full takes no library, but may have this one: then there is a way to make room.
+      if (!isOutOfMemory(error) || !(await this.#isOn(master))) throw error;
     }
+  }
+
+  async #isOn(master: Redis): Promise<boolean> {
+    const found = await master.call('FUNCTION', 'LIST', 'LIBRARYNAME', libraryName(this.hash));
+    return Array.isArray(found) && found.length > 0;
   }
 
   async #remove(client: RedisClient, hash: string): Promise<void> {

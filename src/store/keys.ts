@@ -93,6 +93,7 @@ export const fleetKeys = {
   login: (loginId: string) => `ol:{login}:login:${loginId}`,
   pendingLogins: 'ol:{login}:pending',
   loginsOfAddress: (network: string) => `ol:{login}:address:${network}`,
+  loginsOfNetwork: (network: string) => `ol:{login}:network:${network}`,
   loginMails: (hash: string) => `ol:{login}:mails:${hash}`,
   loginNetworkMails: (hash: string) => `ol:{login}:network-mails:${hash}`,
   wrongCodes: (hash: string) => `ol:{login}:wrong:${hash}`,

@@ -27,6 +27,8 @@ export interface StartLoginFields {
   readonly networkHash: string;
   /** IPv4 address or IPv6 /64. */
   readonly address: string;
+  /** IPv4 /24 or IPv6 /48. */
+  readonly network: string;
   readonly origin: string;
   readonly codeHash: string;
 }
@@ -36,6 +38,7 @@ export interface LoginNumbers {
   readonly loginWindowMs: number;
   readonly loginsOfAddress: number;
   readonly pendingOfAddress: number;
+  readonly loginsOfNetwork: number;
   readonly pendingLogins: number;
   readonly mailsOfEmail: number;
   readonly mailsOfNetwork: number;
@@ -44,7 +47,8 @@ export interface LoginNumbers {
 }
 
 /** Why no code is mailed, or that one is. The last two are not remembered: memory is bounded. */
-export type LoginOutcome = 'mailed' | 'mail_limit' | 'address_limit' | 'wrong_codes' | 'pending_limit' | 'full';
+export type LoginOutcome =
+  'mailed' | 'mail_limit' | 'address_limit' | 'network_limit' | 'wrong_codes' | 'pending_limit' | 'full';
 
 export interface OpenSessionFields {
   readonly siteId: string;
@@ -92,6 +96,7 @@ export class SiteStore {
         fleetKeys.login(loginId),
         fleetKeys.pendingLogins,
         fleetKeys.loginsOfAddress(login.address),
+        fleetKeys.loginsOfNetwork(login.network),
         fleetKeys.loginMails(login.emailHash),
         fleetKeys.loginNetworkMails(login.networkHash),
         fleetKeys.wrongCodes(login.emailHash),
@@ -106,6 +111,7 @@ export class SiteStore {
         numbers.loginWindowMs,
         numbers.loginsOfAddress,
         numbers.pendingOfAddress,
+        numbers.loginsOfNetwork,
         numbers.pendingLogins,
         numbers.mailsOfEmail,
         numbers.mailsOfNetwork,

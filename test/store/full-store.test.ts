@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 
 import { systemClock } from '../../src/clock.js';
+import { AuditStore } from '../../src/store/audit-store.js';
 import { CommandStore } from '../../src/store/command-store.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorPresenceStore } from '../../src/store/door-presence.js';
@@ -67,16 +68,15 @@ describe('a store that fills up', () => {
     const number = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1]);
     return number('used_memory') / number('maxmemory');
   };
-  /** Fills up to a part of the memory, or to the last byte. */
+  /** Fills up to a part of the memory. */
   const fillTo = async (part: number): Promise<void> => {
-    while ((await used()) < part) {
-      try {
-        await admin.run((client) => client.set(`filler:${(filled += 1)}`, randomBytes(16 * 1024)));
-      } catch (error) {
-        if (part < 1) throw error;
-        return;
-      }
-    }
+    while ((await used()) < part)
+      await admin.run((client) => client.set(`filler:${(filled += 1)}`, randomBytes(16 * 1024)));
+  };
+  /** To the last byte and beyond: buffers of connections come and go, and must not make room. */
+  const overfill = async (): Promise<void> => {
+    await fillTo(0.97);
+    await admin.run((client) => client.config('SET', 'maxmemory', '15mb'));
   };
   const submit = async (): Promise<{ readonly commandId: string; readonly outcome: string }> => {
     const commandId = randomBytes(32).toString('base64url');
@@ -135,12 +135,32 @@ describe('a store that fills up', () => {
     expect([memory.isFull, await login()], 'room again').to.deep.equal([false, 'ok']);
   });
 
+  it('lets the trail be exported, by whoever comes then, which makes room', async () => {
+    const stream = doorKeys('front').audit;
+    for (let count = 0; count < 5000; count += 1) await link.client.xadd(stream, '*', 'e', 'x'.repeat(800));
+    await overfill();
+    expect((await submit()).outcome).to.equal('store_unavailable');
+    const store = new AuditStore(await harness.redis.link('openlock-cli'));
+    await store.closeDoorFolds();
+    for (const name of await store.streams()) {
+      for (let rows = await store.read(name, '-', 1000); rows.length > 0; rows = await store.read(name, '-', 1000)) {
+        const dropped = await store.dropped(name);
+        await store.remove(
+          name,
+          rows.map(({ id }) => id),
+          dropped?.count,
+        );
+      }
+    }
+    expect((await submit()).outcome).to.equal('claimed');
+  });
+
   it('refuses commands when Redis does, records nothing of them, and still takes endings', async () => {
     const claimed = await submit();
     const sites = new SiteStore(link);
     const session = { siteId: 'site_1', sessionId: 's1', email: 'a@shop.example', origin: 'https://shop.example' };
     await sites.openSession({ ...session, verifiedAt: 1, refreshHash: 'x', lifeMs: 60_000, auditEntry: ENTRY });
-    await fillTo(1);
+    await overfill();
     const refused = await submit();
     expect(refused.outcome).to.equal('store_unavailable');
     expect(await commands.read('front', refused.commandId).catch(() => undefined)).to.equal(undefined);

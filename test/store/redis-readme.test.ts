@@ -18,6 +18,7 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   kidDoors: '<kid>',
   login: '<loginId>',
   loginsOfAddress: '<network>',
+  loginsOfNetwork: '<network>',
   loginMails: '<hash>',
   loginNetworkMails: '<hash>',
   wrongCodes: '<hash>',

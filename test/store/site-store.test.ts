@@ -22,6 +22,7 @@ const NUMBERS: LoginNumbers = {
   mailsOfEmail: 5,
   loginsOfAddress: 8,
   pendingOfAddress: 10,
+  loginsOfNetwork: 100,
   pendingLogins: 10_000,
   wrongCodes: 2,
   wrongCodesOfEmail: 3,
@@ -87,7 +88,7 @@ for (const [place, startPlace] of Object.entries(places)) {
       numbers: Partial<LoginNumbers> = {},
     ): Promise<{ readonly loginId: string; readonly outcome: LoginOutcome }> => {
       const loginId = `login-${siteId}-${(logins += 1)}`;
-      const fields = { ...LOGIN, emailHash: siteId, networkHash: siteId, address: siteId, ...over };
+      const fields = { ...LOGIN, emailHash: siteId, networkHash: siteId, address: siteId, network: siteId, ...over };
       return { loginId, outcome: await store.startLogin(loginId, fields, { ...NUMBERS, ...numbers }) };
     };
     const outcomes = async (count: number, over: Partial<StartLoginFields> = {}): Promise<readonly LoginOutcome[]> => {
@@ -129,6 +130,26 @@ for (const [place, startPlace] of Object.entries(places)) {
       ]);
       const forgotten = await login();
       expect(await store.originOfLogin(forgotten.loginId)).to.equal(undefined);
+    });
+
+    it('of one network are mailed so often, whatever addresses it has', async () => {
+      const all: LoginOutcome[] = [];
+      for (let made = 0; made < 4; made += 1) {
+        const own = `${siteId}-${made}`;
+        const over = { emailHash: own, networkHash: own, address: own };
+        all.push((await login(over, { loginsOfNetwork: 3 })).outcome);
+      }
+      expect(all).to.deep.equal(['mailed', 'mailed', 'mailed', 'network_limit']);
+    });
+
+    it('that mail nothing take half of the room', async () => {
+      const before = Number(await link.run((client) => client.zcard(fleetKeys.pendingLogins)));
+      const unmailed = { mailsOfEmail: 1, pendingLogins: before * 2 + 4 };
+      const all: LoginOutcome[] = [];
+      for (let made = 0; made < 4; made += 1) all.push((await login({}, unmailed)).outcome);
+      expect(all).to.deep.equal(['mailed', 'mail_limit', 'pending_limit', 'pending_limit']);
+      const other = { emailHash: `${siteId}-other`, networkHash: `${siteId}-other` };
+      expect((await login(other, unmailed)).outcome, 'one that is mailed').to.equal('mailed');
     });
 
     it('are bounded in all, and make room as they end', async () => {
