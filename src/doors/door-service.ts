@@ -5,6 +5,7 @@ import type { Clock, Random } from '../clock.js';
 import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
+import { DOOR_SOCKET_PATH } from '../protocol/door-frames.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
@@ -104,7 +105,7 @@ export class DoorService {
     return {
       sessionToken,
       expiresInSeconds: LIMITS.doorSessionSeconds,
-      socketPath: '/v1/devices/socket',
+      socketPath: DOOR_SOCKET_PATH,
       keepAliveSeconds: LIMITS.keepAliveSeconds,
       time: this.#deps.clock.now(),
       kid: key.kid,

@@ -4,7 +4,7 @@
  * most tokens left, which loses least. The hash is keyed, so that nobody can aim at the slot of somebody else.
  */
 import type { Clock, Random } from '../clock.js';
-import { addressKey } from './client-address.js';
+import { addressKey } from '../addresses.js';
 import { HalfSipHash } from './half-siphash.js';
 
 export interface AddressLimiterOptions {

@@ -1,8 +1,7 @@
 /** Where a request comes from, as far as this relay may believe it (protocol 8.1, 11.1 `OPENLOCK_TRUST_PROXY`). */
 import type { IncomingHttpHeaders } from 'node:http';
-import { isIPv4, isIPv6 } from 'node:net';
 
-import ipaddr from 'ipaddr.js';
+import { readAddress } from '../addresses.js';
 
 /** The part of an incoming request that is read here; the upgrade handler has the same. */
 export interface AddressedRequest {
@@ -26,23 +25,6 @@ export function addressOf(request: AddressedRequest, hops: number): string {
     if (address !== undefined) return address;
   }
   return peer;
-}
-
-/** What limits count by: an IPv4 address itself, an IPv6 address by its /64 (a subscriber has at least that many). */
-export function addressKey(address: string): string {
-  if (!address.includes(':')) return address;
-  const text = readAddress(address);
-  if (text === undefined || !text.includes(':')) return text ?? 'unknown';
-  const prefix = ipaddr.IPv6.parse(text).parts.slice(0, 4);
-  return `${new ipaddr.IPv6([...prefix, 0, 0, 0, 0]).toString()}/64`;
-}
-
-/** One spelling for one address: IPv4-mapped IPv6 as IPv4, IPv6 as RFC 5952 without a zone. */
-function readAddress(text: string): string | undefined {
-  if (isIPv4(text)) return text;
-  if (!isIPv6(text)) return undefined;
-  const parsed = ipaddr.IPv6.parse(text.replace(/%.*$/s, ''));
-  return parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toString() : parsed.toString();
 }
 
 /** Some proxies write `203.0.113.9:4711` or `[2001:db8::1]:4711`. */

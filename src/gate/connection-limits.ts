@@ -4,7 +4,7 @@
  */
 import type { Clock, Random } from '../clock.js';
 import { AddressLimiter } from './address-limiter.js';
-import { addressKey } from './client-address.js';
+import { addressKey } from '../addresses.js';
 import { Places } from './places.js';
 
 export interface ConnectionLimitsOptions {
@@ -19,8 +19,7 @@ export interface ConnectionLimitsOptions {
   readonly metrics: { readonly connectionsRefused: { inc(labels: { limit: ConnectionLimit }): void } };
 }
 
-export const CONNECTION_LIMITS = ['address_handshakes', 'address_waiting', 'all_handshakes', 'all_waiting'] as const;
-export type ConnectionLimit = (typeof CONNECTION_LIMITS)[number];
+export type ConnectionLimit = 'address_handshakes' | 'address_waiting' | 'all_handshakes' | 'all_waiting';
 
 /** In all, as many as so many addresses may: enough for a fleet that comes back, and one processor's work at the most. */
 const ADDRESSES_IN_ALL = 16;

@@ -5,12 +5,13 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 
+import { addressKey } from '../addresses.js';
 import type { Refusal } from '../audit/trail.js';
 import type { Clock, Random } from '../clock.js';
 import { actorOf, type Caller, type DoorPrincipal, type OperatorPrincipal, type SitePrincipal } from '../principal.js';
 import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
-import { addressKey, addressOf, type AddressedRequest } from './client-address.js';
+import { addressOf, type AddressedRequest } from './client-address.js';
 import { Places } from './places.js';
 import { asProblem, entryOf, isFailedProof, limitMet } from './refusals.js';
 import type { LimitName, Visit } from './visit.js';

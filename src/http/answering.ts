@@ -1,6 +1,7 @@
 /** Writing answers: the headers every response carries, JSON, and problem+json (protocol 2.2). */
 import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
 
+import type { Clock } from '../clock.js';
 import { toProblemBody, type OpenLockError } from '../protocol/problem.js';
 import type { Exchange } from './exchange.js';
 import type { Answer } from './route.js';
@@ -79,7 +80,7 @@ function challengeFor(exchange: Exchange, error: OpenLockError): string {
   return `Bearer realm="openlock", error="invalid_token", error_description="The access token is ${reason}"`;
 }
 
-function send({ request, response }: Exchange, status: number, type: string, text: string | undefined): void {
+function send({ request, response, clock }: Exchange, status: number, type: string, text: string | undefined): void {
   if (response.headersSent || response.destroyed) return;
   response.statusCode = status;
   if (text === undefined) {
@@ -91,14 +92,14 @@ function send({ request, response }: Exchange, status: number, type: string, tex
     response.setHeader('Content-Length', Buffer.byteLength(text));
     response.end(text);
   }
-  discardRest(request);
+  discardRest(request, clock);
 }
 
 /**
  * Reads on for a moment what the client is still sending: closing at once would reset the connection and lose the answer
  * before it was read. Who sends without end is cut off.
  */
-function discardRest(request: IncomingMessage): void {
+function discardRest(request: IncomingMessage, clock: Clock): void {
   const hasBody =
     request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
   if (!hasBody || request.complete || request.destroyed) return;
@@ -106,14 +107,13 @@ function discardRest(request: IncomingMessage): void {
   const cut = (): void => {
     request.destroy();
   };
-  const timer = setTimeout(cut, DISCARD_MS);
+  const settle = clock.after(DISCARD_MS, cut);
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length;
     if (discarded > DISCARD_BYTES) cut();
   });
   // Without a listener an aborted upload would be an unhandled error.
   request.on('error', () => undefined);
-  const settle = (): void => clearTimeout(timer);
   request.once('end', settle);
   request.once('close', settle);
   request.resume();

@@ -1,6 +1,7 @@
 /** One request and its answer on their way through the pipeline. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import type { Clock } from '../clock.js';
 import type { Visit } from '../gate/visit.js';
 import type { Route } from './route.js';
 
@@ -10,6 +11,7 @@ export interface Exchange {
   readonly route: Route;
   readonly params: Readonly<Record<string, string>>;
   readonly visit: Visit;
+  readonly clock: Clock;
   /** Whether this browser may read the answer has been decided (protocol 3.6). */
   crossOriginDecided: boolean;
 }

@@ -37,7 +37,8 @@ export class Pipeline {
   constructor(dependencies: PipelineDependencies) {
     this.#deps = dependencies;
     this.#crossOrigin = new CrossOrigin(dependencies);
-    this.#bodyLimits = { bytes: LIMITS.bodyBytes, milliseconds: dependencies.bodyTimeoutMs ?? 10_000 };
+    const { clock, bodyTimeoutMs: milliseconds = 10_000 } = dependencies;
+    this.#bodyLimits = { bytes: LIMITS.bodyBytes, milliseconds, clock };
   }
 
   /** Serves one request; never rejects, and answers in every case in which somebody is still there. */
@@ -52,7 +53,7 @@ export class Pipeline {
     const proof = route.audience === 'site' ? 'access_token' : route.id;
     const visit = gate.open(request, { work: route.id, proof, block: route.block });
     visit.door = params['doorId'];
-    const exchange: Exchange = { request, response, route, params, visit, crossOriginDecided: false };
+    const exchange: Exchange = { request, response, route, params, visit, clock, crossOriginDecided: false };
     const { requestId } = visit.context;
     setCommonHeaders(response, requestId, this.#deps.strictTransport);
     try {

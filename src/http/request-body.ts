@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 import type { z } from 'zod';
 
+import type { Clock } from '../clock.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
 import { ClientGone } from './exchange.js';
@@ -11,6 +12,7 @@ export interface BodyLimits {
   readonly bytes: number;
   /** From the first look at the body to its end. */
   readonly milliseconds: number;
+  readonly clock: Clock;
 }
 
 /** True when the request announces a body, of whatever length. */
@@ -42,7 +44,7 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
     const chunks: Buffer[] = [];
     let size = 0;
     const settle = (error: Error | undefined): void => {
-      clearTimeout(timer);
+      cancelTimer();
       request.off('data', onData);
       request.off('end', onEnd);
       request.off('error', onGone);
@@ -58,9 +60,8 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
     };
     const onEnd = (): void => settle(undefined);
     const onGone = (): void => settle(new ClientGone('closed before the body was whole'));
-    const timer = setTimeout(
-      () => settle(new OpenLockError('invalid_request', 'The body did not arrive in time.')),
-      limits.milliseconds,
+    const cancelTimer = limits.clock.after(limits.milliseconds, () =>
+      settle(new OpenLockError('invalid_request', 'The body did not arrive in time.')),
     );
     request.on('data', onData);
     request.on('end', onEnd);

@@ -1,4 +1,5 @@
 /** What the HTTP API needs of the rest of the relay, no more; tests put fakes here, the app the real services. */
+import type { GateLog } from '../gate/gate.js';
 import type { Caller, OperatorPrincipal, RequestContext, SitePrincipal } from '../principal.js';
 import type {
   ChallengeAnswer,
@@ -62,11 +63,8 @@ export interface HttpMetrics {
   request(route: string, method: string, status: number | undefined, seconds: number): void;
 }
 
-/** The part of pino that is used; every line carries the request id. */
-export interface HttpLog {
+export interface HttpLog extends GateLog {
   debug(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 /** True when the relay can do its work: store reachable, not stopping (protocol 2.4). */

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
 import { COMMAND_STATES } from './client-frames.js';
+import { DOOR_SOCKET_PATH } from './door-frames.js';
 import { doorStateSchema } from './door-state.js';
 import type { Scope } from './envelope.js';
 import { base64urlSchema, commandIdSchema, doorIdSchema, kidSchema } from './ids.js';
@@ -44,7 +45,7 @@ export const registerRequestSchema = z.object({
 export const registerAnswerSchema = z.object({
   sessionToken: z.string(),
   expiresInSeconds: z.int(),
-  socketPath: z.literal('/v1/devices/socket'),
+  socketPath: z.literal(DOOR_SOCKET_PATH),
   keepAliveSeconds: z.int(),
   time: z.number(),
   kid: kidSchema,

@@ -121,5 +121,6 @@ export const relayToClientFrameSchema = z.discriminatedUnion('t', [
 ]);
 export type RelayToClientFrame = z.infer<typeof relayToClientFrameSchema>;
 
+export const CLIENT_SOCKET_PATH = '/v1/socket';
 export const CLIENT_SUBPROTOCOL = 'openlock.client.v1';
 export const CLIENT_BEARER_PREFIX = 'openlock.bearer.';

@@ -118,4 +118,5 @@ export const relayFrameSchema = z.discriminatedUnion('t', [
 
 export type { DoorState, EventData, EventKind };
 
+export const DOOR_SOCKET_PATH = '/v1/devices/socket';
 export const DOOR_SUBPROTOCOL = 'openlock.door.v1';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
-import { networkOf, type RequestContext } from '../principal.js';
+import { addressKey, networkOf } from '../addresses.js';
+import type { RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -32,7 +33,7 @@ export interface LoginFlowDependencies {
 const LOGIN_ID = /^login_[A-Za-z0-9_-]{22}$/;
 const CODES = 100_000_000;
 /** What counts as one network where mails are limited (protocol 3.1): wide, because its owner has many addresses. */
-const MAIL_NETWORK = { ipv4Bits: 24, ipv6Bits: 48 } as const;
+const MAIL_NETWORK = { ipv4: 24, ipv6: 48 } as const;
 const FULL_RETRY_MS = 60_000;
 
 /** Login by a code sent to an e-mail address, and proof of the website (protocol 3.1, 3.2). */
@@ -63,12 +64,12 @@ export class LoginFlow {
     const email = request.email.trim().toLowerCase();
     const loginId = `login_${random.bytes(16).toString('base64url')}`;
     const code = randomCode(random);
-    const network = networkOf(context.address, MAIL_NETWORK.ipv4Bits, MAIL_NETWORK.ipv6Bits);
+    const network = networkOf(context.address, MAIL_NETWORK);
     const login = {
       email,
       emailHash: sha256(email),
       networkHash: sha256(`${email}\n${network}`),
-      address: networkOf(context.address),
+      address: addressKey(context.address),
       network,
       origin,
       codeHash: this.#codeHash(loginId, code),

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 
+import { addressKey } from '../addresses.js';
 import type { Clock } from '../clock.js';
-import { networkOf } from '../principal.js';
 import { fleetKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 import { toStoreError, unavailable } from './store-errors.js';
@@ -52,7 +52,7 @@ export class FailureLimits {
 
   /** Milliseconds the address stays blocked; 0: it is not. Throws `store_unavailable`. */
   async isBlocked(address: string): Promise<number> {
-    const network = networkOf(address);
+    const network = addressKey(address);
     const until = this.#blocked.get(network);
     if (until !== undefined) {
       const left = until - this.#clock.monotonic();
@@ -69,7 +69,7 @@ export class FailureLimits {
 
   /** Counts one failure. Throws `store_unavailable` when it could not be counted. */
   async record(address: string): Promise<void> {
-    const network = networkOf(address);
+    const network = addressKey(address);
     try {
       await this.#limiter.consume(network);
     } catch (error) {

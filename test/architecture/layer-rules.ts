@@ -6,6 +6,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [],
   clock: [],
   files: [],
+  addresses: [],
   principal: [],
   metrics: [],
   config: ['sites'], // the one rule of what an origin is

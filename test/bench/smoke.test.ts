@@ -80,6 +80,13 @@ describe('the benchmark', () => {
       expect(rollout?.strays).to.equal(0);
     });
 
+    it('measures what a flood costs an honest site', () => {
+      const { flood } = run.result;
+      for (const figure of [flood?.quietMs.median, flood?.floodedMs.median, flood?.ratio.median, flood?.flood.frames])
+        expect(figure).to.be.above(0);
+      expect(flood?.flood.opened).to.be.at.least(TINY.flood.sockets);
+    });
+
     it('prints a table and writes the same as JSON', () => {
       expect(report(run.result)).to.match(/b-always \/ a: .*aim at least 0\.35/);
       expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property(

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 
 import { expect } from 'chai';
@@ -110,8 +111,16 @@ describe('hostile sockets', function () {
     expect(new Set(await Promise.all(silentDoors.map((silent) => silent.closed)))).to.deep.equal(new Set([4004]));
   });
 
+  /** Another relay of the same fleet, with the limits of protocol 8. */
+  const startStrictRelay = () =>
+    startRelayProcess({
+      OPENLOCK_REDIS_URL: redis.url,
+      OPENLOCK_SECRETS_DIR: join(relay.dataDir, 'secrets'),
+      ...DEFAULT_LIMITS,
+    });
+
   it('from an address of a stranger more than its share is not let in, and nobody else notices', async () => {
-    const strict = await startRelayProcess({ OPENLOCK_REDIS_URL: redis.url, ...DEFAULT_LIMITS });
+    const strict = await startStrictRelay();
     const sockets = Array.from({ length: 2000 }, () =>
       connectTcp({ port: strict.port, host: '127.0.0.1', localAddress: '127.0.0.2' }),
     );
@@ -122,6 +131,31 @@ describe('hostile sockets', function () {
     expect(open).to.be.within(1, 256);
     expect((await call({ ...asRelay(), ...strict }, 'GET', '/healthz')).status).to.equal(200);
     for (const socket of sockets) socket.destroy();
+    await strict.dispose();
+  });
+
+  it('a website without a grant that floods is sent away, and another one’s commands go through meanwhile', async () => {
+    const strict = await startStrictRelay();
+    const stranger = await loginTestSite(asRelay(), 'stranger@example.test');
+    const frame = `{"t":"command","ref":"r","door":"${DOOR}","jwe":"${'\\u0041'.repeat(2500)}"}`;
+    const flooders = await Promise.all(
+      Array.from({ length: 16 }, () => ClientSocket.open(strict, stranger.accessToken, {}, '127.0.0.2')),
+    );
+    for (const { socket } of flooders) for (let sent = 0; sent < 400; sent += 1) socket.send(frame);
+    const latencies: number[] = [];
+    let isOver = false;
+    const codes = Promise.all(flooders.map(({ closed }) => closed)).finally(() => (isOver = true));
+    while (!isOver) {
+      const begun = performance.now();
+      const answer = await call({ ...asRelay(), ...strict }, 'GET', `/v1/doors/${DOOR}`, { token: site.accessToken });
+      expect(answer.status).to.equal(200);
+      latencies.push(performance.now() - begun);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(await codes).to.deep.equal(Array(16).fill(4005));
+    expect(latencies.sort((a, b) => a - b)[latencies.length >> 1]).to.be.below(1000);
+    for (const { frames } of flooders) expect(frames.length).to.be.at.most(200);
+    await stranger.stop();
     await strict.dispose();
   });
 

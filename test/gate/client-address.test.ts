@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { addressKey, addressOf } from '../../src/gate/client-address.js';
+import { addressKey } from '../../src/addresses.js';
+import { addressOf } from '../../src/gate/client-address.js';
 
 const from = (remoteAddress: string | undefined, forwarded?: string) => ({
   socket: { remoteAddress },

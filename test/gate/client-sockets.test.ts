@@ -24,7 +24,8 @@ describe('client sockets that ask too much (protocol 8.4)', () => {
 
   describe('frames over the limit of the address', () => {
     beforeEach(async () => {
-      await start();
+      // The rest after each of them is not waited for.
+      await start({}, { ...systemClock, after: (_ms, work) => systemClock.after(0, work) });
       ways.verdict = { allowed: false, retryAfterMs: 20, sustained: false };
     });
     const openAnyway = async () => {
@@ -71,6 +72,8 @@ describe('client sockets that ask too much (protocol 8.4)', () => {
           onPong() {},
           onClosed() {},
           send() {},
+          pause() {},
+          resume() {},
           close() {},
         };
         new ClientConnection({
@@ -87,6 +90,25 @@ describe('client sockets that ask too much (protocol 8.4)', () => {
       };
       const read = cost(true);
       expect(cost(false)).to.be.below(read / 4);
+    });
+
+    it('are not read faster than the socket rests after each, however fast they are sent', async () => {
+      const rests: (() => void)[] = [];
+      await ways.stop();
+      await start({}, { ...systemClock, after: (_ms, work) => (rests.push(work), () => undefined) });
+      ways.verdict = { allowed: false, retryAfterMs: 20, sustained: false };
+      const client = await openAnyway();
+      for (let sent = 0; sent < 100; sent += 1) client.ws.send(escapeHeavy());
+      await client.next();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      const refused = (): number => ways.metrics.seen.filter(({ code }) => code === 'rate_limited').length;
+      const first = refused();
+      expect(first).to.be.within(1, 20); // what had been read when it began to rest
+      rests.shift()?.();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(refused() - first).to.be.within(1, 20);
+      client.ws.terminate();
+      rests.shift()?.();
     });
 
     it('close the socket with 4005 at the two hundredth, and nothing is read or answered after that', async () => {

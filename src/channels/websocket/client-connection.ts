@@ -30,6 +30,8 @@ const IN_FLIGHT_MAX = 256;
 /** Refused frames after which a socket is closed (protocol 8.4), and the time without any that clears the count. */
 const REFUSALS_MAX = 200;
 const REFUSALS_FORGOTTEN_MS = 60_000;
+/** How long a socket is not read from after a frame over the limit of its address: a flood waits on its own side. */
+const REST_MS = 50;
 /** Where the `ref` of a frame is looked for that is refused unread. */
 const GLANCE_CHARS = 256;
 
@@ -40,6 +42,7 @@ export class ClientConnection {
   readonly #options: ClientConnectionOptions;
   #inFlight = 0;
   #answeredPing = true;
+  #isResting = false;
   #refusals = 0;
   /** Monotonic milliseconds. */
   #refusedAt = 0;
@@ -108,9 +111,21 @@ export class ClientConnection {
           this.#inFlight -= 1;
         });
     } catch (error) {
-      const known = visit.stage === 'address' ? glanceAtRef(text) : ref;
-      void this.#refuse(visit, asRefusal(error), known);
+      const isUnread = visit.stage === 'address';
+      if (isUnread) this.#rest();
+      void this.#refuse(visit, asRefusal(error), isUnread ? glanceAtRef(text) : ref);
     }
+  }
+
+  #rest(): void {
+    if (this.#isResting) return;
+    const { socket, clock } = this.#options;
+    this.#isResting = true;
+    socket.pause();
+    clock.after(REST_MS, () => {
+      this.#isResting = false;
+      socket.resume();
+    });
   }
 
   /** Never rejects. */

@@ -65,6 +65,15 @@ export class LiveSocket {
     return this.#write(frame);
   }
 
+  /** Nothing is read until `resume`: what the peer sends meanwhile waits on its side. */
+  pause(): void {
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    if (!this.#closing && this.#slow === undefined) this.#ws.resume();
+  }
+
   /** True while more is unread than a peer that keeps up leaves. */
   get behind(): boolean {
     return this.#ws.bufferedAmount > LIMITS.sendBufferBytes;

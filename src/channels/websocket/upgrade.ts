@@ -13,8 +13,8 @@ import type { Gate } from '../../gate/gate.js';
 import type { Visit } from '../../gate/visit.js';
 import { rawProblem } from '../../http/answering.js';
 import { checkHost } from '../../http/host-header.js';
-import { CLIENT_BEARER_PREFIX, CLIENT_SUBPROTOCOL } from '../../protocol/client-frames.js';
-import { DOOR_SUBPROTOCOL } from '../../protocol/door-frames.js';
+import { CLIENT_BEARER_PREFIX, CLIENT_SOCKET_PATH, CLIENT_SUBPROTOCOL } from '../../protocol/client-frames.js';
+import { DOOR_SOCKET_PATH, DOOR_SUBPROTOCOL } from '../../protocol/door-frames.js';
 import { LIMITS } from '../../protocol/limits.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import type { Presence } from '../../doors/presence.js';
@@ -31,8 +31,6 @@ export interface UpgradeDependencies {
   readonly random: Random;
 }
 
-export const DOOR_SOCKET_PATH = '/v1/devices/socket';
-export const CLIENT_SOCKET_PATH = '/v1/socket';
 const FRAGMENTS_MAX = 16;
 
 export class Upgrades {

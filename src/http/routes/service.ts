@@ -1,6 +1,8 @@
 /** What the relay says of itself (protocol 2.4), and the two paths that only speak WebSocket (4.6, 7.7). */
 import { z } from 'zod';
 
+import { CLIENT_SOCKET_PATH } from '../../protocol/client-frames.js';
+import { DOOR_SOCKET_PATH } from '../../protocol/door-frames.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import { openRoute, type Answer, type Route } from '../route.js';
 import type { Readiness, SiteApi } from '../services.js';
@@ -79,7 +81,7 @@ export function upgradeRoutes(): readonly Route[] {
   };
   const doorSocket = openRoute({
     method: 'GET',
-    path: '/v1/devices/socket',
+    path: DOOR_SOCKET_PATH,
     id: 'doorSocket',
     audience: 'device',
     summary: 'WebSocket of a door',
@@ -99,7 +101,7 @@ export function upgradeRoutes(): readonly Route[] {
   });
   const clientSocket = openRoute({
     method: 'GET',
-    path: '/v1/socket',
+    path: CLIENT_SOCKET_PATH,
     id: 'clientSocket',
     audience: 'public',
     summary: 'WebSocket of a website',

@@ -6,7 +6,7 @@ import type { LoadResult } from '../load/closed-loop.js';
 import type { FloodCount, Flooders } from '../programs/flooders.js';
 import type { Sizes } from '../sizes.js';
 import { SITE } from '../stage.js';
-import { spreadOf, type Spread } from '../stats.js';
+import { ratiosOf, spreadOf, type Spread } from '../stats.js';
 import { furnish } from '../store-setup.js';
 
 export interface FloodResult {
@@ -15,9 +15,10 @@ export interface FloodResult {
   /** p50 of the honest site's commands, turn by turn. */
   readonly quietMs: Spread;
   readonly floodedMs: Spread;
+  readonly quietP99Ms: Spread;
   readonly floodedP99Ms: Spread;
-  /** Medians, flooded to quiet. */
-  readonly ratio: number;
+  /** Of the p50s, flooded to quiet, turn by turn: they alternate, so that whatever disturbs the machine disturbs both. */
+  readonly ratio: Spread;
   readonly failed: number;
   readonly flood: FloodCount;
 }
@@ -55,22 +56,28 @@ export async function measureFlood(crew: Crew, sizes: Sizes): Promise<FloodResul
   await turn(); // warms up
   const quiet: LoadResult[] = [];
   const flooded: LoadResult[] = [];
-  while (quiet.length < turns) quiet.push(await turn());
+  const floods: FloodCount[] = [];
   const flooders = startChild<Flooders>(stage, 'flooders');
-  await flooders.call('start', { port: relay.port, ca: stage.certificate.ca, token: stage.tokenOf(STRANGER), sockets });
-  while (flooded.length < turns) flooded.push(await turn());
-  const flood = await flooders.call('stop', {});
+  const attack = { port: relay.port, ca: stage.certificate.ca, token: stage.tokenOf(STRANGER), sockets };
+  while (flooded.length < turns) {
+    quiet.push(await turn());
+    await flooders.call('start', attack);
+    flooded.push(await turn());
+    floods.push(await flooders.call('stop', {}));
+  }
   await stage.release(mark);
-  const p50 = (results: readonly LoadResult[]): Spread => spreadOf(results.map(({ p50Ms }) => p50Ms));
+  const p50s = (results: readonly LoadResult[]): readonly number[] => results.map(({ p50Ms }) => p50Ms);
+  const sum = (member: keyof FloodCount): number => floods.reduce((all, flood) => all + flood[member], 0);
   return {
     sockets,
     commandsPerSecond: perSecond,
-    quietMs: p50(quiet),
-    floodedMs: p50(flooded),
+    quietMs: spreadOf(p50s(quiet)),
+    floodedMs: spreadOf(p50s(flooded)),
+    quietP99Ms: spreadOf(quiet.map(({ p99Ms }) => p99Ms)),
     floodedP99Ms: spreadOf(flooded.map(({ p99Ms }) => p99Ms)),
-    ratio: p50(flooded).median / p50(quiet).median,
-    failed: [...quiet, ...flooded].reduce((sum, { failed }) => sum + failed, 0),
-    flood,
+    ratio: ratiosOf(p50s(flooded), p50s(quiet)),
+    failed: [...quiet, ...flooded].reduce((all, { failed }) => all + failed, 0),
+    flood: { frames: sum('frames'), opened: sum('opened'), refused: sum('refused') },
   };
 }
 

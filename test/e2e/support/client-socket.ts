@@ -24,12 +24,18 @@ export class ClientSocket {
   }
 
   /** Connects; rejects with the HTTP status when the upgrade is refused. */
-  static open(relay: Reachable, token: string, headers: Record<string, string> = {}): Promise<ClientSocket> {
+  static open(
+    relay: Reachable,
+    token: string,
+    headers: Record<string, string> = {},
+    localAddress?: string,
+  ): Promise<ClientSocket> {
     const url = `${relay.url.replace('https:', 'wss:')}/v1/socket`;
     const socket = new WebSocket(url, [CLIENT_SUBPROTOCOL], {
       ca: relay.ca,
       perMessageDeflate: false,
       headers: { authorization: `Bearer ${token}`, ...headers },
+      ...(localAddress !== undefined && { localAddress, family: 4 }),
     });
     const client = new ClientSocket(socket);
     return new Promise((resolve, reject) => {
