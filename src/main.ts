@@ -1,35 +1,75 @@
 /** Process entry: hands the process over to the command line and turns its answer into an exit code. */
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { userInfo } from 'node:os';
+
 import { runCli } from './cli/program.js';
 import type { Io } from './cli/support/io.js';
 
 const stopping = new AbortController();
-let listening = false;
+let stoppedAt = 0;
+const taken = new Set<NodeJS.Signals>();
+
+/** npm, and whoever else stands between the terminal and us, passes on a Ctrl-C that reached us already. */
+const SAME_KEYPRESS_MS = 1000;
+const LOOK_AT_READER_MS = 1000;
 
 /** Signals are taken over only by commands that can stop gracefully; all others end as Node ends. */
-function stopSignal(): AbortSignal {
-  if (!listening) {
-    listening = true;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (stopping.signal.aborted) process.exit(1);
-        stopping.abort();
-      });
-    }
+function stopSignal({ attended = false } = {}): AbortSignal {
+  // A terminal that is closed ends what somebody watched there, but not a server started with nohup.
+  for (const signal of ['SIGINT', 'SIGTERM', ...(attended ? (['SIGHUP'] as const) : [])] as const) {
+    if (taken.has(signal)) continue;
+    taken.add(signal);
+    process.on(signal, () => {
+      if (!stopping.signal.aborted) stop();
+      else if (performance.now() - stoppedAt > SAME_KEYPRESS_MS) process.exit(1);
+    });
+  }
+  if (attended && fstatSync(1).isFIFO()) {
+    setInterval(() => {
+      if (!isRead(1)) stop();
+    }, LOOK_AT_READER_MS).unref();
   }
   return stopping.signal;
 }
 
-// A reader that went away (`openlock audit --follow | head`) is no error of ours.
+function stop(): void {
+  if (stopping.signal.aborted) return;
+  stoppedAt = performance.now();
+  stopping.abort();
+}
+
+/** Whether a pipe still has a reader. Writing would tell, too; this also tells where there is nothing to say (Linux only). */
+function isRead(descriptor: number): boolean {
+  try {
+    closeSync(openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK));
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ENXIO');
+  }
+}
+
+// A reader that went away (`openlock audit --follow | head`) is no error of ours. Whoever can stop in order does; what it says
+// while it does so fails in the same way.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    if (listening && !stopping.signal.aborted) stopping.abort();
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    if (taken.size > 0) stop();
     else process.exit(0);
   });
 }
 
+/** An account may have a number and no name, in containers for instance. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? 'unknown');
+  }
+}
+
 const io: Io = {
   environment: process.env,
+  user: userName(),
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,

@@ -28,7 +28,8 @@ import { ClientHub } from '../channels/websocket/client-hub.js';
 import { DoorHub, DoorRegistry } from '../channels/websocket/door-hub.js';
 import { RelayMail } from '../channels/websocket/relay-mail.js';
 import { Upgrades } from '../channels/websocket/upgrade.js';
-import { createLog } from '../log.js';
+import { createLog, RepeatedTroubles } from '../log.js';
+import { prepare } from './preflight.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { AccessTokens } from '../sites/access-tokens.js';
 import { FleetSecrets } from '../sites/fleet-secrets.js';
@@ -134,13 +135,20 @@ async function start(
   const { log } = options;
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
+  prepare(config);
   for (const warning of config.warnings) log.warn(warning);
   // Unique per process, whatever the name: a restarted relay must not inherit the presence of the one before.
   const nodeId = `${nodeName}.${random.bytes(6).toString('hex')}`;
   const metrics = new Metrics();
+  const troubles = new RepeatedTroubles(clock);
+  onRelease(() => troubles.stop());
   const onError = (error: unknown, work: string): void => {
     metrics.storeErrors.inc({ work });
-    log[error instanceof OpenLockError ? 'warn' : 'error']({ err: error, work }, 'work failed');
+    // While the store is away all work fails for this one reason.
+    const [level, key] = error instanceof OpenLockError ? (['warn', error.code] as const) : (['error', work] as const);
+    troubles.report(key, (unsaid) =>
+      log[level]({ err: error, work }, unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`),
+    );
   };
 
   const tls = config.tls ? await loadTls(config) : undefined;

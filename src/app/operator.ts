@@ -5,11 +5,10 @@
 import { pino } from 'pino';
 
 import { systemClock, systemRandom, type Clock, type Random } from '../clock.js';
+import type { Acting } from '../audit/entry.js';
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
-import { DoorAdmin } from '../doors/door-admin.js';
-import { ReleaseService } from '../updates/release-service.js';
-import { RolloutService } from '../updates/rollout-service.js';
+import { openDesk, type OperatorDesk } from '../operators/desk.js';
 import { AccessTokens } from '../sites/access-tokens.js';
 import { FleetSecrets } from '../sites/fleet-secrets.js';
 import { Mailer } from '../sites/mailer.js';
@@ -24,14 +23,13 @@ import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RolloutStore } from '../store/rollout-store.js';
 import { SiteStore } from '../store/site-store.js';
+import { prepare } from './preflight.js';
 
-export interface Operator {
-  readonly doors: DoorAdmin;
-  readonly sites: SiteService;
-  readonly releases: ReleaseService;
-  readonly rollouts: RolloutService;
-  readonly nodes: NodeStore;
-  readonly auditStore: AuditStore;
+export interface Operator extends OperatorDesk {
+  /** Where the store is, for people: without user and password. */
+  readonly storeAddress: string;
+  /** A short-lived token of the operator for the API of a relay of this fleet (protocol 11.2). `publicOrigin`: the relay's own. */
+  apiToken(publicOrigin: string): Promise<string>;
   /** Flushes what is unwritten, disconnects, and lets a redis-server go that was started for this. */
   close(): Promise<void>;
 }
@@ -39,8 +37,11 @@ export interface Operator {
 /** Commands wait longer than a relay may: nobody else is held up. */
 const COMMAND_TIMEOUT_MS = 5000;
 
-/** Opens the store of `config`, starting its private redis-server when no relay has. Throws `store_unavailable`, ConfigError. */
-export async function openOperator(config: Config): Promise<Operator> {
+/**
+ * Opens the store of `config` for one who acts, starting its private redis-server when no relay has. Throws
+ * `store_unavailable`, ConfigError.
+ */
+export async function openOperator(config: Config, by: Acting): Promise<Operator> {
   const clock = systemClock;
   const random = systemRandom;
   const log = pino({ level: 'silent' });
@@ -48,6 +49,7 @@ export async function openOperator(config: Config): Promise<Operator> {
   const close = async (): Promise<void> => {
     for (const step of release.reverse().splice(0)) await step();
   };
+  prepare(config);
   try {
     const redis = config.redisUrl === undefined ? await PrivateRedis.acquire(config.dataDir, log) : undefined;
     if (redis !== undefined) release.push(() => redis.release());
@@ -61,22 +63,26 @@ export async function openOperator(config: Config): Promise<Operator> {
     const audit = new AuditTrail({ store: auditStore, clock, node: 'cli', onError: () => undefined });
     release.push(() => audit.flush());
     const sites = await siteService(config, link, { clock, random, audit, log });
-    const findSites = async (name: string): Promise<readonly string[]> =>
-      (await sites.find(name)).map(({ siteId }) => siteId);
-    const doorStore = new DoorStore(link);
-    const nodes = new NodeStore(link);
-    const doors = new DoorAdmin({ store: doorStore, audit, clock, random, findSites });
-    const releases = new ReleaseService({ store: new FirmwareStore(link), audit, clock, random });
-    const rollouts = new RolloutService({
-      store: new RolloutStore(link),
-      doors: doorStore,
-      nodes,
-      releases,
-      audit,
-      clock,
-      random,
-    });
-    return { doors, sites, releases, rollouts, nodes, auditStore, close };
+    const desk = openDesk(
+      {
+        doors: new DoorStore(link),
+        nodes: new NodeStore(link),
+        firmware: new FirmwareStore(link),
+        rollouts: new RolloutStore(link),
+        auditStore,
+        sites,
+        audit,
+        clock,
+        random,
+      },
+      by,
+    );
+    return {
+      ...desk,
+      storeAddress: link.address,
+      apiToken: (publicOrigin) => sites.operatorToken(publicOrigin),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -16,6 +16,7 @@ import { registerSite } from './site.js';
 import { registerStatus } from './status.js';
 import { toFailure, type Failure } from './support/failure.js';
 import type { Io } from './support/io.js';
+import { markIds, withoutMark } from './support/marked-ids.js';
 import { Printer, styled } from './support/printer.js';
 import { visible } from './support/visible.js';
 import { registerVirtualDoor } from './virtual-door.js';
@@ -37,7 +38,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...markIds(args)], { from: 'user' });
     return 0;
   } catch (error) {
     const failure = toFailure(error);
@@ -46,13 +47,13 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n');
+const visibleLines = (text: string): string => withoutMark(text).split('\n').map(visible).join('\n');
 
 function buildProgram(io: Io): Command {
   const program = new Command('openlock')
     .description('A smart-lock relay nobody has to trust: websites open doors with commands only the door can read.')
     .version(version(), '-V, --version')
-    .showHelpAfterError('(--help shows how it is used)')
+    .showHelpAfterError(HINT)
     .addHelpText('after', HELP)
     .exitOverride()
     // `firmware sign --version 1.2.3` is no question for ours.
@@ -82,11 +83,14 @@ function buildProgram(io: Io): Command {
   return program;
 }
 
+const HINT = '(--help shows how it is used)';
+
 function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
   if (exitCode !== 0) print.value({ error });
   if (told) return;
   for (const line of error.detail.split('\n'))
     print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  if (exitCode === 2) print.note(HINT);
   if (unexpected && thrown instanceof Error)
     for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
 }

@@ -48,7 +48,7 @@ export class RelayUpdates {
       metrics,
       onError,
     });
-    const releases = new ReleaseService({ store: firmware, audit, clock, random });
+    const releases = new ReleaseService({ store: firmware, audit, clock, random, by: { actor: 'relay' } });
     this.#driver = new RolloutDriver({
       store: rollouts,
       doors,

@@ -13,7 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   principal: [],
   metrics: ['protocol'],
   config: ['sites'], // the one rule of what an origin is
-  log: ['config'],
+  log: ['clock', 'config'],
   store: BASE,
   sites: [...BASE, 'store', 'doors', 'commands', 'audit', 'metrics'],
   doors: [...BASE, 'store', 'sites', 'commands', 'audit', 'metrics'],
@@ -22,10 +22,11 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   audit: [...BASE, 'store'],
   http: [...BASE, 'store', ...DOMAINS, 'metrics'],
   channels: [...BASE, 'store', 'http', ...DOMAINS, 'metrics'],
+  operators: [...BASE, 'store', ...DOMAINS],
   client: ['protocol'],
   simulator: ['protocol'],
-  app: [...SERVER, ...BASE, 'log'],
-  cli: [...BASE, 'log', 'store', 'app', 'updates', 'client', 'simulator'], // updates: signing works without a store
+  app: [...SERVER, ...BASE, 'operators', 'log'],
+  cli: [...BASE, 'app', 'operators', 'audit', 'updates', 'client', 'simulator'], // updates: signing works without a store
   main: ['cli'],
 };
 
@@ -40,6 +41,9 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['sites'],
   commander: ['cli'],
   uqr: ['cli'],
+  'string-width': ['cli'],
+  '@inquirer/password': ['cli'],
+  'pino-pretty': ['log.ts'],
 };
 
 /** Layers that also run in a browser, and the packages they may use. */

@@ -68,8 +68,9 @@ describe('commands on the store, with no relay running', function () {
 
   it('refuses what makes no sense, each with a code', async () => {
     expect(await refusal('door', 'add', 'front-door')).to.equal('invalid_request');
-    for (const act of ['show', 'reset', 'disable', 'enable', 'remove'])
+    for (const act of ['show', 'reset', 'disable', 'enable'])
       expect(await refusal('door', act, 'back-door'), act).to.equal('door_not_found');
+    expect(await refusal('door', 'remove', 'back-door', '--yes')).to.equal('door_not_found');
     expect(await refusal('door', 'grant', 'front-door', 'https://nobody.example', '--role', 'user')).to.equal(
       'invalid_request',
     );
@@ -85,7 +86,7 @@ describe('commands on the store, with no relay running', function () {
     expect(await json('door', 'show', 'front-door')).to.include({ disabled: false, keyBanned: false });
     expect(await json('key', 'ban', KID)).to.deep.equal({ kid: KID, banned: true });
     expect(await json('key', 'unban', KID)).to.deep.equal({ kid: KID, banned: false });
-    await json('door', 'remove', 'front-door');
+    await json('door', 'remove', 'front-door', '--yes');
     expect(await json('door', 'list')).to.deep.equal({ doors: [] });
     expect(await json('site', 'list')).to.deep.equal({ sites: [] });
   });
@@ -101,7 +102,7 @@ describe('commands on the store, with no relay running', function () {
       'door_enabled',
       'door_removed',
     ]);
-    expect(entries.every(({ actor, node }) => actor === 'operator' && node === 'cli')).to.equal(true);
+    expect(entries.every(({ actor, node }) => actor === 'cli:tester' && node === 'cli')).to.equal(true);
     expect((await openlock('audit', '--door', 'front-door')).stdout).to.contain('door_added');
 
     const exported = (await json('audit', 'export')) as { file: string; entries: number };

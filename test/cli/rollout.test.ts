@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { doorList, failureLimit, stages } from '../../src/cli/rollout/shares.js';
 import { rolloutLines } from '../../src/cli/rollout/table.js';
-import type { RolloutView } from '../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../src/operators/rollout-view.js';
 import { cli, dataDir, testIo } from './support/cli.js';
 
 const view: RolloutView = {
@@ -75,7 +75,8 @@ describe('openlock rollout', () => {
     ]) {
       expect(() => stages(wrong), wrong).to.throw(/percentages or numbers/);
     }
-    for (const wrong of ['', '-1', '5 %', '101%', 'x']) expect(() => failureLimit(wrong), wrong).to.throw(/wanted/);
+    for (const wrong of ['', '-1', '5 %', '101%', 'x'])
+      expect(() => failureLimit(wrong), wrong).to.throw(/--max-failures is/);
     expect(() => doorList('a')).to.throw(/door id/);
   });
 

@@ -7,9 +7,11 @@ import { systemClock, systemRandom } from '../../src/clock.js';
 import { createApp, type App } from '../../src/app/app.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { readConfig, type Environment } from '../../src/config.js';
-import { DoorAdmin } from '../../src/doors/door-admin.js';
+import { DoorAdmin } from '../../src/operators/doors.js';
+import { KeyAdmin } from '../../src/operators/keys.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { DoorStore } from '../../src/store/door-store.js';
+import { NodeStore } from '../../src/store/node-store.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 import { SiteStore } from '../../src/store/site-store.js';
 
@@ -53,12 +55,24 @@ export async function startTestRelay(redisUrl: string | undefined, environment: 
   };
 }
 
+const BY = { actor: 'cli:tester' };
+
+function trail(link: RedisLink): AuditTrail {
+  return new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined });
+}
+
+export function keyAdmin(link: RedisLink): KeyAdmin {
+  return new KeyAdmin({ store: new DoorStore(link), audit: trail(link), clock: systemClock, by: BY });
+}
+
 /** The operator's side of a store, as the command line has it. */
 export function doorAdmin(link: RedisLink): DoorAdmin {
   const sites = new SiteStore(link);
   return new DoorAdmin({
     store: new DoorStore(link),
-    audit: new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined }),
+    nodes: new NodeStore(link),
+    by: BY,
+    audit: trail(link),
     clock: systemClock,
     random: systemRandom,
     findSites: async (siteIdOrOrigin) => {

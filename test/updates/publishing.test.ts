@@ -82,7 +82,7 @@ describe('publishing on a real Redis', function () {
         at: (await auditOf(link)).at(-1)?.['at'],
         node: 'cli',
         kind: 'release_published',
-        actor: 'operator',
+        actor: 'cli:tester',
         release: release.sha256,
         code: '1.3.0 esp32dev',
       },

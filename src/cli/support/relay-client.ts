@@ -13,7 +13,6 @@ import type { Config } from '../../config.js';
 import type { RelayAddress } from './relay-address.js';
 
 const ANSWER_BYTES = 1024 * 1024;
-const ANY_ADDRESS = ['0.0.0.0', '::', ''];
 
 export interface RelayRoute {
   /** Where requests really go, whatever host the URL names. */
@@ -26,8 +25,7 @@ export interface RelayRoute {
 
 /** The way to the relay that runs on this machine: its listener, by the certificate it has by configuration. */
 export function localRoute(config: Config, address: RelayAddress): RelayRoute {
-  const host = ANY_ADDRESS.includes(address.host) ? 'localhost' : address.host;
-  return { host, port: address.port, tls: address.tls, ca: address.tls ? trusted(config) : [] };
+  return { host: address.host, port: address.port, tls: address.tls, ca: address.tls ? trusted(config) : [] };
 }
 
 function trusted(config: Config): readonly string[] {

@@ -1,21 +1,28 @@
-/** What operators do to doors, grants and keys (protocol 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
+/** What operators see of doors and do to them and their grants (protocol 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
+import type { Acting, AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Role } from '../protocol/api.js';
-import { DOOR_ID, kidSchema } from '../protocol/ids.js';
+import { DOOR_ID } from '../protocol/ids.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { DoorPresence, DoorRecord, DoorStore, Grant } from '../store/door-store.js';
+import type { DoorStore } from '../store/door-store.js';
+import type { NodeStore } from '../store/node-store.js';
+import { doorDetailsView, doorView, type DoorDetails, type DoorDetailsView, type DoorView } from './door-views.js';
+import { checkKid } from './keys.js';
 
 export interface DoorAdminDependencies {
   readonly store: DoorStore;
-  readonly audit: AuditTrail;
+  readonly nodes: Pick<NodeStore, 'live'>;
+  readonly audit: Pick<AuditTrail, 'entry'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Resolves a site id or origin to site ids; origins may have several sites, one per e-mail. */
   readonly findSites: (siteIdOrOrigin: string) => Promise<readonly string[]>;
+  /** In whose name it is done. */
+  readonly by: Acting;
 }
 
 /** Printed by `door add --json` (protocol 11.2). `expiresAt` in Unix milliseconds. */
@@ -23,12 +30,6 @@ export interface Enrolment {
   readonly doorId: string;
   readonly enrolmentToken: string;
   readonly expiresAt: number;
-}
-
-export interface DoorDetails {
-  readonly record: DoorRecord;
-  readonly presence: DoorPresence;
-  readonly grants: ReadonlyMap<string, Grant>;
 }
 
 const noSuchDoor = (doorId: string): OpenLockError =>
@@ -78,16 +79,17 @@ export class DoorAdmin {
     return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
   }
 
-  async list(): Promise<readonly DoorDetails[]> {
-    const ids = await this.#deps.store.doorIds();
+  async list(): Promise<readonly DoorView[]> {
+    const [ids, liveRelays] = await Promise.all([this.#deps.store.doorIds(), this.#deps.nodes.live()]);
     const doors = await Promise.all(ids.map((doorId) => this.#details(doorId)));
-    return doors.filter((door) => door !== undefined);
+    return doors.filter((door) => door !== undefined).map((door) => doorView(door, liveRelays));
   }
 
-  async show(doorId: string): Promise<DoorDetails> {
-    const details = await this.#details(doorId);
+  /** Throws `door_not_found`. */
+  async show(doorId: string): Promise<DoorDetailsView> {
+    const [details, liveRelays] = await Promise.all([this.#details(doorId), this.#deps.nodes.live()]);
     if (details === undefined) throw noSuchDoor(doorId);
-    return details;
+    return doorDetailsView(details, liveRelays);
   }
 
   async disable(doorId: string): Promise<void> {
@@ -142,53 +144,15 @@ export class DoorAdmin {
     return revoked;
   }
 
-  /** Bans a key everywhere, at once; returns the doors that have it. */
-  async banKey(kid: string): Promise<readonly string[]> {
-    checkKid(kid);
-    // List first, doors second: a registration in between reads the list again after it is bound.
-    await this.#deps.store.setBan(kid, this.#deps.clock.now());
-    const doors: string[] = [];
-    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(
-        doorId,
-        'banned',
-        true,
-        this.#entry('key_banned', doorId, kid),
-        kid,
-      );
-      if (outcome !== 'ok') continue;
-      doors.push(doorId);
-      await this.#changed(doorId, 'banned');
-    }
-    return doors;
-  }
-
-  async unbanKey(kid: string): Promise<readonly string[]> {
-    checkKid(kid);
-    if (!(await this.#deps.store.clearBan(kid)))
-      throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
-    const doors: string[] = [];
-    for (const doorId of await this.#deps.store.doorsWithKid(kid)) {
-      const outcome = await this.#deps.store.setFlag(
-        doorId,
-        'banned',
-        false,
-        this.#entry('key_unbanned', doorId, kid),
-        kid,
-      );
-      if (outcome === 'ok') doors.push(doorId);
-    }
-    return doors;
-  }
-
   #token(): { text: string; stored: { tokenHash: string; tokenUntil: number } } {
     const text = this.#deps.random.bytes(24).toString('base64url');
     const tokenHash = createHash('sha256').update(text).digest('base64url');
     return { text, stored: { tokenHash, tokenUntil: this.#deps.clock.now() + LIMITS.enrolmentSeconds * 1000 } };
   }
 
-  #entry(kind: Parameters<AuditTrail['entry']>[0]['kind'], doorId: string, code?: string): string {
-    return this.#deps.audit.entry({ kind, actor: 'operator', door: doorId, ...(code !== undefined && { code }) });
+  #entry(kind: AuditKind, doorId: string, code?: string): string {
+    const { audit, by } = this.#deps;
+    return audit.entry({ kind, ...by, target: `door:${doorId}`, door: doorId, ...(code !== undefined && { code }) });
   }
 
   async #details(doorId: string): Promise<DoorDetails | undefined> {
@@ -213,12 +177,7 @@ export class DoorAdmin {
     return sites;
   }
 
-  async #changed(doorId: string, change: 'disabled' | 'enabled' | 'reset' | 'removed' | 'banned'): Promise<void> {
+  async #changed(doorId: string, change: 'disabled' | 'enabled' | 'reset' | 'removed'): Promise<void> {
     await this.#deps.store.tellFleet({ t: 'door_changed', door: doorId, change });
   }
-}
-
-function checkKid(kid: string | undefined): void {
-  if (kid !== undefined && !kidSchema.safeParse(kid).success)
-    throw new OpenLockError('invalid_request', 'A key id is the base64url SHA-256 thumbprint of a key: 43 characters.');
 }

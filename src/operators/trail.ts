@@ -1,6 +1,6 @@
-import { doorKeys, firmwareKeys } from '../../store/keys.js';
-import type { AuditStore, StoredEntry } from '../../store/audit-store.js';
-import { styled, type Printer } from '../support/printer.js';
+/** The audit trail as operators read it, and empty it into files (protocol 10). */
+import type { AuditStore, StoredEntry } from '../store/audit-store.js';
+import { doorKeys, firmwareKeys } from '../store/keys.js';
 
 /** One entry with its place in its stream. Entries were written by this fleet, but hold text from outside. */
 export interface TrailEntry {
@@ -19,6 +19,7 @@ export interface TrailQuery {
 }
 
 const PAGE = 500;
+const DRAIN_PAGE = 1000;
 
 /** A stream, and which of its entries are wanted. */
 interface Source {
@@ -105,22 +106,23 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   return { unreadable: text };
 }
 
-/** `2026-11-22T08:15:30.123Z  command_settled  site_4f1c…  door=front-door code=executed …` */
-export function showEntry(print: Printer, { entry }: TrailEntry): void {
-  const { at, kind, actor, ...rest } = entry;
-  const time = typeof at === 'number' ? new Date(at).toISOString() : '-';
-  const fields = Object.entries(rest).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  print.line(
-    styled('dim', time),
-    '  ',
-    styled('bold', text(kind).padEnd(19)),
-    '  ',
-    text(actor),
-    '  ',
-    fields.join(' '),
-  );
+/**
+ * Moves every entry out of the store, page by page, into `write`, which resolves once its lines are safe: only then do they
+ * leave the store. A crash in between repeats a page, never loses one (protocol 10.1). Resolves to how many there were.
+ */
+export async function drainTrail(store: AuditStore, write: (lines: string) => Promise<void>): Promise<number> {
+  let count = 0;
+  for (const stream of await store.streams()) {
+    for (;;) {
+      const rows = await store.read(stream, '-', DRAIN_PAGE);
+      if (rows.length === 0) break;
+      await write(rows.map(({ text }) => `${text}\n`).join(''));
+      await store.remove(
+        stream,
+        rows.map(({ id }) => id),
+      );
+      count += rows.length;
+    }
+  }
+  return count;
 }
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? '-'));

@@ -1,9 +1,14 @@
-import { doorStateSchema, type DoorState } from '../../protocol/door-state.js';
-import type { Operator } from '../../app/operator.js';
+import { doorStateSchema, type DoorState } from '../protocol/door-state.js';
+import type { DoorPresence, DoorRecord, Grant } from '../store/door-store.js';
 
-type DoorDetails = Awaited<ReturnType<Operator['doors']['show']>>;
+/** What the store has of a door. */
+export interface DoorDetails {
+  readonly record: DoorRecord;
+  readonly presence: DoorPresence;
+  readonly grants: ReadonlyMap<string, Grant>;
+}
 
-/** A door as the command line shows it; also the shape of `door list --json` and `door show --json`. Times in Unix ms. */
+/** A door as operators see it; also the shape of `door list --json` and `door show --json`. Times in Unix ms. */
 export interface DoorView {
   readonly doorId: string;
   readonly name: string;
