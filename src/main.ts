@@ -1,5 +1,6 @@
 /** Process entry: hands the process over to the command line and turns its answer into an exit code. */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { fstatSync } from 'node:fs';
 import { userInfo } from 'node:os';
 
 import { runCli } from './cli/program.js';
@@ -11,7 +12,7 @@ const taken = new Set<NodeJS.Signals>();
 
 /** npm, and whoever else stands between the terminal and us, passes on a Ctrl-C that reached us already. */
 const SAME_KEYPRESS_MS = 1000;
-const LOOK_AT_READER_MS = 1000;
+const LOOK_MS = 1000;
 
 /** Signals are taken over only by commands that can stop gracefully; all others end as Node ends. */
 function stopSignal({ attended = false } = {}): AbortSignal {
@@ -24,11 +25,7 @@ function stopSignal({ attended = false } = {}): AbortSignal {
       else if (performance.now() - stoppedAt > SAME_KEYPRESS_MS) process.exit(1);
     });
   }
-  if (attended && fstatSync(1).isFIFO()) {
-    setInterval(() => {
-      if (!isRead(1)) stop();
-    }, LOOK_AT_READER_MS).unref();
-  }
+  if (attended) watchWatchers();
   return stopping.signal;
 }
 
@@ -38,14 +35,31 @@ function stop(): void {
   stopping.abort();
 }
 
-/** Whether a pipe still has a reader. Writing would tell, too; this also tells where there is nothing to say (Linux only). */
-function isRead(descriptor: number): boolean {
-  try {
-    closeSync(openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | constants.O_NONBLOCK));
-    return true;
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ENXIO');
-  }
+/**
+ * Ends what nobody watches any more. npm passes a SIGTERM on to the shell it started us with, which dies without a word to us:
+ * another parent than at the start says so.
+ */
+function watchWatchers(): void {
+  const parent = process.ppid;
+  setInterval(() => {
+    if (process.ppid !== parent) stop();
+  }, LOOK_MS).unref();
+  if (fstatSync(1).isFIFO()) watchReader();
+}
+
+/**
+ * Whoever writes into a pipe that nobody reads is told; whoever has nothing to write would have to poll it, which Node cannot.
+ * GNU tail does: following an empty file it ends by SIGPIPE when its output has no reader. Any other tail ends otherwise, or
+ * not at all, and then the next word that is written tells.
+ */
+function watchReader(): void {
+  const tail = spawn('tail', ['-f', `--pid=${process.pid}`, '/dev/null'], { stdio: ['ignore', 'inherit', 'ignore'] });
+  tail.once('error', () => undefined);
+  tail.once('exit', (_code, signal) => {
+    if (signal === 'SIGPIPE') stop();
+  });
+  tail.unref();
+  process.once('exit', () => tail.kill());
 }
 
 // A reader that went away (`openlock audit --follow | head`) is no error of ours. Whoever can stop in order does; what it says

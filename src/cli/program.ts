@@ -15,7 +15,8 @@ import { registerSimulate } from './simulate.js';
 import { registerSite } from './site.js';
 import { registerStatus } from './status.js';
 import { toFailure, type Failure } from './support/failure.js';
-import type { Io } from './support/io.js';
+import type { Io, Sink } from './support/io.js';
+import { columnsOf, wrapAt } from './support/layout.js';
 import { markIds, withoutMark } from './support/marked-ids.js';
 import { Printer, styled } from './support/printer.js';
 import { visible } from './support/visible.js';
@@ -26,9 +27,9 @@ A first look:            openlock demo
 Run a relay:             openlock check-config && openlock serve
 Bring a door in:         openlock door add front-door
 Let a website use it:    openlock site list
-                         openlock door grant front-door https://booking.example --role user
+                         openlock door grant front-door <site> --role user
 Try it:                  openlock command unlock front-door
-Update the doors:        openlock firmware sign --help      # docs/updates.md has the whole way
+Update the doors:        openlock firmware sign --help   # see docs/updates.md
 See who did what:        openlock audit --follow
 
 Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
@@ -47,7 +48,20 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-const visibleLines = (text: string): string => withoutMark(text).split('\n').map(visible).join('\n');
+/** Text of commander's, and ours in its helps: it repeats what it was given, and arguments may have been pasted from anywhere. */
+function writeTo(sink: Sink, text: string): void {
+  const lines = withoutMark(text).split('\n').map(visible);
+  // What commander did not lay out itself.
+  const fitted = sink.isTTY === true ? lines.flatMap((line) => linesOf(line, columnsOf(sink))) : lines;
+  sink.write(fitted.join('\n'));
+}
+
+function linesOf(text: string, columns: number): readonly string[] {
+  const indent = text.length - text.trimStart().length;
+  return wrapAt([text], columns, indent).map((line) =>
+    line.map((piece) => (typeof piece === 'object' ? piece.text : piece)).join(''),
+  );
+}
 
 function buildProgram(io: Io): Command {
   const program = new Command('openlock')
@@ -58,10 +72,11 @@ function buildProgram(io: Io): Command {
     .exitOverride()
     // `firmware sign --version 1.2.3` is no question for ours.
     .enablePositionalOptions()
-    // Commander repeats what it was given: arguments may have been pasted from anywhere.
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(visibleLines(text)),
-      writeErr: (text) => void io.stderr.write(visibleLines(text)),
+      writeOut: (text) => writeTo(io.stdout, text),
+      writeErr: (text) => writeTo(io.stderr, text),
+      getOutHelpWidth: () => columnsOf(io.stdout),
+      getErrHelpWidth: () => columnsOf(io.stderr),
     });
   for (const register of [
     registerDemo,

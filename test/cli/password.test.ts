@@ -61,7 +61,7 @@ describe('the door password', () => {
     expect(keyboard.raw).to.equal(true);
     for (const key of ['s', 'x', '\u007f', 'ecr', 'et ü', '\r']) keyboard.write(key);
     expect(await asked).to.equal('secret ü');
-    expect(stripVTControlCharacters(stderr.text).replaceAll('Password:', '').trim()).to.equal('');
+    expect(stripVTControlCharacters(stderr.text)).to.not.contain('secr').and.not.contain('*');
     expect(keyboard.raw).to.equal(false);
   });
 

@@ -1,4 +1,5 @@
 import type { RelayUrls } from '../../app/app.js';
+import { shellLines } from '../support/layout.js';
 import { styled, type Printer } from '../support/printer.js';
 import type { Stage } from './stage.js';
 import { DEMO_DOOR, DEMO_PASSWORD } from './story.js';
@@ -37,15 +38,4 @@ export function printThingsToTry(print: Printer, stage: Stage, relay: RelayUrls,
     for (const line of shellLines(command, Math.min(COLUMNS, print.columns) - 4)) print.line('  ', line);
   }
   print.line();
-}
-
-/** A command as a shell takes it from several lines, broken only between its parts. */
-function shellLines(parts: readonly string[], width: number): readonly string[] {
-  const lines: string[] = [];
-  for (const part of parts) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + part.length <= width) lines[lines.length - 1] = `${last} ${part}`;
-    else lines.push(last === undefined ? part : `    ${part}`);
-  }
-  return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line));
 }

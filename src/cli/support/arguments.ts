@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 
 import { doorIdSchema, kidSchema } from '../../protocol/ids.js';
 import { UsageError } from './failure.js';
+import { DEFAULT_COLUMNS, shellLines } from './layout.js';
 import { withoutMark } from './marked-ids.js';
 
 /**
@@ -20,10 +21,16 @@ export function addCommand(
     .command(nameAndArguments)
     .description(description)
     .option('--json', 'print one JSON value and nothing else')
-    .addHelpText(
-      'after',
-      `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.map((example) => `  $ ${example}`).join('\n')}`,
-    );
+    .addHelpText('after', ({ command }) => {
+      const width = command.configureOutput().getOutHelpWidth?.() ?? DEFAULT_COLUMNS;
+      return `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${examples.flatMap((example) => exampleLines(example, width)).join('\n')}`;
+    });
+}
+
+/** Broken where a shell takes it: before an option, a pipe or a comment. */
+function exampleLines(example: string, width: number): readonly string[] {
+  const lines = shellLines(example.split(/ +(?=--|\| |# )/), width - 6);
+  return lines.map((line, index) => (index === 0 ? `  $ ${line}` : `  ${line}`));
 }
 
 /** Options every command has. */

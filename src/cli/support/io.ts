@@ -12,7 +12,7 @@ export interface Io {
   readonly stderr: Sink;
   /**
    * Aborted by the first SIGINT or SIGTERM from the first call on; another one a second later ends the process. `attended`:
-   * there is no point in going on unwatched, so that a closed terminal, or a pipe nobody reads any more, is a signal, too.
+   * there is no point in going on unwatched, so that a closed terminal, a pipe nobody reads any more, and the end of the process that started us are signals, too.
    */
   stopSignal(options?: { readonly attended?: boolean }): AbortSignal;
 }

@@ -3,6 +3,13 @@ import stringWidth from 'string-width';
 
 import type { Piece } from './pieces.js';
 
+export const DEFAULT_COLUMNS = 80;
+
+/** Some terminals say 0, and a pipe says nothing. */
+export function columnsOf({ columns }: { readonly columns?: number }): number {
+  return columns === undefined || columns === 0 ? DEFAULT_COLUMNS : columns;
+}
+
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 
 const textOf = (piece: Piece): string => (typeof piece === 'object' ? piece.text : String(piece));
@@ -10,6 +17,8 @@ const withText = (piece: Piece, text: string): Piece =>
   typeof piece === 'object' ? { text, style: piece.style } : text;
 
 export const widthOf = (piece: Piece): number => stringWidth(textOf(piece));
+
+const totalOf = (pieces: readonly Piece[]): number => pieces.reduce<number>((sum, piece) => sum + widthOf(piece), 0);
 
 /** The beginning of a piece, with an ellipsis where something is missing. */
 export function cutTo(piece: Piece, width: number): Piece {
@@ -46,11 +55,12 @@ export function padTo(piece: Piece, width: number): Piece {
  * than a line stays whole: it may be copied from there.
  */
 export function wrapAt(pieces: readonly Piece[], width: number, hanging: number): readonly (readonly Piece[])[] {
+  if (totalOf(pieces) <= width) return [pieces];
   const lines: Piece[][] = [[]];
   let at = 0;
   let gap: { readonly pieces: readonly Piece[]; readonly width: number } = { pieces: [], width: 0 };
   for (const run of runsOf(pieces)) {
-    const runWidth = run.pieces.reduce<number>((sum, piece) => sum + widthOf(piece), 0);
+    const runWidth = totalOf(run.pieces);
     if (run.isGap) {
       gap = { pieces: run.pieces, width: runWidth };
       continue;
@@ -81,6 +91,17 @@ function runsOf(pieces: readonly Piece[]): readonly { readonly isGap: boolean; r
     }
   }
   return runs;
+}
+
+/** A command as a shell takes it from several lines, broken only between its parts. */
+export function shellLines(parts: readonly string[], width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const part of parts) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + part.length <= width) lines[lines.length - 1] = `${last} ${part}`;
+    else lines.push(last === undefined ? part : `    ${part}`);
+  }
+  return lines.map((line, index) => (index < lines.length - 1 ? `${line} \\` : line));
 }
 
 /** A column of a table: its title, and to how little it may be cut where the terminal is narrow (absent: never). */

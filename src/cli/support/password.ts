@@ -52,7 +52,7 @@ async function ask({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>, message: str
   stdin.once('end', onEnd).on('keypress', onKey);
   try {
     return await password(
-      { message, mask: false, toggleMask: false, theme: { prefix: '', style: { help: () => '' } } },
+      { message, mask: false, toggleMask: false },
       { input: stdin, output: streamTo(stderr), signal: gone.signal },
     );
   } catch (error) {

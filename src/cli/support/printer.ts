@@ -1,13 +1,11 @@
 import type { Io, Sink } from './io.js';
-import { columnWidths, cutTo, padTo, wrapAt, type Column } from './layout.js';
+import { columnsOf, columnWidths, cutTo, padTo, wrapAt, type Column } from './layout.js';
 import { styled, type Piece, type Style } from './pieces.js';
 import { visible, visibleJson } from './visible.js';
 
 export { styled, type Piece, type Style } from './pieces.js';
 
 const CODES: Readonly<Record<Style, number>> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
-
-const DEFAULT_COLUMNS = 80;
 
 /**
  * The only way to standard output. Every piece passes {@link visible}, so a command cannot forget it; colours go around
@@ -35,18 +33,17 @@ export class Printer {
   }
 
   get columns(): number {
-    // Some terminals say 0, and a pipe says nothing.
-    return this.#out.columns === undefined || this.#out.columns === 0 ? DEFAULT_COLUMNS : this.#out.columns;
+    return columnsOf(this.#out);
   }
 
   /** A line for people on standard output. */
   line(...pieces: readonly Piece[]): void {
-    if (!this.json) this.#out.write(`${join(pieces, this.#colour)}\n`);
+    if (!this.json) write(this.#out, pieces, this.#colour);
   }
 
   /** A line on standard error: progress, warnings; never part of a result. */
   note(...pieces: readonly Piece[]): void {
-    this.#error.write(`${join(pieces, this.#colourError)}\n`);
+    write(this.#error, pieces, this.#colourError);
   }
 
   /** The JSON value of `--json`, on one line; does nothing without it. */
@@ -92,6 +89,14 @@ export class Printer {
 /** As it will be seen: what is measured must be what is printed. */
 function shown(piece: Piece): Piece {
   return typeof piece === 'object' ? { text: visible(piece.text), style: piece.style } : visible(String(piece));
+}
+
+const HANGING = 2;
+
+/** On a terminal a line that is too long is broken between words; elsewhere a line is one line. */
+function write(sink: Sink, pieces: readonly Piece[], colour: boolean): void {
+  const lines = sink.isTTY === true ? wrapAt(pieces.map(shown), columnsOf(sink), HANGING) : [pieces];
+  for (const line of lines) sink.write(`${join(line, colour)}\n`);
 }
 
 function join(pieces: readonly Piece[], colour: boolean): string {
