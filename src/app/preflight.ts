@@ -83,24 +83,24 @@ function dataDirProblems(path: string): readonly string[] {
 function secretProblems({ tls, tlsKey, secretsDir, dataDir }: Config): readonly string[] {
   const ownKeys = ['ca-key.pem', 'server-key.pem'].map((name) => join(dataDir, 'tls', name));
   return [
-    ...openFiles('OPENLOCK_SECRETS_DIR', filesIn(secretsDir)),
+    ...secretsDirProblems(secretsDir),
     ...openFiles('OPENLOCK_TLS_KEY', tls && tlsKey !== undefined ? [tlsKey] : []),
     ...openFiles('OPENLOCK_DATA_DIR', tls && tlsKey === undefined ? ownKeys : []),
   ];
 }
 
-function filesIn(folder: string): readonly string[] {
+function secretsDirProblems(folder: string): readonly string[] {
   try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+    return openFiles('OPENLOCK_SECRETS_DIR', files);
   } catch (error) {
-    if (isErrno(error, 'ENOENT')) return [];
-    throw new ConfigError([`OPENLOCK_SECRETS_DIR: ${folder} cannot be read: ${reasonOf(error)}.`]);
+    return isErrno(error, 'ENOENT') ? [] : [`OPENLOCK_SECRETS_DIR: ${folder} cannot be read: ${reasonOf(error)}.`];
   }
 }
 
 function openFiles(variable: string, paths: readonly string[]): readonly string[] {
   const open = paths.filter((path) => {
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const stats = existsSync(path) ? statSync(path) : undefined;
     return stats?.isFile() === true && isOpenToOthers(stats);
   });
   return open.length === 0

@@ -8,7 +8,7 @@ import { OpenLockError } from '../protocol/problem.js';
 import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { FleetDoor, FleetStatistics } from '../simulator/index.js';
 import { releaseKeyFrom } from './firmware/key-files.js';
-import { addCommand, wholeNumber, type JsonOption } from './support/arguments.js';
+import { addCommand, optionWithDefault, wholeNumber, type JsonOption } from './support/arguments.js';
 import { CommandFailure, UsageError } from './support/failure.js';
 import type { Io } from './support/io.js';
 import type { Printer } from './support/printer.js';
@@ -47,7 +47,7 @@ export function registerSimulate(program: Command, io: Io): void {
     `openlock simulate --doors 20 --release-key release-key.pub.pem   # then: openlock rollout start <version> --board ${SIMULATED_BOARD}`,
   ])
     .requiredOption('--doors <n>', 'how many', wholeNumber('--doors', 1, 100_000))
-    .option('--prefix <text>', 'their ids are <prefix>-00001 and so on', 'sim')
+    .addOption(optionWithDefault('--prefix <text>', 'their ids are <prefix>-00001 and so on', String, 'sim'))
     .option('--relay <origin>', 'the relay as doors call it (default: the one of this data dir)')
     .option('--ca <file>', 'PEM of the authority to trust (default: the local one, if there is one)')
     .option(

@@ -96,6 +96,17 @@ describe('openlock rollout', () => {
     ]);
   });
 
+  it('says that no door needs it, and whether it waits for one', () => {
+    const nobody = { ...view, total: 0, doors: [], counts: { ...view.counts, confirmed: 0 } };
+    expect(rolloutLines({ ...nobody, state: 'running' }, 120).map(text)).to.include(
+      'No door needs this release: none has registered with an older version. It waits for one.',
+    );
+    expect(rolloutLines({ ...nobody, state: 'completed', counts: view.counts }, 120).map(text)).to.include(
+      'No door needs this release: 6 run it already.',
+    );
+    expect(rolloutLines(view, 120).map(text).join()).to.not.contain('No door');
+  });
+
   it('keeps every line within a narrow terminal, so that redrawing works', () => {
     for (const line of rolloutLines(view, 40)) expect(text(line).length).to.be.below(40);
   });
