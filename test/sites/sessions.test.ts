@@ -161,8 +161,8 @@ describe('sessions of sites (protocol 3.3, 3.4)', () => {
     expect((await harness.session()).site.id).to.equal(session.site.id);
     expect((await harness.auditOf(session.site.id)).map(({ kind, actor }) => `${kind} ${actor}`)).to.deep.equal([
       `token_issued ${session.site.id}`,
-      'site_blocked operator',
-      'site_unblocked operator',
+      'site_blocked cli:tester',
+      'site_unblocked cli:tester',
       `token_issued ${session.site.id}`,
     ]);
   });

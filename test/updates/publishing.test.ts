@@ -83,6 +83,7 @@ describe('publishing on a real Redis', function () {
         node: 'cli',
         kind: 'release_published',
         actor: 'cli:tester',
+        target: `release:${release.sha256}`,
         release: release.sha256,
         code: '1.3.0 esp32dev',
       },
