@@ -52,6 +52,37 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
+/** The variable behind each setting. */
+export const VARIABLES: Readonly<Record<Exclude<keyof Config, 'warnings'>, string>> = {
+  host: 'OPENLOCK_HOST',
+  port: 'OPENLOCK_PORT',
+  metricsPort: 'OPENLOCK_METRICS_PORT',
+  metricsHost: 'OPENLOCK_METRICS_HOST',
+  publicUrls: 'OPENLOCK_PUBLIC_URL',
+  dataDir: 'OPENLOCK_DATA_DIR',
+  redisUrl: 'OPENLOCK_REDIS_URL',
+  tls: 'OPENLOCK_TLS',
+  tlsCert: 'OPENLOCK_TLS_CERT',
+  tlsKey: 'OPENLOCK_TLS_KEY',
+  tlsKeyType: 'OPENLOCK_TLS_KEY_TYPE',
+  trustProxyHops: 'OPENLOCK_TRUST_PROXY',
+  mailUrl: 'OPENLOCK_MAIL_URL',
+  mailFrom: 'OPENLOCK_MAIL_FROM',
+  allowPrivateSites: 'OPENLOCK_ALLOW_PRIVATE_SITES',
+  accessTokenSeconds: 'OPENLOCK_ACCESS_TOKEN_SECONDS',
+  commandTimeoutMs: 'OPENLOCK_COMMAND_TIMEOUT_MS',
+  siteRate: 'OPENLOCK_SITE_RATE',
+  addressRate: 'OPENLOCK_ADDRESS_RATE',
+  siteSockets: 'OPENLOCK_SITE_SOCKETS',
+  addressSockets: 'OPENLOCK_ADDRESS_SOCKETS',
+  addressHandshakes: 'OPENLOCK_ADDRESS_HANDSHAKES',
+  addressConnections: 'OPENLOCK_ADDRESS_CONNECTIONS',
+  updateRate: 'OPENLOCK_UPDATE_RATE',
+  secretsDir: 'OPENLOCK_SECRETS_DIR',
+  logLevel: 'OPENLOCK_LOG_LEVEL',
+  nodeId: 'OPENLOCK_NODE_ID',
+};
+
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 

@@ -13,6 +13,9 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 
+/** Permission bits of a directory that only its owner may use. */
+export const OWNER_ONLY_DIRECTORY = 0o700;
+
 /** Permission bits of a file that only its owner may read. */
 export const OWNER_ONLY = 0o600;
 
@@ -29,7 +32,7 @@ export function readOrCreate(path: string, mode: number, make: () => string): st
 
 /** Creates a file with its directory, unless it exists. True for the one caller, of all processes, that created it. */
 export function createFile(path: string, mode: number, content: string): boolean {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  mkdirSync(dirname(path), { recursive: true, mode: OWNER_ONLY_DIRECTORY });
   const temporary = writeTemporary(path, mode, content);
   try {
     // A hard link fails when the name is taken; a rename would replace what another process already uses.
@@ -64,6 +67,15 @@ export function readIfThere(path: string): string | undefined {
     if (isErrno(error, 'ENOENT')) return undefined;
     throw error;
   }
+}
+
+/**
+ * True when the mode of a file or directory lets others in. What belongs to somebody else, and is ours to read through a
+ * group, may be read by that group: `chmod 600` would take it from us.
+ */
+export function isOpenToOthers({ mode, uid }: { readonly mode: number; readonly uid: number }): boolean {
+  const isOwn = uid === (process.getuid?.() ?? uid);
+  return (mode & (isOwn ? 0o077 : 0o027)) !== 0;
 }
 
 /** True for a system error with this code. */

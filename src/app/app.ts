@@ -11,7 +11,7 @@ import type { Config } from '../config.js';
 import { createListener } from '../http/listener.js';
 import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
-import { createLog } from '../log.js';
+import { createLog, RepeatedTroubles } from '../log.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
@@ -19,6 +19,7 @@ import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
 import { makeConnectionLimits, makeGate } from './gate.js';
 import { keepCertificates, makeHttp, startMetrics } from './http.js';
+import { prepare } from './preflight.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
 import { makeSites } from './sites.js';
@@ -62,6 +63,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   const name = config.nodeId ?? `relay-${random.bytes(4).toString('hex')}`;
   const log = options.log ?? createLog(config.logLevel, name);
   const metrics = new Metrics();
+  const troubles = new RepeatedTroubles(clock);
   const ambient: Unopened = {
     config,
     clock,
@@ -71,11 +73,17 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     relayId: `${name}.${random.bytes(6).toString('hex')}`,
     onError: (error, work) => {
       metrics.storeErrors.inc({ work });
-      log[error instanceof OpenLockError ? 'warn' : 'error']({ err: error, work }, 'work failed');
+      // While the store is away all work fails for this one reason.
+      const [level, key] =
+        error instanceof OpenLockError ? (['warn', error.code] as const) : (['error', work] as const);
+      troubles.report(key, (unsaid) =>
+        log[level]({ err: error, work }, unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`),
+      );
     },
     onRelease: (release) => releases.push(release),
   };
   const stop = async (): Promise<void> => {
+    troubles.stop();
     for (let release = releases.pop(); release !== undefined; release = releases.pop()) {
       try {
         await release();
@@ -99,6 +107,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
 
 async function start(ambient: Unopened, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
   const { config, clock, random, log, metrics, onError, onRelease } = ambient;
+  prepare(config);
   for (const warning of config.warnings) log.warn(warning);
 
   const certificates = await keepCertificates(ambient);

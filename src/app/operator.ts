@@ -4,28 +4,22 @@
  */
 import { pino } from 'pino';
 
-import { systemClock as clock, systemRandom as random } from '../clock.js';
+import type { Acting } from '../audit/entry.js';
 import { AuditTrail } from '../audit/trail.js';
+import { systemClock as clock, systemRandom as random } from '../clock.js';
 import type { Config } from '../config.js';
-import { DoorAdmin } from '../doors/door-admin.js';
+import { openDesk, type OperatorDesk } from '../operators/desk.js';
 import { OperatorSessions } from '../operators/operator-sessions.js';
-import { ReleaseService } from '../updates/release-service.js';
-import { RolloutService } from '../updates/rollout-service.js';
-import type { SiteService } from '../sites/site-service.js';
-import type { AuditStore } from '../store/audit-store.js';
-import type { RelayStore } from '../store/relay-store.js';
 import type { Release } from './ambient.js';
+import { prepare } from './preflight.js';
 import { makeSites } from './sites.js';
 import { openStore, storesOn } from './store.js';
 
-export interface Operator {
-  readonly doors: DoorAdmin;
-  readonly sites: SiteService;
-  readonly sessions: OperatorSessions;
-  readonly releases: ReleaseService;
-  readonly rollouts: RolloutService;
-  readonly relays: RelayStore;
-  readonly auditStore: AuditStore;
+export interface Operator extends OperatorDesk {
+  /** Where the store is, for people: without user and password. */
+  readonly storeAddress: string;
+  /** A short-lived token of the operator for the API of a relay of this fleet (protocol 11.2). `publicOrigin`: the relay's own. */
+  apiToken(publicOrigin: string): Promise<string>;
   /** Flushes what is unwritten, disconnects, and lets a redis-server go that was started for this. */
   close(): Promise<void>;
 }
@@ -33,16 +27,21 @@ export interface Operator {
 /** Commands wait longer than a relay may: nobody else is held up. */
 const COMMAND_TIMEOUT_MS = 5000;
 
-/** Opens the store of `config`, starting its private redis-server when no relay has. Throws `store_unavailable`, ConfigError. */
-export async function openOperator(config: Config): Promise<Operator> {
+/**
+ * Opens the store of `config` for one who acts, starting its private redis-server when no relay has. Throws
+ * `store_unavailable`, ConfigError.
+ */
+export async function openOperator(config: Config, by: Acting): Promise<Operator> {
   const steps: Release[] = [];
   const onRelease = (step: Release): void => void steps.push(step);
   const ambient = { config, clock, random, log: pino({ level: 'silent' }), onRelease };
   const close = async (): Promise<void> => {
     for (const step of steps.reverse().splice(0)) await step();
   };
+  prepare(config);
   try {
-    const stores = storesOn(await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS }));
+    const link = await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS });
+    const stores = storesOn(link);
     const audit = new AuditTrail({ store: stores.audit, clock, node: 'cli', onError: () => undefined });
     onRelease(() => audit.flush());
     const { sites, tokens } = await makeSites({
@@ -54,13 +53,12 @@ export async function openOperator(config: Config): Promise<Operator> {
       extraSiteCa: [],
     });
     const sessions = new OperatorSessions({ store: stores.operators, tokens, audit, random });
-    const findSites = async (name: string): Promise<readonly string[]> =>
-      (await sites.find(name)).map(({ siteId }) => siteId);
-    const doors = new DoorAdmin({ ...stores, audit, clock, random, findSites });
-    const releases = new ReleaseService({ store: stores.firmware, audit, clock, random });
-    const { rollouts: store, records, relays } = stores;
-    const rollouts = new RolloutService({ store, doors: records, relays, releases, audit, clock, random });
-    return { doors, sites, sessions, releases, rollouts, relays, auditStore: stores.audit, close };
+    return {
+      ...openDesk({ stores, sites, audit, clock, random }, by),
+      storeAddress: link.address,
+      apiToken: (publicOrigin) => sessions.token(publicOrigin),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;

@@ -5,8 +5,10 @@ export interface AuditEntry {
   /** Relay (or `cli`) that wrote it; `store` for ends that Redis itself noticed. */
   readonly node: string;
   readonly kind: AuditKind;
-  /** Site id, `door:<id>`, `operator`, `relay` or `anonymous`. */
+  /** Site id, `door:<id>`, `cli:<user>`, `operator` (a command line's access token), `relay` or `anonymous`. */
   readonly actor: string;
+  /** What an operator's act was done to (protocol 13.7). */
+  readonly target?: Target;
   readonly door?: string;
   readonly commandId?: string;
   readonly code?: string;
@@ -19,6 +21,11 @@ export interface AuditEntry {
   /** How many of the same within the minute, for folded entries. */
   readonly count?: number;
 }
+
+export type Target = `${'door' | 'site' | 'key' | 'release' | 'rollout'}:${string}`;
+
+/** Who acts, and from where: stands in every entry of what they do. */
+export type Acting = Pick<AuditEntry, 'actor' | 'address' | 'requestId'>;
 
 export const AUDIT_KINDS = [
   'login_requested',

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 
+import type { TrailEntry } from '../operators/trail.js';
 import { registerAuditExport } from './audit/export.js';
-import { readTrail, showEntry, type TrailEntry } from './audit/entries.js';
+import { showEntry } from './audit/entry-line.js';
 import { addCommand, doorId, wholeNumber, type JsonOption } from './support/arguments.js';
 import type { Io } from './support/io.js';
 import { pause } from './support/pause.js';
@@ -23,11 +24,11 @@ export function registerAudit(program: Command, io: Io): void {
   ])
     .option('--door <doorId>', 'only this door', doorId)
     .option('--follow', 'keep printing new entries until Ctrl-C')
-    .option('--last <n>', 'how many entries to start with', wholeNumber(0, 100_000), 20)
+    .option('--last <n>', 'how many entries to start with', wholeNumber('--last', 0, 100_000), 20)
     .action(async (options: AuditOptions) => {
       const run = new Run(io, options);
       if (options.follow === true) return follow(run, options);
-      const entries = await run.operator((operator) => readTrail(operator.auditStore, options));
+      const entries = await run.operator((operator) => operator.trail.read(options));
       run.print.value({ entries: entries.map(({ entry }) => entry) });
       for (const entry of entries) showEntry(run.print, entry);
       if (entries.length === 0) run.print.note('Nothing recorded yet.');
@@ -46,9 +47,9 @@ async function follow(run: Run, options: AuditOptions): Promise<void> {
       run.print.value(entry);
       showEntry(run.print, { entry, ...rest });
     };
-    for (const entry of await readTrail(operator.auditStore, { ...options, positions })) print(entry);
+    for (const entry of await operator.trail.read({ ...options, positions })) print(entry);
     while (!stop.aborted) {
-      for (const entry of await readTrail(operator.auditStore, { ...options, positions })) print(entry);
+      for (const entry of await operator.trail.read({ ...options, positions })) print(entry);
       await pause(POLL_MS, stop);
     }
   });

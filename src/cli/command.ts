@@ -11,7 +11,7 @@ import {
 } from '../client/index.js';
 import { ACT_SCOPES, type Act } from '../protocol/command-body.js';
 import { OpenLockError, PROBLEMS } from '../protocol/problem.js';
-import { addCommand, doorId, wholeNumber, type JsonOption } from './support/arguments.js';
+import { addCommand, doorId, oneOf, wholeNumber, type JsonOption } from './support/arguments.js';
 import { CommandFailure, toFailure, UsageError } from './support/failure.js';
 import type { Io } from './support/io.js';
 import { withOperatorClient } from './support/operator-client.js';
@@ -26,6 +26,8 @@ interface CommandActOptions extends JsonOption {
   readonly challenge?: boolean;
 }
 
+const ACTS = Object.keys(ACT_SCOPES) as readonly Act[];
+
 /** `openlock command <act> <doorId>`: an encrypted command through the API, and the door's receipt. */
 export function registerCommand(program: Command, io: Io): void {
   addCommand(
@@ -38,12 +40,12 @@ export function registerCommand(program: Command, io: Io): void {
       'openlock command configure front-door --params settings.json   # {"autoRelockMs": 8000}',
     ],
   )
-    .addArgument(new Argument('<act>', 'what to do').choices(Object.keys(ACT_SCOPES)))
+    .addArgument(new Argument('<act>', 'what to do').choices(ACTS).argParser(oneOf('<act>', ACTS)))
     .argument('<doorId>', 'the door', doorId)
     .option(
       '--hold <ms>',
       'unlock only: how long; 0 stays unlocked (default: the door’s setting)',
-      wholeNumber(0, 3_600_000),
+      wholeNumber('--hold', 0, 3_600_000),
     )
     .option('--params <file>', 'JSON file with the params of the act')
     .option(
@@ -58,7 +60,7 @@ export function registerCommand(program: Command, io: Io): void {
     .action(async (act: Act, id: string, options: CommandActOptions) => {
       const run = new Run(io, options);
       const params = paramsOf(act, options);
-      const password = await readPassword(io, `Password of ${id}: `);
+      const password = await readPassword(io, `Password of ${id}:`);
       const result = await withOperatorClient(run, id, ({ client, kid }) => {
         if (kid === undefined)
           throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);

@@ -16,7 +16,7 @@ export function registerDemo(program: Command, io: Io): void {
   ])
     .option('--once', 'end after the last step, in a directory that is thrown away')
     .action(async (options: DemoOptions) => {
-      const stop = io.stopSignal();
+      const stop = io.stopSignal({ attended: true });
       // The relay, the door and the SDK are loaded by the commands that need them.
       const { runDemo } = await import('./demo/run.js');
       await runDemo(new Run(io, options), { once: options.once === true, stop });

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { registerDoorAdd } from './door/add.js';
 import { registerDoorGrant } from './door/grant.js';
 import { registerDoorList } from './door/list.js';
+import { registerDoorRemove } from './door/remove.js';
 import { registerDoorReset } from './door/reset.js';
 import { registerDoorRevoke } from './door/revoke.js';
 import { registerDoorShow } from './door/show.js';
@@ -18,6 +19,7 @@ export function registerDoor(program: Command, io: Io): void {
     registerDoorShow,
     registerDoorReset,
     registerDoorSwitches,
+    registerDoorRemove,
     registerDoorGrant,
     registerDoorRevoke,
   ]) {

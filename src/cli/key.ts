@@ -17,7 +17,7 @@ export function registerKey(program: Command, io: Io): void {
     .argument('<kid>', 'key id, see: openlock door show', kid)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
-      await run.operator((operator) => operator.doors.banKey(id));
+      await run.operator((operator) => operator.keys.ban(id));
       run.print.value({ kid: id, banned: true });
       run.print.line('Key ', id, ' is banned. Give its door a new one: openlock door reset <doorId>.');
     });
@@ -26,7 +26,7 @@ export function registerKey(program: Command, io: Io): void {
     .argument('<kid>', 'key id', kid)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
-      await run.operator((operator) => operator.doors.unbanKey(id));
+      await run.operator((operator) => operator.keys.unban(id));
       run.print.value({ kid: id, banned: false });
       run.print.line('Key ', id, ' is not banned any more.');
     });

@@ -16,7 +16,9 @@ import { registerSimulate } from './simulate.js';
 import { registerSite } from './site.js';
 import { registerStatus } from './status.js';
 import { toFailure, type Failure } from './support/failure.js';
-import type { Io } from './support/io.js';
+import type { Io, Sink } from './support/io.js';
+import { columnsOf, wrapAt } from './support/layout.js';
+import { markIds, withoutMark } from './support/marked-ids.js';
 import { Printer, styled } from './support/printer.js';
 import { visible } from './support/visible.js';
 import { registerVirtualDoor } from './virtual-door.js';
@@ -26,9 +28,9 @@ A first look:            openlock demo
 Run a relay:             openlock check-config && openlock serve
 Bring a door in:         openlock door add front-door
 Let a website use it:    openlock site list
-                         openlock door grant front-door https://booking.example --role user
+                         openlock door grant front-door <site> --role user
 Try it:                  openlock command unlock front-door
-Update the doors:        openlock firmware sign --help      # docs/updates.md has the whole way
+Update the doors:        openlock firmware sign --help   # see docs/updates.md
 See who did what:        openlock audit --follow
 
 Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
@@ -38,7 +40,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   const program = buildProgram(io);
   try {
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync([...markIds(args)], { from: 'user' });
     return 0;
   } catch (error) {
     const failure = toFailure(error);
@@ -47,21 +49,35 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   }
 }
 
-const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n');
+/** Text of commander's, and ours in its helps: it repeats what it was given, and arguments may have been pasted from anywhere. */
+function writeTo(sink: Sink, text: string): void {
+  const lines = withoutMark(text).split('\n').map(visible);
+  // What commander did not lay out itself.
+  const fitted = sink.isTTY === true ? lines.flatMap((line) => linesOf(line, columnsOf(sink))) : lines;
+  sink.write(fitted.join('\n'));
+}
+
+function linesOf(text: string, columns: number): readonly string[] {
+  const indent = text.length - text.trimStart().length;
+  return wrapAt([text], columns, indent).map((line) =>
+    line.map((piece) => (typeof piece === 'object' ? piece.text : piece)).join(''),
+  );
+}
 
 function buildProgram(io: Io): Command {
   const program = new Command('openlock')
     .description('A smart-lock relay nobody has to trust: websites open doors with commands only the door can read.')
     .version(version(), '-V, --version')
-    .showHelpAfterError('(--help shows how it is used)')
+    .showHelpAfterError(HINT)
     .addHelpText('after', HELP)
     .exitOverride()
     // `firmware sign --version 1.2.3` is no question for ours.
     .enablePositionalOptions()
-    // Commander repeats what it was given: arguments may have been pasted from anywhere.
     .configureOutput({
-      writeOut: (text) => void io.stdout.write(visibleLines(text)),
-      writeErr: (text) => void io.stderr.write(visibleLines(text)),
+      writeOut: (text) => writeTo(io.stdout, text),
+      writeErr: (text) => writeTo(io.stderr, text),
+      getOutHelpWidth: () => columnsOf(io.stdout),
+      getErrHelpWidth: () => columnsOf(io.stderr),
     });
   for (const register of [
     registerDemo,
@@ -84,11 +100,14 @@ function buildProgram(io: Io): Command {
   return program;
 }
 
+const HINT = '(--help shows how it is used)';
+
 function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
   if (exitCode !== 0) print.value({ error });
   if (told) return;
   for (const line of error.detail.split('\n'))
     print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  if (exitCode === 2) print.note(HINT);
   if (unexpected && thrown instanceof Error)
     for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
 }

@@ -5,7 +5,7 @@ import { addCommand, type JsonOption } from './support/arguments.js';
 import { CommandFailure } from './support/failure.js';
 import { aborted, type Io } from './support/io.js';
 import { styled } from './support/printer.js';
-import { publishRelay } from './support/relay-address.js';
+import { callableHost, publishRelay } from './support/relay-address.js';
 import { Run } from './support/run.js';
 import { startFailure } from './support/start-failure.js';
 
@@ -26,10 +26,11 @@ export function registerServe(program: Command, io: Io): void {
     const app = createApp(config);
     const urls = await started(app);
     const withdraw = publishRelay(config, urls);
-    run.print.value({ host: config.host, ...urls });
+    const host = callableHost(config.host);
+    run.print.value({ host, ...urls });
     run.print.line(
       styled('green', 'OpenLock listens'),
-      ` on ${config.host} port ${urls.port}, known as ${urls.publicOrigins.join(' ')}`,
+      ` on ${host === config.host ? host : 'every address of this machine,'} port ${urls.port}, known as ${urls.publicOrigins.join(' ')}`,
     );
     if (urls.caPath !== undefined)
       run.print.line(`Certificate by a local authority; doors and clients trust it by ${urls.caPath}`);

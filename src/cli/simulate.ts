@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import type { Config } from '../config.js';
 import type { Operator } from '../app/operator.js';
@@ -8,8 +8,8 @@ import { OpenLockError } from '../protocol/problem.js';
 import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { FleetDoor, FleetStatistics } from '../simulator/index.js';
 import { releaseKeyFrom } from './firmware/key-files.js';
-import { addCommand, wholeNumber, type JsonOption } from './support/arguments.js';
-import { CommandFailure } from './support/failure.js';
+import { addCommand, optionWithDefault, wholeNumber, type JsonOption } from './support/arguments.js';
+import { CommandFailure, UsageError } from './support/failure.js';
 import type { Io } from './support/io.js';
 import type { Printer } from './support/printer.js';
 import { ownAuthority } from './support/relay-client.js';
@@ -46,17 +46,17 @@ export function registerSimulate(program: Command, io: Io): void {
     `echo ${SIMULATED_PASSWORD} | openlock command unlock sim-00001`,
     `openlock simulate --doors 20 --release-key release-key.pub.pem   # then: openlock rollout start <version> --board ${SIMULATED_BOARD}`,
   ])
-    .requiredOption('--doors <n>', 'how many', wholeNumber(1, 100_000))
-    .option('--prefix <text>', 'their ids are <prefix>-00001 and so on', 'sim')
+    .requiredOption('--doors <n>', 'how many', wholeNumber('--doors', 1, 100_000))
+    .addOption(optionWithDefault('--prefix <text>', 'their ids are <prefix>-00001 and so on', String, 'sim'))
     .option('--relay <origin>', 'the relay as doors call it (default: the one of this data dir)')
     .option('--ca <file>', 'PEM of the authority to trust (default: the local one, if there is one)')
     .option(
       '--rate <n>',
       'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) from one address',
-      wholeNumber(1, 1_000_000),
+      wholeNumber('--rate', 1, 1_000_000),
       40,
     )
-    .option('--seconds <n>', 'end this long after they begin to connect', wholeNumber(1, 1_000_000))
+    .option('--seconds <n>', 'end this long after they begin to connect', wholeNumber('--seconds', 1, 1_000_000))
     .option('--blind', 'answer commands without opening them: loads the relay, not this process')
     .option(
       '--release-key <pem>',
@@ -85,6 +85,15 @@ export function registerSimulate(program: Command, io: Io): void {
       const signal = endOf(interrupt, options.seconds);
       const statistics = await runFleet({ ...fleet, doors, keys, signal, onProgress: progress(run.print) });
       if (options.keep !== true) await run.operator((operator) => eachOf(ids, (id) => operator.doors.remove(id)));
+      // A live connection that was lost again has been one.
+      if (statistics.connected === 0 && statistics.disconnects === 0)
+        throw new CommandFailure(
+          'never_connected',
+          `No door ever connected to ${fleet.relayUrl}${troubles(statistics)}.`,
+          {
+            statistics,
+          },
+        );
       run.print.value(statistics);
       run.print.line(summary(statistics));
     });
@@ -107,7 +116,7 @@ function fleetOptions(config: Config, options: SimulateOptions) {
 /** Each `--release-key` adds one. */
 function collect(path: string, before: readonly string[] | undefined): readonly string[] {
   if (before?.length === RELEASE_LIMITS.doorKeys)
-    throw new InvalidArgumentError(`A door trusts up to ${RELEASE_LIMITS.doorKeys} keys.`);
+    throw new UsageError(`--release-key: a door trusts up to ${RELEASE_LIMITS.doorKeys} keys.`);
   return [...(before ?? []), path];
 }
 
@@ -119,7 +128,7 @@ async function enrol(operator: Operator, doorId: string): Promise<FleetDoor> {
     if (error instanceof OpenLockError && error.code === 'door_not_found') return undefined;
     throw error;
   });
-  if (existing !== undefined && existing.record.name !== NAME)
+  if (existing !== undefined && existing.name !== NAME)
     throw new CommandFailure('door_exists', `Door ${doorId} is no simulated one; choose another --prefix.`);
   const { enrolmentToken } =
     existing === undefined ? await operator.doors.add(doorId, { name: NAME }) : await operator.doors.reset(doorId);

@@ -21,13 +21,13 @@ export function registerSite(program: Command, io: Io): void {
       run.print.line('No sites yet: a website registers itself with POST /v1/auth/login (docs/sites.md).');
     else {
       run.print.table(
-        ['SITE', 'ORIGIN', 'E-MAIL', 'STATE', 'SINCE'],
+        ['SITE', 'ORIGIN', { title: 'E-MAIL', atLeast: 8 }, 'STATE', 'SINCE'],
         sites.map((row) => [
           row.siteId,
           row.origin,
           row.email,
           row.blocked ? styled('red', 'blocked') : styled('green', 'ok'),
-          iso(row.createdAt),
+          iso(row.createdAt).slice(0, 10),
         ]),
       );
     }

@@ -59,7 +59,7 @@ export function isVirtualDoorBuilt() {
 }
 
 /** Path of the program, built when it is not current. Throws SetUpError with what is missing and how to get it. */
-export async function ensureVirtualDoor() {
+export async function ensureVirtualDoor({ signal } = {}) {
   if (!hasVirtualDoorSources())
     throw new SetUpError(
       'The virtual door is built from the firmware’s sources, and firmware-arduino/ is not here; it comes with a clone of OpenLock.',
@@ -74,14 +74,14 @@ export async function ensureVirtualDoor() {
   mkdirSync(join(FIRMWARE, 'build'), { recursive: true });
   const release = await lock(join(FIRMWARE, 'build/.host-lock'), BUILD_LIMIT_MS);
   try {
-    if (!isVirtualDoorBuilt()) await build();
+    if (!isVirtualDoorBuilt()) await build(signal);
   } finally {
     release();
   }
   return PROGRAM;
 }
 
-async function build() {
+async function build(signal) {
   const startedMs = Date.now();
   say(
     existsSync(PROGRAM)
@@ -90,13 +90,14 @@ async function build() {
   );
   // A directory moved or copied here was configured for another place, and cmake refuses it.
   const configure = ['-S', join(FIRMWARE, 'host'), '-B', BUILD];
-  if ((await run('cmake', configure, { cwd: ROOT })).code !== 0) {
+  if ((await run('cmake', configure, { cwd: ROOT, signal })).code !== 0) {
     rmSync(BUILD, { recursive: true, force: true });
-    await must('Configuring the virtual door', 'cmake', configure, { cwd: ROOT });
+    await must('Configuring the virtual door', 'cmake', configure, { cwd: ROOT, signal });
   }
   await must('Building the virtual door', 'cmake', ['--build', BUILD, '--parallel', String(availableParallelism())], {
     cwd: ROOT,
     limitMs: BUILD_LIMIT_MS,
+    signal,
   });
   // Dated to the start: a source saved while the compiler ran is newer than what it compiled.
   writeFileSync(BUILT, '');

@@ -17,9 +17,10 @@ export function outputOf(command, args) {
 
 /**
  * Runs a program to its end and resolves to `{ code, output }`.
- * Options: `cwd`; `env`; `live` (print its output as it comes); `limitMs` (ended after that, which counts as a failure).
+ * Options: `cwd`; `env`; `live` (print its output as it comes); `limitMs` (ended after that, which counts as a failure);
+ * `signal` (ends it as a SIGTERM of ours does).
  */
-export function run(command, args, { cwd, env, live = false, limitMs = 15 * 60_000 } = {}) {
+export function run(command, args, { cwd, env, live = false, limitMs = 15 * 60_000, signal } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
@@ -32,6 +33,9 @@ export function run(command, args, { cwd, env, live = false, limitMs = 15 * 60_0
     child.stderr.on('data', take(process.stderr));
     const stop = (signal) => child.kill(signal);
     process.on('SIGINT', stop).on('SIGTERM', stop);
+    const abort = () => child.kill('SIGTERM');
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
     const limit = setTimeout(() => {
       timedOut = true;
       child.kill('SIGTERM');
@@ -40,6 +44,7 @@ export function run(command, args, { cwd, env, live = false, limitMs = 15 * 60_0
     const end = (code, extra) => {
       clearTimeout(limit);
       process.off('SIGINT', stop).off('SIGTERM', stop);
+      signal?.removeEventListener('abort', abort);
       resolve({ code, output: output + extra });
     };
     child.once('error', (error) => end(127, `${command}: ${error.message}\n`));

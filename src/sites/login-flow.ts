@@ -51,11 +51,7 @@ export class LoginFlow {
   async start(request: LoginRequest, context: RequestContext): Promise<LoginAnswer> {
     const { store, secrets, mailer, random, audit, limits } = this.#deps;
     const origin = normaliseOrigin(request.website, { allowHttp: this.#deps.allowPrivateSites });
-    if (origin === undefined)
-      throw new OpenLockError(
-        'invalid_request',
-        'website must be an origin such as https://shop.example, without path, query or user.',
-      );
+    if (origin === undefined) throw new OpenLockError('invalid_request', whyNoOrigin(request.website));
     requireOrigin(origin, context);
     if (this.#deps.isStoreFull?.() === true)
       throw new OpenLockError('store_unavailable', 'The store is nearly full; no new logins for now.', {
@@ -128,6 +124,12 @@ export class LoginFlow {
   #codeHash(loginId: string, code: string): string {
     return this.#deps.secrets.mac('login-code', loginId, code).toString('base64url');
   }
+}
+
+function whyNoOrigin(website: string): string {
+  return normaliseOrigin(website, { allowHttp: true }) === undefined
+    ? 'website must be an origin such as https://shop.example, without path, query or user.'
+    : 'website must be an https origin; this relay takes plain http only with OPENLOCK_ALLOW_PRIVATE_SITES=true.';
 }
 
 /** One sentence for a wrong code, an ended login and one that never was. */

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '../clock.js';
-import { OPERATOR, type Caller, type RequestContext, type SitePrincipal } from '../principal.js';
+import type { Acting } from '../audit/entry.js';
+import type { Caller, RequestContext, SitePrincipal } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { LoginAnswer, LoginRequest, TokenAnswer, TokenRequest } from '../protocol/api.js';
 import { OpenLockError } from '../protocol/problem.js';
@@ -122,18 +123,18 @@ export class SiteService {
   }
 
   /** Blocks the sites named and ends their sessions on every relay (protocol 3.4); gives them as they are now. Throws `not_found`. */
-  async block(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
+  async block(siteIdOrOrigin: string, by: Acting): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
     return this.#forEach(siteIdOrOrigin, (siteId) =>
-      store.block(siteId, audit.entry({ kind: 'site_blocked', actor: OPERATOR })),
+      store.block(siteId, audit.entry({ kind: 'site_blocked', ...by, target: `site:${siteId}` })),
     );
   }
 
   /** Lets the sites named log in again; sessions stay ended. Throws `not_found`. */
-  async unblock(siteIdOrOrigin: string): Promise<readonly SiteRecord[]> {
+  async unblock(siteIdOrOrigin: string, by: Acting): Promise<readonly SiteRecord[]> {
     const { store, audit } = this.#deps;
     return this.#forEach(siteIdOrOrigin, (siteId) =>
-      store.unblock(siteId, audit.entry({ kind: 'site_unblocked', actor: OPERATOR })),
+      store.unblock(siteId, audit.entry({ kind: 'site_unblocked', ...by, target: `site:${siteId}` })),
     );
   }
 

@@ -4,6 +4,7 @@
  * recovers by itself. Nothing is ever sent twice: after an error the effect of a call is unknown (protocol 6.7).
  */
 import { ConfigError } from '../config.js';
+import { OpenLockError } from '../protocol/problem.js';
 import { FunctionLibrary, type FunctionArgument } from './function-library.js';
 import {
   createCommandClient,
@@ -148,6 +149,11 @@ export class RedisLink {
     return () => void this.#changes.delete(own);
   }
 
+  /** Where the server is, for people: without user and password. */
+  get address(): string {
+    return describeRedisTarget(this.#settings.target);
+  }
+
   /** True while commands would be sent at once. */
   get ready(): boolean {
     return isReady(this.client);
@@ -201,7 +207,7 @@ export class RedisLink {
 
   /** The error an operator needs to see when a link cannot be opened. */
   #openFailure(error: unknown): unknown {
-    const where = describeRedisTarget(this.#settings.target);
+    const where = this.address;
     const failure = toStoreError(error);
     const text = `${reasonOf(failure)} ${this.#lastError ?? ''}`;
     if (/unknown command/i.test(text))
@@ -213,9 +219,12 @@ export class RedisLink {
         `OPENLOCK_REDIS_URL: the server at ${where} refuses the user, password or database, or the user lacks a permission of redis/users.acl (${this.#lastError ?? reasonOf(failure)}).`,
       ]);
     }
-    return this.#lastError === undefined
-      ? failure
-      : unavailable(new Error(`OPENLOCK_REDIS_URL: no connection to ${where}: ${this.#lastError}`));
+    if (!(failure instanceof OpenLockError)) return failure;
+    const reason = this.#lastError ?? reasonOf(failure.extras.cause ?? failure);
+    return new OpenLockError('store_unavailable', `The store at ${where} cannot be reached: ${reason}`, {
+      retryAfterMs: 1000,
+      cause: failure,
+    });
   }
 }
 

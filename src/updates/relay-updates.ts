@@ -50,7 +50,7 @@ export class RelayUpdates {
       images: new ImageCache({ read: (sha256, offset, length) => firmware.readImage(sha256, offset, length) }),
       pump: new ChunkPump({ clock, bytesPerSecond }),
     });
-    const releases = new ReleaseService({ ...dependencies, store: firmware });
+    const releases = new ReleaseService({ ...dependencies, store: firmware, by: { actor: 'relay' } });
     this.#driver = new RolloutDriver({ ...dependencies, store, releases });
   }
 

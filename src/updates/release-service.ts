@@ -1,5 +1,6 @@
 /** Releases as operators and rollouts see them (protocol 12.2). Works on the store, with any relay up or down. */
 import type { Clock, Random } from '../clock.js';
+import type { Acting } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { FirmwareStore, ReleaseRecord, TrustedKey } from '../store/firmware-store.js';
@@ -14,6 +15,8 @@ export interface ReleaseServiceDependencies {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly random: Random;
+  /** In whose name releases are published and withdrawn, and keys trusted. */
+  readonly by: Acting;
 }
 
 export class ReleaseService {
@@ -33,12 +36,13 @@ export class ReleaseService {
     readonly manifest: string;
     readonly onProgress?: (sentBytes: number) => void;
   }): Promise<Published> {
-    const { store, audit, clock, random } = this.#deps;
+    const { store, audit, clock, random, by } = this.#deps;
     const form = verifyManifest(release.manifest, await this.trustedKeys(), clock.now());
     const { sha256, board, version } = form.claims;
     const auditEntry = audit.entry({
       kind: 'release_published',
-      actor: 'operator',
+      ...by,
+      target: `release:${sha256}`,
       release: sha256,
       code: `${version} ${board}`,
     });
@@ -86,7 +90,8 @@ export class ReleaseService {
     const { version, board: its } = found.claims;
     const auditEntry = this.#deps.audit.entry({
       kind: 'release_withdrawn',
-      actor: 'operator',
+      ...this.#deps.by,
+      target: `release:${found.sha256}`,
       release: found.sha256,
       code: `${version} ${its}`,
     });
@@ -108,7 +113,7 @@ export class ReleaseService {
     const outcome = await this.#deps.store.addKey(
       key,
       KEY_LIMITS.trusted,
-      this.#deps.audit.entry({ kind: 'release_key_added', actor: 'operator', code: key.kid }),
+      this.#deps.audit.entry({ kind: 'release_key_added', ...this.#deps.by, target: `key:${key.kid}`, code: key.kid }),
     );
     if (outcome === 'full')
       throw new OpenLockError(
@@ -122,7 +127,7 @@ export class ReleaseService {
   async distrust(kid: string): Promise<void> {
     const outcome = await this.#deps.store.removeKey(
       kid,
-      this.#deps.audit.entry({ kind: 'release_key_removed', actor: 'operator', code: kid }),
+      this.#deps.audit.entry({ kind: 'release_key_removed', ...this.#deps.by, target: `key:${kid}`, code: kid }),
     );
     if (outcome === 'missing')
       throw new OpenLockError(

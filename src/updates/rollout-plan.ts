@@ -64,13 +64,20 @@ export function doorsOf(share: Share, total: number): number {
 }
 
 /** Doors that are meant: of the release's board, chosen, and not shut out. */
-export function isMeant(rollout: RolloutRecord, { doorId, firmware, allowed }: TargetDoor): boolean {
+export function isMeant(rollout: Pick<RolloutRecord, 'spec'>, { doorId, firmware, allowed }: TargetDoor): boolean {
   const { board, doors } = rollout.spec;
   return allowed && firmware?.board === board && (doors === undefined || doors.includes(doorId));
 }
 
 /** How many doors the stages are percentages of: those that were given a turn, and those that still want one. */
-export function countTargets({ rollout, doors, targets, failedBefore }: Omit<PlanInput, 'now' | 'targetsAt'>): number {
+export function countTargets({
+  rollout,
+  doors,
+  targets,
+  failedBefore,
+}: Pick<PlanInput, 'doors' | 'targets' | 'failedBefore'> & {
+  readonly rollout: Pick<RolloutRecord, 'spec' | 'started'>;
+}): number {
   const wanting = targets.filter((target) => wantsOffer({ rollout, doors, failedBefore }, target)).length;
   return rollout.started + wanting;
 }
@@ -177,7 +184,11 @@ function note({ rollout, doors, targets, failedBefore }: PlanInput): readonly Ro
 }
 
 function wantsOffer(
-  { rollout, doors, failedBefore }: Pick<PlanInput, 'rollout' | 'doors' | 'failedBefore'>,
+  {
+    rollout,
+    doors,
+    failedBefore,
+  }: Pick<PlanInput, 'doors' | 'failedBefore'> & { readonly rollout: Pick<RolloutRecord, 'spec'> },
   target: TargetDoor,
 ): boolean {
   const { doorId, firmware } = target;

@@ -8,25 +8,33 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   files: [],
   addresses: [],
   principal: [],
-  metrics: [],
+  metrics: ['protocol'],
   config: ['sites'], // the one rule of what an origin is
-  log: ['config'],
-  store: ['protocol', 'clock', 'config', 'files'],
+  log: ['clock', 'config'],
+  store: ['protocol', 'clock', 'addresses', 'principal', 'config', 'files'],
   relays: ['clock', 'store'],
   audit: ['clock', 'store'],
-  sites: ['protocol', 'clock', 'principal', 'files', 'store', 'audit'],
-  doors: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'sites'],
-  commands: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'sites', 'doors'],
+  sites: ['protocol', 'clock', 'addresses', 'principal', 'files', 'store', 'audit'],
+  doors: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit'],
+  commands: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'doors'],
   updates: ['protocol', 'clock', 'metrics', 'store', 'relays', 'audit', 'doors'],
-  http: ['protocol', 'clock', 'principal', 'config', 'files', 'audit', 'sites'],
-  channels: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'doors', 'commands'],
+  operators: ['protocol', 'clock', 'principal', 'store', 'audit', 'sites', 'doors', 'updates'],
+  gate: ['protocol', 'clock', 'addresses', 'principal', 'audit'],
+  http: ['protocol', 'clock', 'principal', 'config', 'files', 'sites', 'gate'],
+  channels: [
+    ...['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit', 'doors', 'commands'],
+    ...['gate', 'http'], // http: a refused upgrade is a problem body
+  ],
   app: [
-    ...['protocol', 'clock', 'config', 'log', 'metrics', 'store', 'relays', 'audit'],
-    ...['sites', 'doors', 'commands', 'updates', 'channels', 'http'],
+    ...['protocol', 'clock', 'config', 'files', 'log', 'metrics', 'store', 'relays', 'audit'],
+    ...['sites', 'operators', 'doors', 'commands', 'updates', 'gate', 'channels', 'http'],
   ],
   client: ['protocol'],
   simulator: ['protocol'],
-  cli: ['protocol', 'clock', 'config', 'files', 'store', 'app', 'updates', 'client', 'simulator'], // updates: signing works without a store
+  cli: [
+    ...['protocol', 'clock', 'config', 'files', 'audit', 'operators', 'app'],
+    ...['updates', 'client', 'simulator'], // updates: signing works without a store
+  ],
   main: ['cli'],
 };
 
@@ -44,6 +52,9 @@ export const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['sites'],
   commander: ['cli'],
   uqr: ['cli'],
+  'string-width': ['cli'],
+  '@inquirer/password': ['cli'],
+  'pino-pretty': ['log.ts'],
 };
 
 /** Layers that also run in a browser, and the packages they may use. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { readTrail } from '../../src/cli/audit/entries.js';
+import { readTrail } from '../../src/operators/trail.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { DoorPresenceStore } from '../../src/store/door-presence.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';

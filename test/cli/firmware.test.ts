@@ -368,7 +368,13 @@ describe('firmware on the store, with no relay running', function () {
       'release_key_added',
       'release_key_removed',
     ]);
-    expect(entries[1]).to.include({ actor: 'operator', node: 'cli', release: first.sha256, code: '1.3.0 esp32dev' });
+    expect(entries[1]).to.include({
+      actor: 'cli:tester',
+      target: `release:${first.sha256}`,
+      node: 'cli',
+      release: first.sha256,
+      code: '1.3.0 esp32dev',
+    });
     expect(JSON.stringify(entries)).to.not.contain('PRIVATE');
     expect(await json('audit', 'export')).to.include({ entries: 7 });
   });

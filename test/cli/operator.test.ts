@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 
 import { expect } from 'chai';
 
@@ -68,8 +69,9 @@ describe('commands on the store, with no relay running', function () {
 
   it('refuses what makes no sense, each with a code', async () => {
     expect(await refusal('door', 'add', 'front-door')).to.equal('invalid_request');
-    for (const act of ['show', 'reset', 'disable', 'enable', 'remove'])
+    for (const act of ['show', 'reset', 'disable', 'enable'])
       expect(await refusal('door', act, 'back-door'), act).to.equal('door_not_found');
+    expect(await refusal('door', 'remove', 'back-door', '--yes')).to.equal('door_not_found');
     expect(await refusal('door', 'grant', 'front-door', 'https://nobody.example', '--role', 'user')).to.equal(
       'invalid_request',
     );
@@ -85,9 +87,42 @@ describe('commands on the store, with no relay running', function () {
     expect(await json('door', 'show', 'front-door')).to.include({ disabled: false, keyBanned: false });
     expect(await json('key', 'ban', KID)).to.deep.equal({ kid: KID, banned: true });
     expect(await json('key', 'unban', KID)).to.deep.equal({ kid: KID, banned: false });
-    await json('door', 'remove', 'front-door');
+    await json('door', 'remove', 'front-door', '--yes');
     expect(await json('door', 'list')).to.deep.equal({ doors: [] });
     expect(await json('site', 'list')).to.deep.equal({ sites: [] });
+  });
+
+  it('names the operator and the target of every act in the trail, also of a ban of a key no door has', async () => {
+    const { entries } = (await json('audit', '--last', '50')) as {
+      entries: { kind: string; actor: string; target?: string; door?: string }[];
+    };
+    for (const entry of entries)
+      expect(entry, entry.kind).to.include({ actor: 'cli:tester' }).and.have.property('target');
+    const targets = (kind: string): readonly unknown[] =>
+      entries.filter((entry) => entry.kind === kind).map(({ target }) => target);
+    expect(targets('door_added')).to.deep.equal(['door:front-door']);
+    expect(targets('door_removed')).to.deep.equal(['door:front-door']);
+    expect(targets('key_banned')).to.deep.equal([`key:${KID}`]);
+    expect(targets('key_unbanned')).to.deep.equal([`key:${KID}`]);
+  });
+
+  it('asks before it forgets a door; without a terminal it wants --yes', async () => {
+    await json('door', 'add', 'kept-door');
+    const { code, stdout } = await openlock('door', 'remove', 'kept-door', '--json');
+    expect(code).to.equal(2);
+    expect((JSON.parse(stdout) as { error: { detail: string } }).error.detail).to.contain('--yes');
+    const answer = async (text: string): Promise<number> => {
+      const io = testIo({ environment: dir.environment });
+      const keyboard = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => undefined });
+      const done = cli(['door', 'remove', 'kept-door'], { ...io, stdin: keyboard as unknown as NodeJS.ReadStream });
+      await io.stderr.until(/kept-door.*\[y\/N\]/);
+      keyboard.end(text);
+      return (await done).code;
+    };
+    for (const no of ['\n', 'n\n', 'yellow\n', '']) expect(await answer(no), JSON.stringify(no)).to.equal(1);
+    expect(await json('door', 'show', 'kept-door')).to.include({ doorId: 'kept-door' });
+    expect(await answer('yes\n')).to.equal(0);
+    expect((await openlock('door', 'show', 'kept-door')).code).to.equal(1);
   });
 
   it('records operator acts, and exports them into a file once', async () => {
@@ -101,7 +136,7 @@ describe('commands on the store, with no relay running', function () {
       'door_enabled',
       'door_removed',
     ]);
-    expect(entries.every(({ actor, node }) => actor === 'operator' && node === 'cli')).to.equal(true);
+    expect(entries.every(({ actor, node }) => actor === 'cli:tester' && node === 'cli')).to.equal(true);
     expect((await openlock('audit', '--door', 'front-door')).stdout).to.contain('door_added');
 
     const exported = (await json('audit', 'export')) as { file: string; entries: number };
@@ -128,6 +163,28 @@ describe('commands on the store, with no relay running', function () {
       .split('\n')
       .map((line) => (JSON.parse(line) as { kind: string }).kind);
     expect(kinds).to.deep.equal(['door_added', 'door_disabled']);
+  });
+
+  it('names the store it cannot reach, without its password', async () => {
+    const io = testIo({ environment: { ...dir.environment, OPENLOCK_REDIS_URL: 'redis://me:hunter2@127.0.0.1:1/3' } });
+    const { code, stdout, stderr } = await cli(['door', 'list', '--json'], io);
+    expect(code).to.equal(1);
+    const { error } = JSON.parse(stdout) as { error: { code: string; detail: string } };
+    expect(error.code).to.equal('store_unavailable');
+    expect(error.detail).to.contain('redis://127.0.0.1:1/3').and.contain('ECONNREFUSED');
+    expect(stdout + stderr).to.not.contain('hunter2');
+  });
+
+  it('says that a simulation never connected, and exits 1', async () => {
+    const io = testIo({ environment: dir.environment });
+    const { code, stdout } = await cli(
+      ['simulate', '--doors', '2', '--relay', 'https://127.0.0.1:1', '--seconds', '1', '--json'],
+      io,
+    );
+    expect(code).to.equal(1);
+    const { error } = JSON.parse(stdout) as { error: { code: string; statistics: object } };
+    expect(error.code).to.equal('never_connected');
+    expect(error.statistics).to.include({ doors: 2, connected: 0 });
   });
 
   it('says that there is no relay to send a command through', async () => {

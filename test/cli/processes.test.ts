@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -96,7 +96,7 @@ describe('openlock as a process', function () {
     expect(code).to.equal(0);
     expect(Date.now() - stopped).to.be.lessThan(10_000);
     expect(stdout.trimEnd().split('\n')).to.have.length(1);
-    expect(existsSync(join(dir.path, 'relay.json'))).to.equal(false);
+    expect(readdirSync(join(dir.path, 'relays'))).to.deep.equal([]);
   });
 
   it('serve names the port that is taken and exits 1', async () => {

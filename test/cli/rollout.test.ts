@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { doorList, failureLimit, stages } from '../../src/cli/rollout/shares.js';
 import { rolloutLines } from '../../src/cli/rollout/table.js';
-import type { RolloutView } from '../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../src/operators/rollout-view.js';
 import { cli, dataDir, testIo } from './support/cli.js';
 
 const view: RolloutView = {
@@ -75,7 +75,8 @@ describe('openlock rollout', () => {
     ]) {
       expect(() => stages(wrong), wrong).to.throw(/percentages or numbers/);
     }
-    for (const wrong of ['', '-1', '5 %', '101%', 'x']) expect(() => failureLimit(wrong), wrong).to.throw(/wanted/);
+    for (const wrong of ['', '-1', '5 %', '101%', 'x'])
+      expect(() => failureLimit(wrong), wrong).to.throw(/--max-failures is/);
     expect(() => doorList('a')).to.throw(/door id/);
   });
 
@@ -93,6 +94,17 @@ describe('openlock rollout', () => {
       '  door-1  rolled_back  boot_failed  1 s ago',
       '  door-2  rolled_back  5 s ago',
     ]);
+  });
+
+  it('says that no door needs it, and whether it waits for one', () => {
+    const nobody = { ...view, total: 0, doors: [], counts: { ...view.counts, confirmed: 0 } };
+    expect(rolloutLines({ ...nobody, state: 'running' }, 120).map(text)).to.include(
+      'No door needs this release: none has registered with an older version. It waits for one.',
+    );
+    expect(rolloutLines({ ...nobody, state: 'completed', counts: view.counts }, 120).map(text)).to.include(
+      'No door needs this release: 6 run it already.',
+    );
+    expect(rolloutLines(view, 120).map(text).join()).to.not.contain('No door');
   });
 
   it('keeps every line within a narrow terminal, so that redrawing works', () => {

@@ -21,6 +21,7 @@ const COMMANDS = [
   ...['keygen', 'sign', 'verify', 'publish', 'list', 'show', 'withdraw', 'trust add', 'trust list', 'trust remove'].map(
     (name) => `firmware ${name}`,
   ),
+  ...['rollout start', 'rollout status', 'rollout list', 'rollout pause', 'rollout resume', 'rollout cancel'],
   ...['key ban', 'key unban', 'site list', 'site block', 'site unblock'],
 ];
 
@@ -195,6 +196,57 @@ describe('usage of the command line', () => {
     });
   });
 
+  it('says what would be right, in a sentence of our own', async () => {
+    const said = async (...args: string[]): Promise<string> => (await cli(args)).stderr;
+    for (const text of [
+      await said('door', 'add', 'ab'),
+      await said('simulate', '--doors', 'ab'),
+      await said('door', 'grant', 'front-door', 'https://a.example', '--role', 'ab'),
+      await said('command', 'ab', 'front-door'),
+      await said('rollout', 'start', '1.0.0', '--stages', 'ab'),
+      await said('audit', '--last', 'ab'),
+    ]) {
+      expect(text)
+        .to.match(/^error: /)
+        .and.contain('(--help shows how it is used)');
+      expect(text).to.not.match(/invalid|argument|'ab'/);
+    }
+    expect(await said('simulate', '--doors', '0')).to.contain('--doors is a whole number from 1 to 100000.');
+    expect(await said('command', 'fly', 'front-door')).to.contain('<act> is one of unlock, lock,');
+  });
+
+  it('shows defaults as one would type them', async () => {
+    for (const command of COMMANDS) {
+      const { stdout } = await cli([...command.split(' '), '--help']);
+      expect(stdout, command).to.not.match(/\(default: .*[[{"]/);
+    }
+    expect((await cli(['rollout', 'start', '--help'])).stdout)
+      .to.contain('(default: 1%,10%,50%,100%)')
+      .and.contain('(default: 5%)');
+  });
+
+  it('takes a key id that begins with a hyphen for what it is, one or two of them', async () => {
+    // Nothing is reached: a bad setting is found after the arguments.
+    const io = () => testIo({ environment: { OPENLOCK_PORT: 'eighty' } });
+    for (const id of [`-${'B'.repeat(41)}A`, `--${'B'.repeat(40)}A`]) {
+      for (const args of [
+        ['key', 'ban', id],
+        ['key', 'unban', id, '--json'],
+        ['key', 'ban', '--json', id],
+        ['firmware', 'trust', 'remove', id],
+        ['door', 'add', 'front-door', '--kid', id],
+        ['door', 'reset', '--kid', id, 'front-door'],
+      ]) {
+        const { code, stderr } = await cli(args, io());
+        expect(stderr, args.join(' ')).to.contain('OPENLOCK_PORT');
+        expect(code).to.equal(1);
+      }
+    }
+    const { code, stderr } = await cli(['door', 'list', `-${'B'.repeat(42)}`]);
+    expect(code).to.equal(2);
+    expect(stderr).to.not.contain('\\x00');
+  });
+
   it('does not take --json after -- for an option', async () => {
     expect((await cli(['door', 'add', '--', '--json'])).stdout).to.equal('');
   });
@@ -229,11 +281,12 @@ describe('usage of the command line', () => {
       OPENLOCK_REDIS_URL: 'redis://relay:hunter2@10.0.0.5',
       OPENLOCK_MAIL_URL: 'smtp://me:hunter2@mail.example',
       OPENLOCK_TYPO: '1',
+      OPENLOCK_PORT: '0',
     };
     for (const json of [[], ['--json']]) {
       const { code, stdout, stderr } = await cli(['check-config', ...json], testIo({ environment }));
       expect(code).to.equal(0);
-      expect(stdout).to.contain('10.0.0.5').and.to.not.contain('hunter2');
+      expect(stdout).to.contain('10.0.0.5').and.to.contain('OPENLOCK_REDIS_URL').and.to.not.contain('hunter2');
       expect(stderr).to.contain('OPENLOCK_TYPO');
     }
   });

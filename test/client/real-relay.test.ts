@@ -13,7 +13,7 @@ import {
   type StreamEvent,
 } from '../../src/client/index.js';
 import { relayFetch } from '../../src/cli/support/relay-client.js';
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
 import { until } from '../support/counting.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';

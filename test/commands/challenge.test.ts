@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
 import { liveDoor, makeRawKey, type RawKey, type RawSocket } from '../support/raw-door.js';
 import { freePorts, startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { doorKeys } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';

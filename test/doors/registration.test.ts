@@ -1,16 +1,18 @@
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
+import type { KeyAdmin } from '../../src/operators/keys.js';
 import { challenge, makeRawKey, register, signJws, FIRMWARE, type RawKey } from '../support/raw-door.js';
 import { doorKeys } from '../../src/store/keys.js';
 import { openAdmin, startTestRedis, type TestRedis } from '../support/redis.js';
-import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
+import { doorAdmin, keyAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
 import { call, type HttpAnswer } from '../support/site.js';
 
 describe('registration of doors (protocol 4)', () => {
   let redis: TestRedis;
   let relay: TestRelay;
   let admin: DoorAdmin;
+  let keys: KeyAdmin;
   const key = makeRawKey();
   const otherKey = makeRawKey();
   let doors = 0;
@@ -18,7 +20,9 @@ describe('registration of doors (protocol 4)', () => {
   before(async () => {
     redis = await startTestRedis();
     relay = await startTestRelay(redis.url, { OPENLOCK_PUBLIC_URL: '' });
-    admin = doorAdmin(await redis.link('openlock-cli'));
+    const link = await redis.link('openlock-cli');
+    admin = doorAdmin(link);
+    keys = keyAdmin(link);
   });
 
   after(async () => {
@@ -143,9 +147,9 @@ describe('registration of doors (protocol 4)', () => {
         for (const over of [{}, { oldKey: stranger }, { enrolmentToken: 'guessed' }])
           expect(shape(await register(relay, doorId, stranger, over)), doorId).to.deep.equal(none);
       }
-      await admin.banKey(stranger.kid);
+      await keys.ban(stranger.kid);
       expect(shape(await register(relay, bound, stranger)), 'whose key is banned').to.deep.equal(none);
-      await admin.unbanKey(stranger.kid);
+      await keys.unban(stranger.kid);
     });
 
     it('costs the store no memory, though its proof is good', async () => {
@@ -233,11 +237,11 @@ describe('registration of doors (protocol 4)', () => {
   it('refuses banned keys, also when the ban comes before the registration', async () => {
     const banned: RawKey = makeRawKey();
     const { doorId, enrolmentToken } = await newDoor();
-    await admin.banKey(banned.kid);
+    await keys.ban(banned.kid);
     expect((await register(relay, doorId, banned, { enrolmentToken })).body['code']).to.equal('key_banned');
-    await admin.unbanKey(banned.kid);
+    await keys.unban(banned.kid);
     expect((await register(relay, doorId, banned, { enrolmentToken })).status).to.equal(200);
-    expect(await admin.banKey(banned.kid)).to.deep.equal([doorId]);
+    expect(await keys.ban(banned.kid)).to.deep.equal([doorId]);
     expect((await register(relay, doorId, banned)).body['code']).to.equal('key_banned');
   });
 

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import jwt from 'jsonwebtoken';
 
 import { systemClock } from '../../src/clock.js';
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
 import type { DoorIdentity } from '../../src/simulator/identity.js';
 import { SigningKeys, type SigningKey } from '../../src/sites/signing-keys.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../src/operators/doors.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
 import type { DoorIdentity } from '../../src/simulator/identity.js';
 import { seal, type Sealed, type SealRequest } from '../simulator/support/seal.js';

@@ -8,6 +8,8 @@ import type { SiteService } from '../../src/sites/site-service.js';
 import { channels } from '../../src/store/keys.js';
 import { asSite, context, Harness, outcomeOf } from './support/harness.js';
 
+const OPERATOR = { actor: 'cli:tester' };
+
 describe('sessions of sites (protocol 3.3, 3.4)', () => {
   let harness: Harness;
   let session: TokenAnswer;
@@ -147,33 +149,33 @@ describe('sessions of sites (protocol 3.3, 3.4)', () => {
   it('blocks a site by its id on every relay, ends its sessions, and lets it log in again once unblocked', async () => {
     const messages = await fleet();
     const message = messages.next();
-    const [blocked] = await harness.sites.block(session.site.id);
+    const [blocked] = await harness.sites.block(session.site.id, OPERATOR);
     expect(blocked).to.include({ siteId: session.site.id, blocked: true });
     expect(await message).to.deep.equal({ t: 'site_blocked', siteId: session.site.id });
     expect(await liveness(session, otherRelay)).to.equal('site_blocked');
     expect(await outcomeOf(otherRelay.refresh(session.refreshToken, context()))).to.equal('site_blocked');
     const { login, code } = await harness.login();
     expect(await outcomeOf(harness.sites.token({ loginId: login.loginId, code }, context()))).to.equal('site_blocked');
-    await harness.sites.unblock(session.site.id);
+    await harness.sites.unblock(session.site.id, OPERATOR);
     expect(await liveness(session)).to.equal('token_revoked');
     expect(await outcomeOf(harness.sites.refresh(session.refreshToken, context()))).to.equal('token_revoked');
     expect((await harness.session()).site.id).to.equal(session.site.id);
     expect((await harness.auditOf(session.site.id)).map(({ kind, actor }) => `${kind} ${actor}`)).to.deep.equal([
       `token_issued ${session.site.id}`,
-      'site_blocked operator',
-      'site_unblocked operator',
+      'site_blocked cli:tester',
+      'site_unblocked cli:tester',
       `token_issued ${session.site.id}`,
     ]);
   });
 
   it('blocks every site of an origin, and names what does not exist', async () => {
     const second = await harness.session('second@shop.example');
-    await harness.sites.block(`${harness.website.origin}/`);
+    await harness.sites.block(`${harness.website.origin}/`, OPERATOR);
     expect([await liveness(session), await liveness(second)]).to.deep.equal(['site_blocked', 'site_blocked']);
     expect((await harness.sites.list()).map(({ blocked }) => blocked)).to.deep.equal([true, true]);
     for (const unknown of ['https://unknown.example', 'site_unknown', '', 'https://'])
-      expect(await outcomeOf(harness.sites.block(unknown)), unknown).to.equal('not_found');
-    expect(await outcomeOf(harness.sites.block('operator'))).to.equal('not_found');
+      expect(await outcomeOf(harness.sites.block(unknown, OPERATOR)), unknown).to.equal('not_found');
+    expect(await outcomeOf(harness.sites.block('operator', OPERATOR))).to.equal('not_found');
   });
 
   it('knows the origins of verified, unblocked sites', async () => {
@@ -182,7 +184,7 @@ describe('sessions of sites (protocol 3.3, 3.4)', () => {
     for (const unknown of ['https://evil.example', 'null', '', `${origin}/`, `${origin}.`, '*', '} x'])
       expect(await harness.sites.isKnownOrigin(unknown), unknown).to.equal(false);
     expect(await otherRelay.isKnownOrigin(origin)).to.equal(true);
-    await harness.sites.block(session.site.id);
+    await harness.sites.block(session.site.id, OPERATOR);
     expect(await harness.sites.isKnownOrigin(origin)).to.equal(false);
     harness.clock.time += 2001;
     expect(await otherRelay.isKnownOrigin(origin)).to.equal(false);
@@ -190,7 +192,7 @@ describe('sessions of sites (protocol 3.3, 3.4)', () => {
 
   it('knows an origin while one of its sites is not blocked', async () => {
     await harness.session('second@shop.example');
-    await harness.sites.block(session.site.id);
+    await harness.sites.block(session.site.id, OPERATOR);
     expect(await harness.sites.isKnownOrigin(harness.website.origin)).to.equal(true);
   });
 });

@@ -203,7 +203,7 @@ describe('RedisLink', () => {
     }
     const nobody = await open(`unix://${redis.socketPath}.none`);
     expect((nobody.error as OpenLockError).code).to.equal('store_unavailable');
-    expect(String((nobody.error as OpenLockError).cause)).to.match(/OPENLOCK_REDIS_URL.*ENOENT/);
+    expect(String(nobody.error)).to.contain(`unix://${redis.socketPath}.none`).and.contain('ENOENT');
     expect(nobody.afterMs).to.be.lessThan(1500);
   });
 

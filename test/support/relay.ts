@@ -7,8 +7,10 @@ import { systemClock, systemRandom } from '../../src/clock.js';
 import { createApp, type App } from '../../src/app/app.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { readConfig, type Environment } from '../../src/config.js';
-import { DoorAdmin } from '../../src/doors/door-admin.js';
 import { storesOn } from '../../src/app/store.js';
+import { DoorAdmin } from '../../src/operators/doors.js';
+import { KeyAdmin } from '../../src/operators/keys.js';
+import { AuditStore } from '../../src/store/audit-store.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 
 export interface TestRelay {
@@ -60,12 +62,23 @@ export async function startTestRelay(redisUrl: string | undefined, environment: 
   };
 }
 
+const BY = { actor: 'cli:tester' };
+
+function trail(link: RedisLink): AuditTrail {
+  return new AuditTrail({ store: new AuditStore(link), clock: systemClock, node: 'cli', onError: () => undefined });
+}
+
+export function keyAdmin(link: RedisLink): KeyAdmin {
+  return new KeyAdmin({ ...storesOn(link), audit: trail(link), clock: systemClock, by: BY });
+}
+
 /** The operator's side of a store, as the command line has it. */
 export function doorAdmin(link: RedisLink): DoorAdmin {
   const stores = storesOn(link);
   return new DoorAdmin({
     ...stores,
-    audit: new AuditTrail({ store: stores.audit, clock: systemClock, node: 'cli', onError: () => undefined }),
+    by: BY,
+    audit: trail(link),
     clock: systemClock,
     random: systemRandom,
     findSites: async (siteIdOrOrigin) => {

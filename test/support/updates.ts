@@ -2,8 +2,8 @@
 import { systemClock, systemRandom } from '../../src/clock.js';
 import { AuditTrail } from '../../src/audit/trail.js';
 import { ReleaseService } from '../../src/updates/release-service.js';
-import { RolloutService, type StartRequest } from '../../src/updates/rollout-service.js';
-import type { RolloutView } from '../../src/updates/rollout-view.js';
+import { RolloutAdmin, type StartRequest } from '../../src/operators/rollouts.js';
+import type { RolloutView } from '../../src/operators/rollout-view.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
 import { FirmwareStore } from '../../src/store/firmware-store.js';
@@ -14,10 +14,10 @@ import type { TestRelease } from './releases.js';
 
 export class UpdateOperator {
   readonly releases: ReleaseService;
-  readonly rollouts: RolloutService;
+  readonly rollouts: RolloutAdmin;
 
   constructor(link: RedisLink) {
-    const ambient = { clock: systemClock, random: systemRandom };
+    const ambient = { clock: systemClock, random: systemRandom, by: { actor: 'cli:tester' } };
     const audit = new AuditTrail({
       store: new AuditStore(link),
       clock: systemClock,
@@ -25,7 +25,7 @@ export class UpdateOperator {
       onError: () => undefined,
     });
     this.releases = new ReleaseService({ store: new FirmwareStore(link), audit, ...ambient });
-    this.rollouts = new RolloutService({
+    this.rollouts = new RolloutAdmin({
       store: new RolloutStore(link),
       doors: new DoorRecordStore(link),
       relays: new RelayStore(link),

@@ -37,12 +37,12 @@ const LIVE_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 4_000;
 
 /** Chooses, and builds the virtual door where it is not current; that says on standard error what it does. */
-export async function chooseDemoDoor(): Promise<DemoDoorKind> {
+export async function chooseDemoDoor(stop: AbortSignal): Promise<DemoDoorKind> {
   const why = await whyNoVirtualDoor();
   if (why !== undefined)
     return simulated(`the door in TypeScript, because ${why}; \`openlock virtual-door --help\` tells of the other`);
   try {
-    const program = await builtVirtualDoor();
+    const program = await builtVirtualDoor(stop);
     return {
       title: 'A virtual door makes its key, enrols and connects',
       reason: 'the firmware’s own C++ core as a process of this machine (`openlock virtual-door`)',

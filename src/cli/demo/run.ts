@@ -28,7 +28,7 @@ export async function runDemo(run: Run, { once, stop }: DemoRunOptions): Promise
   const tokenFile = join(stage.config.dataDir, TOKEN_FILE);
   stage.onEnd(() => rmSync(tokenFile, { force: true }));
   try {
-    run.print.line('OpenLock: a website opens a door through a relay that cannot read what it forwards.');
+    run.print.line('A website opens a door through a relay that cannot read what it forwards.');
     run.print.line();
     const cast = await playDemo(stage, steps, new FileTokenStorage(tokenFile));
     run.print.value({

@@ -1,16 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
 import { createApp, type App, type RelayUrls } from '../../app/app.js';
+import { prepare } from '../../app/preflight.js';
+import type { Acting } from '../../audit/entry.js';
 import type { Config } from '../../config.js';
-import { publishRelay, runningRelay } from '../support/relay-address.js';
+import { isAlive, publishRelay, runningRelay } from '../support/relay-address.js';
 import type { Run } from '../support/run.js';
 import { systemErrorOf } from '../support/start-failure.js';
 
 /** What the demo runs on: its settings, and what has to be undone afterwards, last in first out. */
 export class Stage {
   readonly config: Config;
+  /** In whose name the operator's part is played. */
+  readonly acting: Acting;
   /** Why this data dir, for people. */
   readonly dataDirReason: string;
   /** Ports that were taken, and what was done about it. */
@@ -18,18 +22,20 @@ export class Stage {
   readonly #releases: (() => Promise<void> | void)[] = [];
 
   constructor(run: Run, options: { readonly once: boolean }) {
+    this.acting = run.acting;
     const config = run.config({
       OPENLOCK_HOST: '127.0.0.1',
       OPENLOCK_METRICS_PORT: '9464',
       OPENLOCK_LOG_LEVEL: 'warn',
     });
     const chosen = (run.io.environment['OPENLOCK_DATA_DIR'] ?? '') !== '';
-    const busy = runningRelay(config.dataDir) !== undefined;
-    const throwAway = busy || (options.once && !chosen);
+    const wanted = chosen || !options.once;
+    const busy = wanted && (runningRelay(config.dataDir) !== undefined || !this.#claim(config));
+    const throwAway = busy || !wanted;
     const dataDir = throwAway ? mkdtempSync(join(tmpdir(), 'openlock-demo-')) : config.dataDir;
     if (throwAway) this.onEnd(() => rmSync(dataDir, { recursive: true, force: true }));
     this.dataDirReason = busy
-      ? 'thrown away afterwards, because a relay runs on the usual one'
+      ? 'thrown away afterwards, because another relay or demo uses the usual one'
       : throwAway
         ? 'thrown away afterwards'
         : 'kept; OPENLOCK_DATA_DIR chooses another';
@@ -72,14 +78,37 @@ export class Stage {
     if (failure !== undefined) throw failure.error;
   }
 
+  /**
+   * Takes the data dir for this demo; false when another demo has it, or wants it at this moment, too. Each says first that it
+   * wants it and looks then, so that of two at least one sees the other.
+   */
+  #claim(config: Config): boolean {
+    prepare(config);
+    const folder = join(config.dataDir, 'demos');
+    const own = join(folder, String(process.pid));
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(own, '');
+    this.onEnd(() => rmSync(own, { force: true }));
+    return readdirSync(folder).every((name) => {
+      if (Number(name) === process.pid || isAlive(Number(name))) return Number(name) === process.pid;
+      rmSync(join(folder, name), { force: true });
+      return true;
+    });
+  }
+
   /** Starts the relay, on other ports where the wanted ones are taken. */
   async startRelay(): Promise<RelayUrls> {
     let { port, metricsPort } = this.config;
     for (;;) {
       const app: App = createApp({ ...this.config, port, metricsPort });
       try {
-        const urls = await app.start();
-        this.onEnd(() => app.stop());
+        const starting = app.start();
+        // Registered before it has started: an end in the middle waits for the start, and then undoes it.
+        this.onEnd(async () => {
+          await starting.catch(() => undefined);
+          await app.stop();
+        });
+        const urls = await starting;
         this.onEnd(publishRelay(this.config, urls));
         return urls;
       } catch (error) {

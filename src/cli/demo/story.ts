@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { RelayUrls } from '../../app/app.js';
+import { systemRandom } from '../../clock.js';
 import {
   DoorRefusedError,
   OpenLock,
@@ -13,19 +14,21 @@ import {
 } from '../../client/index.js';
 import { parseCommandEnvelope } from '../../protocol/envelope.js';
 import { openOperator, type Operator } from '../../app/operator.js';
-import { OpenLockError } from '../../protocol/problem.js';
+import { CommandFailure } from '../support/failure.js';
 import { styled } from '../support/printer.js';
 import { relayFetch, relayWebSocket } from '../support/relay-client.js';
 import { chooseDemoDoor, type DemoDoor } from './door.js';
 import { mailsIn, nextCode } from './outbox.js';
 import type { Stage } from './stage.js';
-import { shortened, type Steps } from './steps.js';
+import { shortened, unlessStopped, type Steps } from './steps.js';
 import { DemoWebsite } from './website.js';
 import { WireTap } from './wire-tap.js';
 
 export const DEMO_DOOR = 'demo-door';
 export const DEMO_PASSWORD = 'open sesame, please';
-const EMAIL = 'owner@booking.example';
+const DEMO_NAME = 'Demo door';
+/** Another one each time: an address gets three codes in a quarter of an hour (protocol 3.1), and a demo may be run more often. */
+const EMAIL = `owner-${systemRandom.bytes(2).toString('hex')}@booking.example`;
 const HOLD_MS = 3000;
 const EVENT_WAIT_MS = 5000;
 
@@ -40,7 +43,7 @@ export interface Cast {
 /** Plays it; everything that was started ends with the stage. */
 export async function playDemo(stage: Stage, steps: Steps, storage: TokenStorage): Promise<Cast> {
   const { relay, relayOrigin, ca } = await startRelay(stage, steps);
-  const operator = await openOperator(stage.config);
+  const operator = await openOperator(stage.config, stage.acting);
   stage.onEnd(() => operator.close());
   const door = await startDoor(stage, steps, { operator, relayOrigin, ca });
   const website = await startWebsite(stage, steps);
@@ -75,7 +78,7 @@ async function startDoor(
   steps: Steps,
   { operator, relayOrigin, ca }: { operator: Operator; relayOrigin: string; ca: string },
 ): Promise<DemoDoor> {
-  const kind = await chooseDemoDoor();
+  const kind = await unlessStopped(steps.stop, 'the choice of a door', chooseDemoDoor(steps.stop));
   const { enrolmentToken } = await steps.run('The operator makes an enrolment token', async (tell) => {
     const added = await enrol(operator);
     tell(`openlock door add ${DEMO_DOOR}  →  ${shortened(added.enrolmentToken, 12)}, good for one key, for 24 hours`);
@@ -96,14 +99,13 @@ async function startDoor(
   });
 }
 
-/** The demo's own door; one an earlier demo left gets a new token. */
-async function enrol(operator: Operator) {
-  try {
-    return await operator.doors.reset(DEMO_DOOR);
-  } catch (error) {
-    if (!(error instanceof OpenLockError) || error.code !== 'door_not_found') throw error;
-    return operator.doors.add(DEMO_DOOR, { name: 'Demo door' });
-  }
+/** The demo's own door; one an earlier demo left gets a new token. Never anybody else's that happens to have its name. */
+async function enrol({ doors }: Operator) {
+  const existing = (await doors.list()).find(({ doorId }) => doorId === DEMO_DOOR);
+  if (existing === undefined) return doors.add(DEMO_DOOR, { name: DEMO_NAME });
+  if (existing.name !== DEMO_NAME)
+    throw new CommandFailure('door_exists', `Door ${DEMO_DOOR} is no demo's; choose another OPENLOCK_DATA_DIR.`);
+  return doors.reset(DEMO_DOOR);
 }
 
 async function startWebsite(stage: Stage, steps: Steps): Promise<DemoWebsite> {
@@ -149,7 +151,7 @@ async function signIn(
 }
 
 async function open(steps: Steps, pinned: Door, kid: string): Promise<CommandResult> {
-  return steps.run('The website fetches the door’s key and opens the door, over the public API', async (tell) => {
+  return steps.run('The website fetches the door’s key and opens the door', async (tell) => {
     const opened = await pinned.unlock({ password: DEMO_PASSWORD, holdMs: HOLD_MS });
     tell(
       `GET /v1/doors/${DEMO_DOOR}/key  →  a key with the id ${shortened(kid, 20)}, as on the label: only then it is used`,
@@ -176,7 +178,7 @@ async function watch(steps: Steps, client: OpenLock): Promise<EventStream> {
 }
 
 async function showBothSides(steps: Steps, tap: WireTap, { receipt }: CommandResult): Promise<void> {
-  await steps.run('What the relay saw of the opening, what it could not, and the decrypted receipt', (tell) => {
+  await steps.run('What the relay saw, what it could not, and the decrypted receipt', (tell) => {
     const sent = tap.command();
     const envelope = parseCommandEnvelope(sent.request);
     if (!envelope.ok) throw new Error(`the envelope on the wire is ${envelope.detail}`);
@@ -187,8 +189,8 @@ async function showBothSides(steps: Steps, tap: WireTap, { receipt }: CommandRes
       'saw        ',
       `site and door (${door}), the scope “${scope}”, the time ${new Date(iat).toISOString()}, and the 200`,
     );
-    tell('forwarded  ', styled('dim', shortened(sent.request, 72)));
-    tell('returned   ', styled('dim', shortened(sent.receipt, 72)));
+    tell('forwarded  ', styled('dim', shortened(sent.request, 60)));
+    tell('returned   ', styled('dim', shortened(sent.receipt, 60)));
     tell(
       'never saw  ',
       `“unlock”, “holdMs ${HOLD_MS}”, the password; nor the receipt, which only the website can decrypt:`,
@@ -203,7 +205,7 @@ async function showRefusals(
   steps: Steps,
   { tap, pinned, storage }: { tap: WireTap; pinned: Door; storage: TokenStorage },
 ): Promise<void> {
-  await steps.run('Somebody sends a recorded request again; somebody guesses the password', async (tell) => {
+  await steps.run('Somebody replays a recorded request; somebody guesses the password', async (tell) => {
     const tokens = await storage.load();
     const again = await tap.resend(tokens?.accessToken ?? '');
     if (again.status !== 409) throw new Error(`the replay was answered ${again.status} ${again.code}`);

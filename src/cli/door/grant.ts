@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 
 import { ROLES, type Role } from '../../protocol/api.js';
-import { addCommand, doorId, isoTime, type JsonOption } from '../support/arguments.js';
+import { addCommand, doorId, isoTime, oneOf, type JsonOption } from '../support/arguments.js';
 import { UsageError } from '../support/failure.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';
@@ -23,10 +23,11 @@ export function registerDoorGrant(parent: Command, io: Io): void {
     .addOption(
       new Option('--role <role>', 'viewer: status · user: also lock and unlock · manager: also configure')
         .choices(ROLES)
+        .argParser(oneOf('--role', ROLES))
         .makeOptionMandatory(),
     )
-    .option('--from <ISO>', 'not before this time', isoTime)
-    .option('--until <ISO>', 'not after this time', isoTime)
+    .option('--from <ISO>', 'not before this time', isoTime('--from'))
+    .option('--until <ISO>', 'not after this time', isoTime('--until'))
     .action(async (id: string, site: string, options: GrantOptions) => {
       const { role, from, until } = options;
       if (from !== undefined && until !== undefined && until <= from)

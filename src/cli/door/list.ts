@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 
+import type { DoorView } from '../../operators/door-views.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { styled, type Piece } from '../support/printer.js';
 import { Run } from '../support/run.js';
 import { ago } from '../support/times.js';
-import { doorView, type DoorView } from './view.js';
 
 export function registerDoorList(parent: Command, io: Io): void {
   addCommand(parent, 'list', 'all doors, and whether they are connected', [
@@ -13,15 +13,12 @@ export function registerDoorList(parent: Command, io: Io): void {
     "openlock door list --json | jq '.doors[] | select(.online)'",
   ]).action(async (options: JsonOption) => {
     const run = new Run(io, options);
-    const doors = await run.operator(async (operator) => {
-      const [details, liveRelays] = await Promise.all([operator.doors.list(), operator.relays.live()]);
-      return details.map((door) => doorView(door, liveRelays));
-    });
+    const doors = await run.operator((operator) => operator.doors.list());
     run.print.value({ doors });
     if (doors.length === 0) run.print.line('No doors yet; this enrols one: openlock door add <doorId>');
     else {
       run.print.table(
-        ['DOOR', 'NAME', 'STATE', 'LAST SEEN', 'KEY'],
+        ['DOOR', { title: 'NAME', atLeast: 8 }, 'STATE', 'LAST SEEN', { title: 'KEY', atLeast: 10 }],
         doors.map((door) => [
           door.doorId,
           door.name,

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 
+import type { DoorDetailsView } from '../../operators/door-views.js';
 import { addCommand, doorId, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { styled, type Piece, type Printer } from '../support/printer.js';
 import { Run } from '../support/run.js';
 import { ago, iso } from '../support/times.js';
 import { doorStateWord } from './list.js';
-import { doorDetailsView, type DoorDetailsView } from './view.js';
 
 export function registerDoorShow(parent: Command, io: Io): void {
   addCommand(parent, 'show', 'one door: key id, connection, last known state, grants', [
@@ -16,10 +16,7 @@ export function registerDoorShow(parent: Command, io: Io): void {
     .argument('<doorId>', 'the door', doorId)
     .action(async (id: string, options: JsonOption) => {
       const run = new Run(io, options);
-      const door = await run.operator(async (operator) => {
-        const [details, liveRelays] = await Promise.all([operator.doors.show(id), operator.relays.live()]);
-        return doorDetailsView(details, liveRelays);
-      });
+      const door = await run.operator((operator) => operator.doors.show(id));
       run.print.value(door);
       printDoor(run.print, door);
     });

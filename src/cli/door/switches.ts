@@ -12,7 +12,7 @@ interface Switch {
   readonly done: string;
 }
 
-/** The acts on a door that take a door id and answer nothing: disable, enable, remove. */
+/** The acts on a door that take a door id and answer nothing: disable, enable. */
 const SWITCHES: readonly Switch[] = [
   {
     name: 'disable',
@@ -25,12 +25,6 @@ const SWITCHES: readonly Switch[] = [
     description: 'let a disabled door connect again',
     act: (operator, id) => operator.doors.enable(id),
     done: 'is enabled',
-  },
-  {
-    name: 'remove',
-    description: 'forget a door, its key and its grants; its audit trail stays',
-    act: (operator, id) => operator.doors.remove(id),
-    done: 'is removed',
   },
 ];
 

@@ -19,7 +19,7 @@ export async function signingKeyFrom(path: string, run: Run): Promise<SigningKey
   const encrypted = isEncryptedPem(pem);
   if (!encrypted && pem.includes('PRIVATE KEY') && isReadableByOthers(path))
     run.print.note('warning: ', path, ' can be read by other users of this machine; chmod 600 ends that.');
-  const passphrase = encrypted ? await readPassword(run.io, `Passphrase of ${path}: `, 'passphrase') : undefined;
+  const passphrase = encrypted ? await readPassword(run.io, `Passphrase of ${path}:`, 'passphrase') : undefined;
   try {
     return named(path, () => readSigningKey(pem, passphrase));
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 
 import { systemRandom } from '../../clock.js';
 import { generateReleaseKey } from '../../updates/release-keys.js';
-import { addCommand, type JsonOption } from '../support/arguments.js';
+import { addCommand, optionWithDefault, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { readNewPassphrase } from '../support/password.js';
 import { styled } from '../support/printer.js';
@@ -26,10 +26,13 @@ export function registerKeygen(parent: Command, io: Io): void {
     'openlock firmware keygen --passphrase --out /media/usb/release-2027.pem',
     'openlock firmware keygen --passphrase --json < passphrase.txt   # the first line of standard input',
   ])
-    .option(
-      '--out <file>',
-      'where the private key goes; the public one goes beside it, as <file>.pub.pem',
-      'release-key.pem',
+    .addOption(
+      optionWithDefault(
+        '--out <file>',
+        'where the private key goes; the public one goes beside it, as <file>.pub.pem',
+        String,
+        'release-key.pem',
+      ),
     )
     .option('--passphrase', 'protect the private key with a passphrase, asked for twice or read from standard input')
     .addHelpText('after', '\nEC P-256, as PEM (PKCS#8). Opens no store and no connection, and replaces no file.')

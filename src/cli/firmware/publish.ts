@@ -2,14 +2,13 @@ import { statSync } from 'node:fs';
 
 import type { Command } from 'commander';
 
-import { systemClock } from '../../clock.js';
 import type { Published } from '../../updates/release-upload.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';
 import { imageFile } from './files.js';
 import { readManifestFile } from './manifest-file.js';
-import { printRelease, releaseView } from './view.js';
+import { printRelease } from './view.js';
 
 const BAR_CELLS = 30;
 
@@ -40,10 +39,9 @@ export function registerPublish(parent: Command, io: Io): void {
           operator.releases.publish({ image: source, manifest: jws, onProgress: (sent) => bar.show(sent) }),
         )
         .finally(() => bar.end());
-      const view = releaseView(release, new Set([release.kid]), systemClock.now());
-      run.print.value({ outcome, ...view });
+      run.print.value({ outcome, ...release });
       run.print.line(OUTCOMES[outcome]);
-      printRelease(run.print, view);
+      printRelease(run.print, release);
     });
 }
 

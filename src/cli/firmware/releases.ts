@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 
-import { systemClock } from '../../clock.js';
-import type { Operator } from '../../app/operator.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';
 import { iso } from '../support/times.js';
-import { printRelease, releaseView, stateWord, type ReleaseView } from './view.js';
+import { printRelease, stateWord } from './view.js';
 
 interface NamedOptions extends JsonOption {
   readonly board?: string;
@@ -25,15 +23,12 @@ function registerList(parent: Command, io: Io): void {
     'openlock firmware list --json | jq -r \'.releases[] | select(.state == "ready") | .sha256\'',
   ]).action(async (options: JsonOption) => {
     const run = new Run(io, options);
-    const releases = await run.operator(async (operator) => {
-      const [records, trusted] = await Promise.all([operator.releases.list(), trustedKids(operator)]);
-      return records.map((record) => releaseView(record, trusted, systemClock.now()));
-    });
+    const releases = await run.operator((operator) => operator.releases.list());
     run.print.value({ releases });
     if (releases.length === 0) run.print.line('No releases yet: openlock firmware publish <image> <manifest>');
     else {
       run.print.table(
-        ['VERSION', 'BOARD', 'SECURITY', 'BYTES', 'STATE', 'EXPIRES', 'SHA-256'],
+        ['VERSION', 'BOARD', 'SECURITY', 'BYTES', 'STATE', 'EXPIRES', { title: 'SHA-256', atLeast: 13 }],
         releases.map((row) => [
           row.version,
           row.board,
@@ -54,12 +49,9 @@ function registerShow(parent: Command, io: Io): void {
     'openlock firmware show 1.3.0 --board esp32dev --json | jq -r .manifest',
   ]).action(async (name: string, options: NamedOptions) => {
     const run = new Run(io, options);
-    const { view, manifest } = await run.operator(async (operator) => {
-      const record = await operator.releases.find(name, options.board);
-      return { view: releaseView(record, await trustedKids(operator), systemClock.now()), manifest: record.manifest };
-    });
-    run.print.value({ ...view, manifest });
-    printRelease(run.print, view);
+    const { release, manifest } = await run.operator((operator) => operator.releases.show(name, options.board));
+    run.print.value({ ...release, manifest });
+    printRelease(run.print, release);
     run.print.line();
     run.print.line(manifest);
   });
@@ -73,14 +65,11 @@ function registerWithdraw(parent: Command, io: Io): void {
     ['openlock firmware withdraw 1.3.0', 'openlock firmware withdraw 1.3.0 --board esp32dev'],
   ).action(async (name: string, options: NamedOptions) => {
     const run = new Run(io, options);
-    const { view, changed } = await run.operator(async (operator): Promise<{ view: ReleaseView; changed: boolean }> => {
-      const { release, changed: now } = await operator.releases.withdraw(name, options.board);
-      return { view: releaseView(release, await trustedKids(operator), systemClock.now()), changed: now };
-    });
-    run.print.value({ ...view, changed });
+    const { release, changed } = await run.operator((operator) => operator.releases.withdraw(name, options.board));
+    run.print.value({ ...release, changed });
     run.print.line(
-      `Release ${view.version} for ${view.board} `,
-      changed ? 'is withdrawn.' : `was withdrawn before, on ${iso(view.withdrawnAt)}.`,
+      `Release ${release.version} for ${release.board} `,
+      changed ? 'is withdrawn.' : `was withdrawn before, on ${iso(release.withdrawnAt)}.`,
     );
   });
 }
@@ -89,8 +78,4 @@ function named(parent: Command, name: string, description: string, examples: rea
   return addCommand(parent, name, description, examples)
     .argument('<sha256|version>', 'its SHA-256, at least the first 8 digits, or its version')
     .option('--board <board>', 'which one, where several releases have this version');
-}
-
-async function trustedKids(operator: Operator): Promise<ReadonlySet<string>> {
-  return new Set((await operator.releases.trustedKeys()).map(({ kid }) => kid));
 }

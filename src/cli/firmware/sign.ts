@@ -1,11 +1,11 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import { systemClock } from '../../clock.js';
 import { digestOf } from '../../updates/image-reader.js';
 import { signManifest } from '../../updates/signing.js';
 import { boardSchema, RELEASE_LIMITS, versionSchema } from '../../protocol/release.js';
 import { replaceFile } from '../../files.js';
-import { addCommand, isoTime, type JsonOption } from '../support/arguments.js';
+import { addCommand, isoTime, wholeNumber, type JsonOption } from '../support/arguments.js';
 import { UsageError } from '../support/failure.js';
 import type { Io } from '../support/io.js';
 import { styled } from '../support/printer.js';
@@ -44,7 +44,7 @@ export function registerSign(parent: Command, io: Io): void {
     .requiredOption(
       '--security-version <n>',
       'doors never go below the highest they have run; raise it when an older version must not come back',
-      securityVersion,
+      wholeNumber('--security-version', 0, 0xffff_ffff),
     )
     .option('--expires <ISO|days>', 'no door takes it after this (default: 365 days)', expires)
     .option(
@@ -90,35 +90,29 @@ async function sign(run: Run, image: string, options: SignOptions): Promise<void
 
 function board(text: string): string {
   if (!boardSchema.safeParse(text).success)
-    throw new InvalidArgumentError('A board is 1 to 64 letters, digits, ., _ or -, and starts with a letter or digit.');
+    throw new UsageError('--board is 1 to 64 letters, digits, ., _ or -, and starts with a letter or digit.');
   return text;
 }
 
 function version(text: string): string {
   if (!versionSchema.safeParse(text).success)
-    throw new InvalidArgumentError('A version is strict semver of at most 64 characters, such as 1.2.3 or 1.3.0-rc.1.');
+    throw new UsageError('--version is strict semver of at most 64 characters, such as 1.2.3 or 1.3.0-rc.1.');
   return text;
-}
-
-function securityVersion(text: string): number {
-  const value = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= 0xffff_ffff)) throw new InvalidArgumentError('A whole number from 0 to 4294967295 is wanted.');
-  return value;
 }
 
 function notes(text: string): string {
   if (text.length > RELEASE_LIMITS.notesChars)
-    throw new InvalidArgumentError(`At most ${RELEASE_LIMITS.notesChars} characters.`);
+    throw new UsageError(`--notes has at most ${RELEASE_LIMITS.notesChars} characters.`);
   return text;
 }
 
 /** Days from the moment of signing, or a date. */
 function expires(text: string): (now: number) => number {
   if (!/^[0-9]{1,4}d?$/.test(text)) {
-    const at = isoTime(text);
+    const at = isoTime('--expires')(text);
     return () => at;
   }
   const days = Number.parseInt(text, 10);
-  if (days < 1 || days > MAX_DAYS) throw new InvalidArgumentError(`1 to ${MAX_DAYS} days, or a date, are wanted.`);
+  if (days < 1 || days > MAX_DAYS) throw new UsageError(`--expires is 1 to ${MAX_DAYS} days, or a date.`);
   return (now) => now + days * DAY_MS;
 }

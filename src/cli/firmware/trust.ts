@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { kidSchema } from '../../protocol/ids.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
+import { withoutMark } from '../support/marked-ids.js';
 import { Run } from '../support/run.js';
 import { iso } from '../support/times.js';
 import { releaseKeyFrom } from './key-files.js';
@@ -45,15 +46,11 @@ export function registerTrust(parent: Command, io: Io): void {
     'openlock firmware trust remove rj2tP0X1…   # by its key id',
   ])
     .argument('<public pem|kid>', 'the key, or its id')
-    .action(async (name: string, options: JsonOption) => {
+    .action(async (typed: string, options: JsonOption) => {
       const run = new Run(io, options);
+      const name = withoutMark(typed);
       const kid = kidSchema.safeParse(name).success ? name : releaseKeyFrom(name).kid;
-      const idle = await run.operator(async (operator) => {
-        await operator.releases.distrust(kid);
-        return (await operator.releases.list()).filter(
-          (release) => release.kid === kid && release.withdrawnAt === undefined,
-        ).length;
-      });
+      const idle = await run.operator((operator) => operator.releases.distrust(kid));
       run.print.value({ kid, trusted: false, releases: idle });
       run.print.line('Releases signed by ', kid, ' are not trusted any more.');
       if (idle > 0)

@@ -12,7 +12,7 @@ import { releaseKeyFrom } from './key-files.js';
 import { readManifestFile } from './manifest-file.js';
 
 interface VerifyOptions extends JsonOption {
-  readonly key: readonly string[];
+  readonly key?: readonly string[];
 }
 
 export function registerVerify(parent: Command, io: Io): void {
@@ -25,8 +25,7 @@ export function registerVerify(parent: Command, io: Io): void {
     .option(
       '--key <public pem>',
       'a key that may have signed it; may be given several times, and then no store is opened',
-      (path: string, before: readonly string[]) => [...before, path],
-      [],
+      (path: string, before: readonly string[] | undefined) => [...(before ?? []), path],
     )
     .addHelpText(
       'after',
@@ -37,9 +36,7 @@ export function registerVerify(parent: Command, io: Io): void {
       const jws = readManifestFile(manifest);
       const digest = await digestOf(imageFile(image));
       const keys =
-        options.key.length > 0
-          ? options.key.map(releaseKeyFrom)
-          : await run.operator((operator) => operator.releases.trustedKeys());
+        options.key?.map(releaseKeyFrom) ?? (await run.operator((operator) => operator.releases.trustedKeys()));
       const form = verifyManifest(jws, keys, systemClock.now());
       checkImage(form, digest);
       const { claims } = form;
@@ -48,7 +45,7 @@ export function registerVerify(parent: Command, io: Io): void {
         styled('green', 'good'),
         `  ${claims.version} for ${claims.board}, security version ${claims.securityVersion}, ${claims.size} bytes`,
       );
-      run.print.line('signed by ', form.kid, options.key.length > 0 ? '' : ', which this relay trusts');
+      run.print.line('signed by ', form.kid, options.key === undefined ? ', which this relay trusts' : '');
       run.print.line('expires   ', new Date(claims.expiresAt).toISOString());
     });
 }

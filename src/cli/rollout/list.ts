@@ -11,36 +11,21 @@ export function registerRolloutList(parent: Command, io: Io): void {
     async (options: JsonOption) => {
       const run = new Run(io, options);
       const rollouts = await run.operator((operator) => operator.rollouts.list());
-      run.print.value({
-        rollouts: rollouts.map(({ rolloutId, state, reason, spec, startedAt, stage, failures, started }) => {
-          const { sha256, version, board } = spec;
-          return {
-            rolloutId,
-            state,
-            ...(reason !== undefined && { reason }),
-            release: { sha256, version, board },
-            startedAt,
-            stage: stage + 1,
-            stages: spec.stages.length,
-            started,
-            failures,
-          };
-        }),
-      });
+      run.print.value({ rollouts });
       if (rollouts.length === 0)
         run.print.line('No rollouts yet; this starts one: openlock rollout start <sha256|version>');
       else {
         run.print.table(
           ['ROLLOUT', 'STATE', 'VERSION', 'BOARD', 'STAGE', 'DOORS', 'FAILURES', 'STARTED'],
-          rollouts.map(({ rolloutId, state, spec, stage, started, failures, startedAt }) => [
+          rollouts.map(({ rolloutId, state, release, stage, stages, started, failures, startedAt }) => [
             rolloutId,
             stateWord(state),
-            spec.version,
-            spec.board,
-            `${stage + 1}/${spec.stages.length}`,
+            release.version,
+            release.board,
+            `${stage}/${stages}`,
             started,
             failures,
-            iso(startedAt),
+            iso(startedAt).slice(0, 16).replace('T', ' '),
           ]),
         );
       }

@@ -1,8 +1,7 @@
-import { InvalidArgumentError } from 'commander';
-
-import { ROLLOUT_LIMITS } from '../../updates/rollout-service.js';
-import type { Share } from '../../store/rollout-store.js';
+import { ROLLOUT_LIMITS } from '../../operators/rollouts.js';
+import type { Share } from '../../operators/rollout-view.js';
 import { doorId } from '../support/arguments.js';
+import { UsageError } from '../support/failure.js';
 
 /** `10%`, `0.5%` or a number of doors. */
 function share(text: string): Share | undefined {
@@ -22,8 +21,8 @@ export function stages(text: string): readonly Share[] {
     return amount(each) > 0 && (!isSameKind || amount(each) > amount(before));
   });
   if (shares.length < all.length || !rising || all.length > ROLLOUT_LIMITS.stages) {
-    throw new InvalidArgumentError(
-      `Stages are percentages or numbers of doors, each more than the one before, ${ROLLOUT_LIMITS.stages} at most: 1%,10%,50%,100%.`,
+    throw new UsageError(
+      `--stages are percentages or numbers of doors, each more than the one before, ${ROLLOUT_LIMITS.stages} at most: 1%,10%,50%,100%.`,
     );
   }
   return shares;
@@ -33,7 +32,7 @@ export function stages(text: string): readonly Share[] {
 export function failureLimit(text: string): Share {
   const limit = share(text.trim());
   if (limit === undefined)
-    throw new InvalidArgumentError('A number of doors or a percentage is wanted, such as 2 or 5%.');
+    throw new UsageError('--max-failures is a number of doors or a percentage, such as 2 or 5%.');
   return limit;
 }
 
@@ -41,8 +40,6 @@ export function failureLimit(text: string): Share {
 export function doorList(text: string): readonly string[] {
   const doors = text.split(',').map((part) => doorId(part.trim()));
   if (doors.length > ROLLOUT_LIMITS.doors)
-    throw new InvalidArgumentError(
-      `At most ${ROLLOUT_LIMITS.doors} doors may be named; leave --doors out for all of a board.`,
-    );
+    throw new UsageError(`--doors names at most ${ROLLOUT_LIMITS.doors} doors; leave it out for all of a board.`);
   return doors;
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 
-import { ROLLOUT_LIMITS } from '../../updates/rollout-service.js';
-import type { Share } from '../../store/rollout-store.js';
-import { addCommand, wholeNumber, type JsonOption } from '../support/arguments.js';
+import { ROLLOUT_LIMITS } from '../../operators/rollouts.js';
+import type { RolloutPreview, Share } from '../../operators/rollout-view.js';
+import { addCommand, optionWithDefault, wholeNumber, type JsonOption } from '../support/arguments.js';
 import { UsageError } from '../support/failure.js';
 import type { Io } from '../support/io.js';
 import { styled } from '../support/printer.js';
@@ -35,42 +35,47 @@ export function registerRolloutStart(parent: Command, io: Io): void {
       doorList,
     )
     .option('--board <board>', 'which release, where several have this version')
-    .option(
-      '--stages <list>',
-      'percentages or numbers of doors, each more than the one before',
-      stages,
-      stages('1%,10%,50%,100%'),
+    .addOption(
+      optionWithDefault(
+        '--stages <list>',
+        'percentages or numbers of doors, each more than the one before',
+        stages,
+        '1%,10%,50%,100%',
+      ),
     )
-    .option(
-      '--max-failures <n|%>',
-      'past this the rollout halts by itself; a percentage is of the doors in the opened stages',
-      failureLimit,
-      failureLimit('5%'),
+    .addOption(
+      optionWithDefault(
+        '--max-failures <n|%>',
+        'past this the rollout halts by itself; a percentage is of the doors in the opened stages',
+        failureLimit,
+        '5%',
+      ),
     )
     .option(
       '--soak <seconds>',
       'how long a finished stage is watched before the next one opens',
-      wholeNumber(0, 30 * 86_400),
+      wholeNumber('--soak', 0, 30 * 86_400),
       60,
     )
     .option(
       '--door-timeout <seconds>',
       'how long a door may be silent in the middle of its update: it waits up to ten minutes for its lock to be at rest, and three for its new image',
-      wholeNumber(1, 7 * 86_400),
+      wholeNumber('--door-timeout', 1, 7 * 86_400),
       900,
     )
     .option(
       '--parallel <n>',
       'most doors under way at once',
-      wholeNumber(1, ROLLOUT_LIMITS.parallel),
+      wholeNumber('--parallel', 1, ROLLOUT_LIMITS.parallel),
       ROLLOUT_LIMITS.defaultParallel,
     )
     .addHelpText(
       'after',
       `
-Defaults: stages 1%,10%,50%,100%; at most 5% failures; a minute of soaking. A stage is at least one door, and opens only when all
-doors of the one before have ended and soaked. Doors that are offline get their turn when they return. The relays carry it out; this
-command only starts it. Watch it with: openlock rollout status --follow`,
+A stage is at least one door, and opens only when all doors of the one before
+have ended and soaked. Doors that are offline get their turn when they return.
+The relays carry it out; this command only starts it. Watch it with:
+openlock rollout status --follow`,
     )
     .action(async (release: string, options: StartOptions) => {
       const run = new Run(io, options);
@@ -86,18 +91,26 @@ command only starts it. Watch it with: openlock rollout status --follow`,
         doorTimeoutMs: doorTimeout * 1000,
         parallel: rest.parallel,
       };
-      const rollout = await run.operator((operator) => operator.rollouts.start(request));
+      const rollout = await run.operator(async ({ rollouts }) => {
+        const preview = await rollouts.preview(request);
+        if (preview.wanting === 0) run.print.note(styled('yellow', nobody(preview)));
+        return rollouts.start(request);
+      });
       run.print.value(rollout);
       run.print.line(
         styled('green', 'started '),
         rollout.rolloutId,
-        `  ${rollout.release.version} for ${rollout.release.board}, ${rollout.total} doors want it now`,
+        `  ${rollout.release.version} for ${rollout.release.board}, `,
+        rollout.total === 0 ? 'waiting for a door that needs it' : `${rollout.total} doors want it now`,
       );
       run.print.line('stages  ', rollout.stages.map(({ share, doors: count }) => `${share} = ${count}`).join(', '));
-      if (rollout.total === 0)
-        run.print.note(
-          'No door wants it yet: none has registered with this board and an older version. The rollout waits for one.',
-        );
       run.print.line('watch   ', `openlock rollout status ${rollout.rolloutId} --follow`);
     });
+}
+
+/** Said before it is started, because it may not be what was meant. */
+function nobody({ release: { version, board }, meant, current }: RolloutPreview): string {
+  if (meant === 0) return `No door that is meant has registered with board ${board}; nobody needs ${version}.`;
+  const others = meant === current ? '' : ', and the others cannot take it';
+  return `Nobody needs ${version}: of ${meant} doors with board ${board}, ${current} run it already${others}.`;
 }

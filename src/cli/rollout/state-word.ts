@@ -1,4 +1,4 @@
-import type { DoorUpdateState, RolloutState } from '../../store/rollout-store.js';
+import type { DoorUpdateState, RolloutState } from '../../operators/rollout-view.js';
 import { styled, type Piece, type Style } from '../support/printer.js';
 
 const ROLLOUT_STYLES: Readonly<Record<RolloutState, Style>> = {

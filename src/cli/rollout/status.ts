@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { DoorView, RolloutView } from '../../updates/rollout-view.js';
+import type { DoorView, RolloutView } from '../../operators/rollout-view.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import { CommandFailure } from '../support/failure.js';
 import type { Io } from '../support/io.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 
-import type { RolloutState } from '../../store/rollout-store.js';
+import type { RolloutState } from '../../operators/rollout-view.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import type { Io } from '../support/io.js';
 import { Run } from '../support/run.js';

@@ -1,6 +1,12 @@
 /** A rollout drawn for people: a bar for each stage, what is under way, and the last failures. */
-import { DOOR_UPDATE_STATES, type DoorUpdateState } from '../../store/rollout-store.js';
-import type { DoorView, RolloutView, StageView } from '../../updates/rollout-view.js';
+import {
+  DOOR_UPDATE_STATES,
+  type DoorUpdateState,
+  type DoorView,
+  type RolloutView,
+  type StageView,
+} from '../../operators/rollout-view.js';
+import { cropTo } from '../support/layout.js';
 import { styled, type Piece, type Printer, type Style } from '../support/printer.js';
 import { ago } from '../support/times.js';
 import { isFailure, stateWord } from './state-word.js';
@@ -30,6 +36,7 @@ export function rolloutLines(
     ...(view.reason === undefined
       ? []
       : [[styled(view.state === 'halted' ? 'red' : 'yellow', `because ${view.reason}`)]]),
+    ...(view.total === 0 ? [[styled('yellow', noDoorLine(view))]] : []),
     ...view.stages.map((stage, index) => stageLine(stage, view.stages[index - 1]?.doors ?? 0)),
     [
       DOOR_UPDATE_STATES.filter((state) => counts[state] > 0)
@@ -53,7 +60,7 @@ export function rolloutLines(
         styled('dim', `  ${ago(door.at, now)}`),
       ]),
   ];
-  return lines.map((line) => cut(line, columns));
+  return lines.map((line) => cropTo(line, columns - 1));
 }
 
 export function printRollout(print: Printer, view: RolloutView): void {
@@ -96,11 +103,8 @@ function doorLine({ doorId, state, percent, online }: DoorView): readonly Piece[
   ];
 }
 
-function cut(line: readonly Piece[], columns: number): readonly Piece[] {
-  let left = columns - 1;
-  return line.map((piece) => {
-    const text = [...(typeof piece === 'object' ? piece.text : String(piece))].slice(0, Math.max(0, left)).join('');
-    left -= [...text].length;
-    return typeof piece === 'object' ? { text, style: piece.style } : text;
-  });
+/** `No door needs this release: 3 run it already. It waits for one.` */
+export function noDoorLine({ state, counts }: Pick<RolloutView, 'state' | 'counts'>): string {
+  const why = counts.confirmed > 0 ? `${counts.confirmed} run it already` : 'none has registered with an older version';
+  return `No door needs this release: ${why}.${state === 'running' ? ' It waits for one.' : ''}`;
 }

@@ -4,6 +4,7 @@ import { DoorRefusedError } from '../../client/index.js';
 import { ConfigError } from '../../config.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import { UpdateError } from '../../protocol/release.js';
+import { withoutMark } from './marked-ids.js';
 
 /** The arguments are wrong: exit code 2. */
 export class UsageError extends Error {
@@ -74,6 +75,8 @@ function fromCommander(thrown: CommanderError): Failure {
   // Help and version that were asked for end with 0; help shown because a subcommand is missing is wrong usage.
   if (thrown.exitCode === 0) return { exitCode: 0, error: { code: 'ok', detail: '' }, told: true, unexpected: false };
   const detail =
-    thrown.code === 'commander.help' ? 'a subcommand is missing; see --help' : thrown.message.replace(/^error: /, '');
+    thrown.code === 'commander.help'
+      ? 'a subcommand is missing; see --help'
+      : withoutMark(thrown.message).replace(/^error: /, '');
   return { exitCode: 2, error: { code: 'wrong_usage', detail }, told: true, unexpected: false };
 }

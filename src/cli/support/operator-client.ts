@@ -23,7 +23,7 @@ export async function withOperatorClient<T>(
   const address = callableRelay(config);
   const { accessToken, kid } = await run.operator(async (operator) => {
     const door = await operator.doors.show(doorId);
-    return { accessToken: await operator.sessions.token(address.publicOrigin), kid: door.record.kid };
+    return { accessToken: await operator.apiToken(address.publicOrigin), kid: door.kid ?? undefined };
   });
   const client = new OpenLock({
     url: address.publicOrigin,

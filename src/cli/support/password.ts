@@ -1,12 +1,11 @@
 import { StringDecoder } from 'node:string_decoder';
 
+import password from '@inquirer/password';
+
 import { CommandFailure, UsageError } from './failure.js';
-import type { Io } from './io.js';
+import { streamTo, type Io } from './io.js';
 
 const MAX_CHARS = 1024;
-const CTRL_C = '\u0003';
-const CTRL_D = '\u0004';
-const BACKSPACES = ['\u007f', '\b'];
 
 /**
  * A secret, never from an argument (it would stand in the process list and the shell's history): the first line of
@@ -17,15 +16,15 @@ export async function readPassword(
   prompt: string,
   what: 'password' | 'passphrase' = 'password',
 ): Promise<string> {
-  const password = io.stdin.isTTY ? await ask(io, prompt) : await firstLine(io.stdin, what);
-  if (password === '') throw new UsageError(`No ${what} given: type it at the prompt, or send it on standard input.`);
-  return password;
+  const secret = io.stdin.isTTY ? await ask(io, prompt) : await firstLine(io.stdin, what);
+  if (secret === '') throw new UsageError(`No ${what} given: type it at the prompt, or send it on standard input.`);
+  return secret;
 }
 
 /** As {@link readPassword}, for a secret that is made now: a person types it twice. Throws UsageError when the two differ. */
 export async function readNewPassphrase(io: Pick<Io, 'stdin' | 'stderr'>): Promise<string> {
-  const passphrase = await readPassword(io, 'Passphrase for the new key: ', 'passphrase');
-  if (io.stdin.isTTY && (await ask(io, 'The same again: ')) !== passphrase)
+  const passphrase = await readPassword(io, 'Passphrase for the new key:', 'passphrase');
+  if (io.stdin.isTTY && (await ask(io, 'The same again:')) !== passphrase)
     throw new UsageError('The two passphrases differ; nothing was made.');
   return passphrase;
 }
@@ -42,29 +41,25 @@ async function firstLine(stdin: NodeJS.ReadStream, what: string): Promise<string
   return line;
 }
 
-function ask({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>, prompt: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    // Before the prompt: whoever answers at once must not be echoed.
-    stdin.setRawMode(true);
-    stderr.write(prompt);
-    stdin.setEncoding('utf8');
-    stdin.resume();
-    let typed: string[] = [];
-    const end = (settle: () => void): void => {
-      stdin.off('data', onData);
-      stdin.setRawMode(false);
-      stdin.pause();
-      stderr.write('\n');
-      settle();
-    };
-    const onData = (data: string): void => {
-      for (const character of data) {
-        if (character === '\r' || character === '\n' || character === CTRL_D) return end(() => resolve(typed.join('')));
-        if (character === CTRL_C) return end(() => reject(new CommandFailure('cancelled', 'Cancelled.')));
-        if (BACKSPACES.includes(character)) typed = typed.slice(0, -1);
-        else if (character >= ' ' && typed.length < MAX_CHARS) typed.push(character);
-      }
-    };
-    stdin.on('data', onData);
-  });
+/** Asked for on standard error: standard output is the command's own. Nothing is shown of it, not even its length. */
+async function ask({ stdin, stderr }: Pick<Io, 'stdin' | 'stderr'>, message: string): Promise<string> {
+  const gone = new AbortController();
+  // Ctrl-D, or a terminal that goes away, closes the line the prompt reads from, and the prompt itself would wait for ever.
+  const onEnd = (): void => gone.abort();
+  const onKey = (_text: string | undefined, key: { readonly ctrl?: boolean; readonly name?: string }): void => {
+    if (key.ctrl === true && key.name === 'd') gone.abort();
+  };
+  stdin.once('end', onEnd).on('keypress', onKey);
+  try {
+    return await password(
+      { message, mask: false, toggleMask: false },
+      { input: stdin, output: streamTo(stderr), signal: gone.signal },
+    );
+  } catch (error) {
+    if (error instanceof Error && /^(Exit|Abort)PromptError$/.test(error.name))
+      throw new CommandFailure('cancelled', 'Cancelled.');
+    throw error;
+  } finally {
+    stdin.off('end', onEnd).off('keypress', onKey);
+  }
 }

@@ -13,8 +13,6 @@ import type { FetchInit, WebSocketConstructor } from '../../client/ambient.js';
 import type { Config } from '../../config.js';
 import type { RelayAddress } from './relay-address.js';
 
-const ANY_ADDRESS = ['0.0.0.0', '::', ''];
-
 export type RelayFetch = (url: string, init: FetchInit) => Promise<Response>;
 
 export interface RelayRoute {
@@ -28,8 +26,7 @@ export interface RelayRoute {
 
 /** The way to the relay that runs on this machine: its listener, by the certificate it has by configuration. */
 export function localRoute(config: Config, address: RelayAddress): RelayRoute {
-  const host = ANY_ADDRESS.includes(address.host) ? 'localhost' : address.host;
-  return { host, port: address.port, tls: address.tls, ca: address.tls ? trusted(config) : [] };
+  return { host: address.host, port: address.port, tls: address.tls, ca: address.tls ? trusted(config) : [] };
 }
 
 function trusted(config: Config): readonly string[] {

@@ -1,4 +1,5 @@
 import { CommandFailure } from './failure.js';
+import { callableHost } from './relay-address.js';
 
 /** An error of the operating system, such as a port that is taken. */
 export interface SystemError extends Error {
@@ -17,7 +18,7 @@ export function systemErrorOf(error: unknown): SystemError | undefined {
 export function startFailure(error: unknown): unknown {
   const failure = systemErrorOf(error);
   if (failure?.port === undefined) return error;
-  const where = `Port ${failure.port} on ${failure.address ?? 'this host'}`;
+  const where = `Port ${failure.port} on ${callableHost(failure.address ?? '') === failure.address ? failure.address : 'this machine'}`;
   if (failure.code === 'EADDRINUSE')
     return new CommandFailure(
       'port_in_use',

@@ -3,7 +3,7 @@ import { CommandFailure } from '../support/failure.js';
 
 interface BuildStep {
   /** Path of the program, built when it is not current; what it does is said on standard error. */
-  ensureVirtualDoor(): Promise<string>;
+  ensureVirtualDoor(options?: { readonly signal?: AbortSignal }): Promise<string>;
   /** Debian packages without which it cannot be built and that are not here. */
   missingForVirtualDoor(): readonly string[];
   hasVirtualDoorSources(): boolean;
@@ -16,10 +16,10 @@ async function load(): Promise<BuildStep> {
 }
 
 /** Path of the virtual door's program, built first where needed. Throws `not_built` with what is missing and how to get it. */
-export async function builtVirtualDoor(): Promise<string> {
+export async function builtVirtualDoor(stop?: AbortSignal): Promise<string> {
   const step = await load();
   try {
-    return await step.ensureVirtualDoor();
+    return await step.ensureVirtualDoor(stop === undefined ? {} : { signal: stop });
   } catch (error) {
     throw new CommandFailure('not_built', error instanceof Error ? error.message : String(error));
   }

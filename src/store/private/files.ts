@@ -97,7 +97,7 @@ function socketPath(dir: string): string {
 /** A directory that is ours alone: in a shared place somebody else could have put one there, or a link. */
 function ownDirectory(path: string, name: string): string {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o700 });
     const stat = lstatSync(path);
     if (!stat.isDirectory()) throw new Error('it is not a directory');

@@ -27,6 +27,7 @@ const LOCK_HELD_MS = 150;
 /** A server that ends this often in a row right after its start will not come up by itself. */
 const MAX_FAILED_STARTS = 3;
 const RESTART_MAX_MS = 5000;
+const TRIES_PER_LINE = 12;
 /** A server that lasted this long was well: the next restart is at once. */
 const STEADY_MS = 10_000;
 /** Connections that were just closed may still be listed for a moment. */
@@ -175,7 +176,12 @@ export class PrivateRedis {
         this.#watch(await this.#bringUp());
         return;
       } catch (error) {
-        this.#log.warn({ dir: this.#files.dir, err: error }, 'private redis-server does not come up; trying on');
+        // Each try takes seconds; one line a minute says as much as all of them.
+        if (this.#restarts === 1 || this.#restarts % TRIES_PER_LINE === 0)
+          this.#log.warn(
+            { dir: this.#files.dir, err: error, tries: this.#restarts },
+            'private redis-server does not come up; trying on',
+          );
       }
     }
   }

@@ -35,7 +35,7 @@ export interface ServerProcess {
 
 /** The program and arguments that take the lock and become redis-server; `undefined` when this machine has neither flock nor perl. */
 export async function lockCommand(
-  files: PrivateRedisFiles,
+  files: Pick<PrivateRedisFiles, 'settingsPath' | 'lockPath'>,
   find: (program: string, args: readonly string[]) => Promise<string> = run,
 ): Promise<readonly string[] | undefined> {
   const server = ['redis-server', files.settingsPath];

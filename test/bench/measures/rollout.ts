@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ROLLOUT_LIMITS } from '../../../src/updates/rollout-service.js';
+import { ROLLOUT_LIMITS } from '../../../src/operators/rollouts.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
 import { RolloutStore, type RolloutRecord } from '../../../src/store/rollout-store.js';
 import { freePorts } from '../../support/redis.js';

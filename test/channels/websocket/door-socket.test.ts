@@ -1,14 +1,16 @@
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../../src/operators/doors.js';
+import type { KeyAdmin } from '../../../src/operators/keys.js';
 import { hello, liveDoor, makeRawKey, openDoorSocket, register, type RawSocket } from '../../support/raw-door.js';
 import { startTestRedis, type TestRedis } from '../../support/redis.js';
-import { doorAdmin, startTestRelay, type TestRelay } from '../../support/relay.js';
+import { doorAdmin, keyAdmin, startTestRelay, type TestRelay } from '../../support/relay.js';
 
 describe('door socket (protocol 4.6, 5)', () => {
   let redis: TestRedis;
   let relay: TestRelay;
   let admin: DoorAdmin;
+  let keys: KeyAdmin;
   const key = makeRawKey();
   let doors = 0;
   const open: RawSocket[] = [];
@@ -16,7 +18,9 @@ describe('door socket (protocol 4.6, 5)', () => {
   before(async () => {
     redis = await startTestRedis();
     relay = await startTestRelay(redis.url);
-    admin = doorAdmin(await redis.link('openlock-cli'));
+    const link = await redis.link('openlock-cli');
+    admin = doorAdmin(link);
+    keys = keyAdmin(link);
   });
 
   afterEach(() => {
@@ -181,20 +185,20 @@ describe('door socket (protocol 4.6, 5)', () => {
     await admin.remove(removed.doorId);
     expect(await removed.closed).to.equal(4003);
     const banned = await live();
-    await admin.banKey(key.kid);
+    await keys.ban(key.kid);
     expect(await banned.closed).to.equal(4003);
-    await admin.unbanKey(key.kid);
+    await keys.unban(key.kid);
   });
 
   it('sends doors away with 1001 when it stops, and takes them offline', async () => {
     const other = await startTestRelay(redis.url, { OPENLOCK_SECRETS_DIR: `${relay.dataDir}/secrets` });
     const { doorId, enrolmentToken } = await admin.add('door-of-the-other-relay');
     const socket = await liveDoor(other, doorId, key, enrolmentToken);
-    expect((await admin.show(doorId)).presence.relay).to.be.a('string');
+    expect((await admin.show(doorId)).online).to.equal(true);
     const startedAt = Date.now();
     await other.stop();
     expect(await socket.closed).to.equal(1001);
     expect(Date.now() - startedAt).to.be.below(10_000);
-    expect((await admin.show(doorId)).presence.relay).to.equal(undefined);
+    expect((await admin.show(doorId)).online).to.equal(false);
   });
 });

@@ -60,6 +60,7 @@ export function testIo(
 ): TestIo {
   const stopping = new AbortController();
   return {
+    user: 'tester',
     environment: { OPENLOCK_LOG_LEVEL: 'silent', ...options.environment },
     stdin: Readable.from([Buffer.from(options.input ?? '')]) as unknown as NodeJS.ReadStream,
     stdout: new Recorder(options.isTTY),

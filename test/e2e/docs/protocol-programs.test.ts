@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import type { DoorAdmin } from '../../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../../src/operators/doors.js';
 import { SimulatedDoor } from '../../../src/simulator/door.js';
 import { SiteStore } from '../../../src/store/site-store.js';
 import { until } from '../../support/counting.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
-import type { RolloutView } from '../../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../../src/operators/rollout-view.js';
 import { dataDir, startCli, type Outcome } from '../../cli/support/cli.js';
 
 /** What docs/updates.md tells an operator to try before any real door is touched: a whole rollout to simulated doors, by commands alone. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import type { AuditEntry } from '../../../src/audit/entry.js';
-import type { RolloutView } from '../../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../../src/operators/rollout-view.js';
 import { AuditStore } from '../../../src/store/audit-store.js';
 import { firmwareKeys } from '../../../src/store/keys.js';
 import type { RedisLink } from '../../../src/store/redis-link.js';

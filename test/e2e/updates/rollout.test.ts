@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import type { RolloutView } from '../../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../../src/operators/rollout-view.js';
 import { faultyImage, type Fault } from '../../support/virtual-images.js';
 import { needVirtualDoor } from '../virtual-door/support/host-door.js';
 import { Fleet, type Published } from './support/fleet.js';

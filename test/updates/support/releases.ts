@@ -24,7 +24,7 @@ export function releaseDesk(link: RedisLink): ReleaseDesk {
   const auditStore = new AuditStore(link);
   const audit = new AuditTrail({ store: auditStore, clock, node: 'cli', onError: () => undefined });
   return {
-    service: new ReleaseService({ store, audit, clock, random: systemRandom }),
+    service: new ReleaseService({ store, audit, clock, random: systemRandom, by: { actor: 'cli:tester' } }),
     store,
     setTime: (now) => {
       offsetMs = now - Date.now();

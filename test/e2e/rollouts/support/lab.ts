@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { DoorAdmin } from '../../../../src/doors/door-admin.js';
-import type { StartRequest } from '../../../../src/updates/rollout-service.js';
-import type { DoorView, RolloutView } from '../../../../src/updates/rollout-view.js';
+import type { DoorAdmin } from '../../../../src/operators/doors.js';
+import type { StartRequest } from '../../../../src/operators/rollouts.js';
+import type { DoorView, RolloutView } from '../../../../src/operators/rollout-view.js';
 import { OpenLockError } from '../../../../src/protocol/problem.js';
 import type { RolloutState } from '../../../../src/store/rollout-store.js';
 import { SimulatedDoor, type SimulatedDoorOptions } from '../../../../src/simulator/door.js';

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 
 import { parseFirmware } from '../../../../src/updates/door-firmware.js';
-import type { RolloutView } from '../../../../src/updates/rollout-view.js';
+import type { RolloutView } from '../../../../src/operators/rollout-view.js';
 import { DoorRecordStore } from '../../../../src/store/door-records.js';
 import { UpdateOperator } from '../../../support/updates.js';
 import { asRelease, builtImage, sha256Of } from '../../../support/virtual-images.js';

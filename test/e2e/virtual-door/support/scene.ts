@@ -6,7 +6,7 @@ import { doorAdmin, startTestRelay, type TestRelay } from '../../../support/rela
 import { sdkFor } from '../../../support/sdk.js';
 import { loginTestSite, type TestSite } from '../../../support/site.js';
 import type { OpenLock } from '../../../../src/client/index.js';
-import type { DoorAdmin } from '../../../../src/doors/door-admin.js';
+import type { DoorAdmin } from '../../../../src/operators/doors.js';
 import { HostDoor, StateDir, type HostDoorOptions } from './host-door.js';
 import { NetworkCable } from './network-cable.js';
 

@@ -1,5 +1,5 @@
-import type { AuditSource, AuditStore, StoredEntry } from '../../store/audit-store.js';
-import { styled, type Printer } from '../support/printer.js';
+/** The audit trail as operators read it, and empty it into files (protocol 10). */
+import type { AuditSource, AuditStore, StoredEntry } from '../store/audit-store.js';
 
 /** One entry with its place in its stream. Entries were written by this fleet, but hold text from outside. */
 export interface TrailEntry {
@@ -18,6 +18,7 @@ export interface TrailQuery {
 }
 
 const PAGE = 500;
+const DRAIN_PAGE = 1000;
 
 /** Entries of one or all streams in order of time: the newest at first, behind what the bounds dropped; with `positions` what came since. */
 export async function readTrail(
@@ -94,22 +95,28 @@ function parse(text: string): Readonly<Record<string, unknown>> {
   return { unreadable: text };
 }
 
-/** `2026-11-22T08:15:30.123Z  command_settled  site_4f1c…  door=front-door code=executed …` */
-export function showEntry(print: Printer, { entry }: TrailEntry): void {
-  const { at, kind, actor, ...rest } = entry;
-  const time = typeof at === 'number' ? new Date(at).toISOString() : '-';
-  const fields = Object.entries(rest).map(
-    ([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  print.line(
-    styled('dim', time),
-    '  ',
-    styled('bold', text(kind).padEnd(19)),
-    '  ',
-    text(actor),
-    '  ',
-    fields.join(' '),
-  );
+/**
+ * Moves every entry out of the store, page by page, into `write`, which resolves once its lines are safe: only then do they
+ * leave the store. A crash in between repeats a page, never loses one (protocol 10.1). Resolves to how many there were.
+ */
+export async function drainTrail(store: AuditStore, write: (lines: string) => Promise<void>): Promise<number> {
+  let count = 0;
+  await store.closeDoorFolds();
+  for (const stream of await store.streams()) {
+    for (;;) {
+      const dropped = await store.dropped(stream);
+      const rows = await store.read(stream, '-', DRAIN_PAGE);
+      if (rows.length === 0) break;
+      // What is lost is told where it is missing: before the oldest entry that is left.
+      const lines = [...(dropped === undefined ? [] : [dropped]), ...rows].map(({ text }) => text);
+      await write(lines.map((line) => `${line}\n`).join(''));
+      await store.remove(
+        stream,
+        rows.map(({ id }) => id),
+        dropped?.count,
+      );
+      count += lines.length;
+    }
+  }
+  return count;
 }
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? '-'));

@@ -1,18 +1,25 @@
 /** Rollouts as operators start, watch and stop them (protocol 12.3). Works on the store, with any relay up or down. */
 import type { Clock, Random } from '../clock.js';
-import type { AuditKind } from '../audit/entry.js';
+import type { Acting, AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { UpdateError } from '../protocol/release.js';
 import type { DoorRecordStore } from '../store/door-records.js';
 import type { RelayStore } from '../store/relay-store.js';
-import type { RolloutRecord, RolloutState, RolloutStore, Share } from '../store/rollout-store.js';
-import { parseFirmware } from './door-firmware.js';
-import type { ReleaseService } from './release-service.js';
-import { targetsOf, type TargetDoor } from './rollout-plan.js';
-import { viewRollout, type RolloutView } from './rollout-view.js';
+import type { RolloutRecord, RolloutSpec, RolloutState, RolloutStore, Share } from '../store/rollout-store.js';
+import { parseFirmware } from '../updates/door-firmware.js';
+import type { ReleaseService } from '../updates/release-service.js';
+import { targetsOf, type TargetDoor } from '../updates/rollout-plan.js';
+import {
+  previewRollout,
+  summariseRollout,
+  viewRollout,
+  type RolloutPreview,
+  type RolloutSummary,
+  type RolloutView,
+} from './rollout-view.js';
 
-export interface RolloutServiceDependencies {
+export interface RolloutAdminDependencies {
   readonly store: RolloutStore;
   readonly doors: Pick<DoorRecordStore, 'doorIds' | 'overviews'>;
   readonly relays: Pick<RelayStore, 'live'>;
@@ -20,6 +27,8 @@ export interface RolloutServiceDependencies {
   readonly audit: AuditTrail;
   readonly clock: Clock;
   readonly random: Random;
+  /** In whose name rollouts are started, stopped and resumed. */
+  readonly by: Acting;
 }
 
 /** Times in milliseconds. */
@@ -40,10 +49,10 @@ export const ROLLOUT_LIMITS = { doors: 10_000, stages: 20, parallel: 1000, defau
 
 const RECENT = 1000;
 
-export class RolloutService {
-  readonly #deps: RolloutServiceDependencies;
+export class RolloutAdmin {
+  readonly #deps: RolloutAdminDependencies;
 
-  constructor(dependencies: RolloutServiceDependencies) {
+  constructor(dependencies: RolloutAdminDependencies) {
     this.#deps = dependencies;
   }
 
@@ -52,32 +61,14 @@ export class RolloutService {
    * `expired`, `unknown_key`) and `invalid_request` (withdrawn; another rollout has the same doors).
    */
   async start(request: StartRequest): Promise<RolloutView> {
-    const { store, releases, random } = this.#deps;
-    const release = await releases.offerable(await releases.find(request.release, request.board));
-    const { sha256 } = release;
-    const { version, board, securityVersion, size } = release.claims;
-    if (request.board !== undefined && request.board !== board)
-      throw new UpdateError('wrong_board', `Release ${version} is for the board ${board}, not ${request.board}.`);
-    const doors = request.doors === undefined ? undefined : [...new Set(request.doors)].sort();
-    if (doors !== undefined) await this.#checkDoors(doors, board);
-    const { stages, maxFailures, soakMs, doorTimeoutMs, parallel } = request;
+    const { store, random } = this.#deps;
+    const spec = await this.#spec(request);
+    const { sha256, version, board } = spec;
     const rolloutId = `r-${random.bytes(5).toString('hex')}`;
-    const spec = {
-      sha256,
-      version,
-      board,
-      securityVersion,
-      size,
-      ...(doors !== undefined && { doors }),
-      stages: [...stages],
-      maxFailures,
-      soakMs,
-      doorTimeoutMs,
-      parallel,
-    };
     const entry = this.#deps.audit.entry({
       kind: 'rollout_started',
-      actor: 'operator',
+      ...this.#deps.by,
+      target: `rollout:${rolloutId}`,
       code: `${version} ${board}`,
       release: sha256,
       rollout: rolloutId,
@@ -89,6 +80,13 @@ export class RolloutService {
     return this.status(rolloutId);
   }
 
+  /** What would become of it, without starting it. Throws as {@link start}, but for other rollouts. */
+  async preview(request: StartRequest): Promise<RolloutPreview> {
+    const spec = await this.#spec(request);
+    const [targets, failedBefore] = await Promise.all([this.#targets(spec), this.#deps.store.failedDoors(spec.sha256)]);
+    return previewRollout(spec, targets, failedBefore);
+  }
+
   /** One rollout as it stands. Throws `not_found`. */
   async status(rolloutId: string): Promise<RolloutView> {
     const { store } = this.#deps;
@@ -97,17 +95,15 @@ export class RolloutService {
       throw new OpenLockError('not_found', `There is no rollout "${rolloutId}"; \`openlock rollout list\` shows all.`);
     const [doors, targets, failedBefore] = await Promise.all([
       store.doors(rolloutId),
-      this.#targets(rollout),
+      this.#targets(rollout.spec),
       store.failedDoors(rollout.spec.sha256),
     ]);
     return viewRollout({ rollout, doors, targets, failedBefore });
   }
 
   /** All rollouts kept, newest first, without their doors. */
-  async list(): Promise<readonly RolloutRecord[]> {
-    const ids = await this.#deps.store.rolloutIds(RECENT);
-    const records = await Promise.all(ids.map((id) => this.#deps.store.record(id)));
-    return records.filter((record) => record !== undefined);
+  async list(): Promise<readonly RolloutSummary[]> {
+    return (await this.#records()).map(summariseRollout);
   }
 
   /**
@@ -115,7 +111,7 @@ export class RolloutService {
    * `not_found`, and `invalid_request` naming the candidates.
    */
   async choose(states: readonly RolloutState[]): Promise<string> {
-    const all = await this.list();
+    const all = await this.#records();
     const candidates = states.length === 0 ? all.slice(0, 1) : all.filter(({ state }) => states.includes(state));
     const [first, ...others] = candidates;
     if (first === undefined)
@@ -150,7 +146,8 @@ export class RolloutService {
     const rollout = await this.#deps.store.record(rolloutId);
     const auditEntry = this.#deps.audit.entry({
       kind,
-      actor: 'operator',
+      ...this.#deps.by,
+      target: `rollout:${rolloutId}`,
       rollout: rolloutId,
       ...(rollout !== undefined && { release: rollout.spec.sha256 }),
     });
@@ -163,6 +160,37 @@ export class RolloutService {
         'invalid_request',
         `Rollout ${rolloutId} is ${result.state} already and cannot become ${to}.`,
       );
+  }
+
+  async #records(): Promise<readonly RolloutRecord[]> {
+    const ids = await this.#deps.store.rolloutIds(RECENT);
+    const records = await Promise.all(ids.map((id) => this.#deps.store.record(id)));
+    return records.filter((record) => record !== undefined);
+  }
+
+  /** The request, checked, with the release it means. */
+  async #spec(request: StartRequest): Promise<RolloutSpec> {
+    const { releases } = this.#deps;
+    const release = await releases.offerable(await releases.find(request.release, request.board));
+    const { version, board, securityVersion, size } = release.claims;
+    if (request.board !== undefined && request.board !== board)
+      throw new UpdateError('wrong_board', `Release ${version} is for the board ${board}, not ${request.board}.`);
+    const doors = request.doors === undefined ? undefined : [...new Set(request.doors)].sort();
+    if (doors !== undefined) await this.#checkDoors(doors, board);
+    const { stages, maxFailures, soakMs, doorTimeoutMs, parallel } = request;
+    return {
+      sha256: release.sha256,
+      version,
+      board,
+      securityVersion,
+      size,
+      ...(doors !== undefined && { doors }),
+      stages: [...stages],
+      maxFailures,
+      soakMs,
+      doorTimeoutMs,
+      parallel,
+    };
   }
 
   async #checkDoors(doors: readonly string[], board: string): Promise<void> {
@@ -186,8 +214,8 @@ export class RolloutService {
       );
   }
 
-  async #targets(rollout: RolloutRecord): Promise<readonly TargetDoor[]> {
-    const ids = rollout.spec.doors ?? (await this.#deps.doors.doorIds());
+  async #targets(spec: RolloutSpec): Promise<readonly TargetDoor[]> {
+    const ids = spec.doors ?? (await this.#deps.doors.doorIds());
     const [overviews, live] = await Promise.all([this.#deps.doors.overviews(ids), this.#deps.relays.live()]);
     return targetsOf(overviews, (relay) => relay !== undefined && live.includes(relay));
   }

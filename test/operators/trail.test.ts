@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { readTrail } from '../../src/cli/audit/entries.js';
+import { readTrail } from '../../src/operators/trail.js';
 import { AuditStore } from '../../src/store/audit-store.js';
 import { doorKeys, firmwareKeys } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';

@@ -1,9 +1,16 @@
-import { doorStateSchema, type DoorState } from '../../protocol/door-state.js';
-import type { Operator } from '../../app/operator.js';
+import { doorStateSchema, type DoorState } from '../protocol/door-state.js';
+import type { Grant } from '../store/door-grants.js';
+import type { DoorPresence } from '../store/door-presence.js';
+import type { DoorRecord } from '../store/door-records.js';
 
-type DoorDetails = Awaited<ReturnType<Operator['doors']['show']>>;
+/** What the store has of a door. */
+export interface DoorDetails {
+  readonly record: DoorRecord;
+  readonly presence: DoorPresence;
+  readonly grants: ReadonlyMap<string, Grant>;
+}
 
-/** A door as the command line shows it; also the shape of `door list --json` and `door show --json`. Times in Unix ms. */
+/** A door as operators see it; also the shape of `door list --json` and `door show --json`. Times in Unix ms. */
 export interface DoorView {
   readonly doorId: string;
   readonly name: string;

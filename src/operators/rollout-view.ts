@@ -3,10 +3,14 @@ import {
   DOOR_UPDATE_STATES,
   type DoorUpdateState,
   type RolloutRecord,
+  type RolloutSpec,
   type RolloutState,
   type Share,
 } from '../store/rollout-store.js';
-import { countTargets, doorsOf, isMeant, type PlanInput } from './rollout-plan.js';
+import { isFirmware } from '../updates/door-firmware.js';
+import { countTargets, doorsOf, isMeant, type PlanInput, type TargetDoor } from '../updates/rollout-plan.js';
+
+export { DOOR_UPDATE_STATES, type DoorUpdateState, type RolloutState, type Share };
 
 export interface StageView {
   readonly stage: number;
@@ -60,11 +64,65 @@ export interface RolloutView {
   readonly doors: readonly DoorView[];
 }
 
+/** A rollout without its doors. Times in Unix milliseconds. */
+export interface RolloutSummary extends Pick<
+  RolloutRecord,
+  'rolloutId' | 'state' | 'startedAt' | 'started' | 'failures'
+> {
+  readonly reason?: string;
+  readonly release: Pick<RolloutSpec, 'sha256' | 'version' | 'board'>;
+  /** The open stage, from 1. */
+  readonly stage: number;
+  readonly stages: number;
+}
+
+/** What a rollout would find if it were started now. */
+export interface RolloutPreview {
+  readonly release: Pick<RolloutSpec, 'sha256' | 'version' | 'board'>;
+  /** Doors that have registered with the release's board, are meant and not shut out. */
+  readonly meant: number;
+  /** Of those: run this very image. */
+  readonly current: number;
+  /** Of those: would get an offer. */
+  readonly wanting: number;
+}
+
 /** What the plan reads too, without the times. */
 export type ViewInput = Omit<PlanInput, 'now' | 'targetsAt'>;
 
 export function shareText(share: Share): string {
   return 'percent' in share ? `${share.percent}%` : String(share.count);
+}
+
+export function summariseRollout(rollout: RolloutRecord): RolloutSummary {
+  const { rolloutId, state, reason, spec, startedAt, stage, started, failures } = rollout;
+  const { sha256, version, board } = spec;
+  return {
+    rolloutId,
+    state,
+    ...(reason !== undefined && { reason }),
+    release: { sha256, version, board },
+    startedAt,
+    stage: stage + 1,
+    stages: spec.stages.length,
+    started,
+    failures,
+  };
+}
+
+export function previewRollout(
+  spec: RolloutSpec,
+  targets: readonly TargetDoor[],
+  failedBefore: ReadonlySet<string>,
+): RolloutPreview {
+  const { sha256, version, board } = spec;
+  const meant = targets.filter((target) => isMeant({ spec }, target));
+  return {
+    release: { sha256, version, board },
+    meant: meant.length,
+    current: meant.filter(({ firmware }) => isFirmware(firmware, spec)).length,
+    wanting: countTargets({ rollout: { spec, started: 0 }, doors: new Map(), targets, failedBefore }),
+  };
 }
 
 export function viewRollout(input: ViewInput): RolloutView {

@@ -1,30 +1,35 @@
-/** What operators do to doors, grants and keys (protocol 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
+/** What operators see of doors and do to them and their grants (protocol 4.1, 7.6, 11.2). Works on the store, with any relay up or down. */
 import { createHash } from 'node:crypto';
 
 import type { Clock, Random } from '../clock.js';
+import type { Acting, AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Role } from '../protocol/api.js';
-import { DOOR_ID, kidSchema } from '../protocol/ids.js';
+import { DOOR_ID } from '../protocol/ids.js';
 import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
-import type { DoorGrantStore, Grant } from '../store/door-grants.js';
-import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js';
-import type { DoorRecord, DoorRecordStore } from '../store/door-records.js';
-import type { KeyBanStore } from '../store/key-bans.js';
+import type { DoorChange } from '../doors/presence.js';
+import type { DoorGrantStore } from '../store/door-grants.js';
+import type { DoorPresenceStore } from '../store/door-presence.js';
+import type { DoorRecordStore } from '../store/door-records.js';
 import type { RelayMail } from '../store/relay-mail.js';
-import type { DoorChange } from './presence.js';
+import type { RelayStore } from '../store/relay-store.js';
+import { doorDetailsView, doorView, type DoorDetails, type DoorDetailsView, type DoorView } from './door-views.js';
+import { checkKid } from './keys.js';
 
 export interface DoorAdminDependencies {
   readonly records: DoorRecordStore;
   readonly grants: DoorGrantStore;
-  readonly presence: DoorPresenceStore;
-  readonly bans: KeyBanStore;
+  readonly presence: Pick<DoorPresenceStore, 'presence'>;
+  readonly relays: Pick<RelayStore, 'live'>;
   readonly mail: Pick<RelayMail, 'toFleet'>;
-  readonly audit: AuditTrail;
+  readonly audit: Pick<AuditTrail, 'entry'>;
   readonly clock: Clock;
   readonly random: Random;
   /** Resolves a site id or origin to site ids; origins may have several sites, one per e-mail. */
   readonly findSites: (siteIdOrOrigin: string) => Promise<readonly string[]>;
+  /** In whose name it is done. */
+  readonly by: Acting;
 }
 
 /** Printed by `door add --json` (protocol 11.2). `expiresAt` in Unix milliseconds. */
@@ -32,12 +37,6 @@ export interface Enrolment {
   readonly doorId: string;
   readonly enrolmentToken: string;
   readonly expiresAt: number;
-}
-
-export interface DoorDetails {
-  readonly record: DoorRecord;
-  readonly presence: DoorPresence;
-  readonly grants: ReadonlyMap<string, Grant>;
 }
 
 const noSuchDoor = (doorId: string): OpenLockError =>
@@ -87,16 +86,17 @@ export class DoorAdmin {
     return { doorId, enrolmentToken: token.text, expiresAt: token.stored.tokenUntil };
   }
 
-  async list(): Promise<readonly DoorDetails[]> {
-    const ids = await this.#deps.records.doorIds();
+  async list(): Promise<readonly DoorView[]> {
+    const [ids, liveRelays] = await Promise.all([this.#deps.records.doorIds(), this.#deps.relays.live()]);
     const doors = await Promise.all(ids.map((doorId) => this.#details(doorId)));
-    return doors.filter((door) => door !== undefined);
+    return doors.filter((door) => door !== undefined).map((door) => doorView(door, liveRelays));
   }
 
-  async show(doorId: string): Promise<DoorDetails> {
-    const details = await this.#details(doorId);
+  /** Throws `door_not_found`. */
+  async show(doorId: string): Promise<DoorDetailsView> {
+    const [details, liveRelays] = await Promise.all([this.#details(doorId), this.#deps.relays.live()]);
     if (details === undefined) throw noSuchDoor(doorId);
-    return details;
+    return doorDetailsView(details, liveRelays);
   }
 
   async disable(doorId: string): Promise<void> {
@@ -151,52 +151,15 @@ export class DoorAdmin {
     return revoked;
   }
 
-  /** Bans a key everywhere, at once; returns the doors that have it. */
-  async banKey(kid: string): Promise<readonly string[]> {
-    checkKid(kid);
-    // List first, doors second: a registration in between reads the list again after it is bound.
-    await this.#deps.bans.setBan(kid, this.#deps.clock.now());
-    const doors: string[] = [];
-    for (const doorId of await this.#deps.bans.doorsWithKid(kid)) {
-      const outcome = await this.#deps.records.setFlag(
-        doorId,
-        'banned',
-        true,
-        this.#entry('key_banned', doorId, kid),
-        kid,
-      );
-      if (outcome !== 'ok') continue;
-      doors.push(doorId);
-      await this.#changed(doorId, 'banned');
-    }
-    return doors;
-  }
-
-  async unbanKey(kid: string): Promise<readonly string[]> {
-    checkKid(kid);
-    if (!(await this.#deps.bans.clearBan(kid))) throw new OpenLockError('key_not_found', `Key "${kid}" is not banned.`);
-    const doors: string[] = [];
-    for (const doorId of await this.#deps.bans.doorsWithKid(kid)) {
-      const outcome = await this.#deps.records.setFlag(
-        doorId,
-        'banned',
-        false,
-        this.#entry('key_unbanned', doorId, kid),
-        kid,
-      );
-      if (outcome === 'ok') doors.push(doorId);
-    }
-    return doors;
-  }
-
   #token(): { text: string; stored: { tokenHash: string; tokenUntil: number } } {
     const text = this.#deps.random.bytes(24).toString('base64url');
     const tokenHash = createHash('sha256').update(text).digest('base64url');
     return { text, stored: { tokenHash, tokenUntil: this.#deps.clock.now() + LIMITS.enrolmentSeconds * 1000 } };
   }
 
-  #entry(kind: Parameters<AuditTrail['entry']>[0]['kind'], doorId: string, code?: string): string {
-    return this.#deps.audit.entry({ kind, actor: 'operator', door: doorId, ...(code !== undefined && { code }) });
+  #entry(kind: AuditKind, doorId: string, code?: string): string {
+    const { audit, by } = this.#deps;
+    return audit.entry({ kind, ...by, target: `door:${doorId}`, door: doorId, ...(code !== undefined && { code }) });
   }
 
   async #details(doorId: string): Promise<DoorDetails | undefined> {
@@ -227,9 +190,4 @@ export class DoorAdmin {
   async #changed(doorId: string, change: DoorChange): Promise<void> {
     await this.#deps.mail.toFleet({ t: 'door_changed', door: doorId, change });
   }
-}
-
-function checkKid(kid: string | undefined): void {
-  if (kid !== undefined && !kidSchema.safeParse(kid).success)
-    throw new OpenLockError('invalid_request', 'A key id is the base64url SHA-256 thumbprint of a key: 43 characters.');
 }
