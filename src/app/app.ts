@@ -144,10 +144,14 @@ async function start(
   onRelease(() => troubles.stop());
   const onError = (error: unknown, work: string): void => {
     metrics.storeErrors.inc({ work });
-    // While the store is away all work fails for this one reason.
-    const [level, key] = error instanceof OpenLockError ? (['warn', error.code] as const) : (['error', work] as const);
-    troubles.report(key, (unsaid) =>
-      log[level]({ err: error, work }, unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`),
+    // While the store is away all work fails, for this one reason; its stack says nothing.
+    const isStore = error instanceof OpenLockError;
+    const fields = isStore ? { code: error.code, reason: reasonOf(error) } : { err: error };
+    troubles.report(isStore ? error.code : work, (unsaid) =>
+      log[isStore ? 'warn' : 'error'](
+        { ...fields, work },
+        unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`,
+      ),
     );
   };
 
@@ -374,6 +378,8 @@ async function start(
   }
   return { port, publicOrigins: origins.shown, metricsPort, caPath: tls?.caPath };
 }
+
+const reasonOf = ({ message, cause }: Error): string => (cause instanceof Error ? cause.message : message);
 
 interface Origins {
   readonly shown: readonly string[];
