@@ -43,10 +43,10 @@ export function prepare(config: Config): void {
   }
 }
 
-/** A sentence for everything `serve` would refuse, but for a store that cannot be reached. `ownPort`: taken by a relay of ours. */
+/** A sentence for everything `serve` would refuse, but for a store that cannot be reached. `ownPorts`: of relays of this data dir. */
 export async function findProblems(
   config: Config,
-  { clock, ownPort }: { readonly clock: Clock; readonly ownPort: number | undefined },
+  { clock, ownPorts }: { readonly clock: Clock; readonly ownPorts: readonly number[] },
 ): Promise<readonly string[]> {
   return [
     ...dataDirProblems(config.dataDir),
@@ -55,8 +55,8 @@ export async function findProblems(
     ...secretProblems(config),
     ...certificateProblems(config, clock),
     ...(await storeProblems(config)),
-    ...(config.port === ownPort ? [] : await portProblems('OPENLOCK_PORT', config.port, config.host)),
-    ...(config.metricsPort === undefined || ownPort !== undefined
+    ...(ownPorts.includes(config.port) ? [] : await portProblems('OPENLOCK_PORT', config.port, config.host)),
+    ...(config.metricsPort === undefined || ownPorts.length > 0
       ? []
       : await portProblems('OPENLOCK_METRICS_PORT', config.metricsPort, config.metricsHost)),
   ];

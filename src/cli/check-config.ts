@@ -6,7 +6,7 @@ import { ConfigError, VARIABLES, type Config } from '../config.js';
 import { addCommand, type JsonOption } from './support/arguments.js';
 import type { Io } from './support/io.js';
 import { styled } from './support/printer.js';
-import { runningRelay } from './support/relay-address.js';
+import { runningRelays } from './support/relay-address.js';
 import { Run } from './support/run.js';
 
 /** `openlock check-config`: what `serve` would do, or refuse, without starting anything (house rule 4). */
@@ -17,19 +17,17 @@ export function registerCheckConfig(program: Command, io: Io): void {
   ]).action(async (options: JsonOption) => {
     const run = new Run(io, options);
     const config = run.config();
-    const relay = runningRelay(config.dataDir);
+    const relays = runningRelays(config.dataDir);
     const settings = settingsOf(config);
     if (!run.print.json) {
       const width = Math.max(...Object.keys(settings).map((name) => name.length)) + 2;
       for (const [name, value] of Object.entries(settings))
         run.print.line(styled('dim', name.padEnd(width)), text(value));
     }
-    const problems = await findProblems(config, { clock: systemClock, ownPort: relay?.port });
+    const problems = await findProblems(config, { clock: systemClock, ownPorts: relays.map(({ port }) => port) });
     if (problems.length > 0) throw new ConfigError(problems);
-    if (relay !== undefined)
-      run.print.note(
-        `A relay runs with this data dir: process ${relay.pid}, port ${relay.port}. Its own ports count as free.`,
-      );
+    for (const { pid, port } of relays)
+      run.print.note(`A relay runs on this data dir (process ${pid}, port ${port}); its ports count as free.`);
     run.print.value({ ok: true, config: settings });
     run.print.line(styled('green', 'The configuration is usable.'));
   });

@@ -41,8 +41,8 @@ describe('before anything starts', () => {
     }
     return '';
   };
-  const problems = async (more: Environment = {}, ownPort?: number): Promise<string> =>
-    (await findProblems(config(more), { clock: systemClock, ownPort })).join('\n');
+  const problems = async (more: Environment = {}, ownPorts: readonly number[] = []): Promise<string> =>
+    (await findProblems(config(more), { clock: systemClock, ownPorts })).join('\n');
 
   it('the data dir is made for its owner alone', () => {
     prepare(config());
@@ -151,7 +151,7 @@ describe('before anything starts', () => {
       const { port } = server.address() as AddressInfo;
       expect(await problems({ OPENLOCK_PORT: String(port) })).to.contain(`OPENLOCK_PORT: port ${port} is taken`);
       expect(await problems({ OPENLOCK_METRICS_PORT: String(port) })).to.contain('OPENLOCK_METRICS_PORT');
-      expect(await problems({ OPENLOCK_PORT: String(port) }, port)).to.equal('');
+      expect(await problems({ OPENLOCK_PORT: String(port) }, [port])).to.equal('');
       server.close();
       expect(await problems({ OPENLOCK_HOST: '192.0.2.1' })).to.contain('OPENLOCK_HOST');
     });

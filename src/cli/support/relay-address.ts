@@ -53,14 +53,19 @@ export function publishRelay(
   return () => rmSync(fileOf(dataDir, process.pid), { force: true });
 }
 
-/** Of the relays that say they run on this data dir, and whose process is there, the one that started last. */
-export function runningRelay(dataDir: string): RelayAddress | undefined {
+/** The relays that say they run on this data dir, and whose process is there; the one that started last comes first. */
+export function runningRelays(dataDir: string): readonly RelayAddress[] {
   return pidsIn(dataDir)
     .filter(isAlive)
     .map((pid) => readAddress(dataDir, pid))
     .filter((address) => address !== undefined)
     .filter((address) => !isOfEarlierProcess(address))
-    .sort((a, b) => b.startedAt - a.startedAt)[0];
+    .sort((a, b) => b.startedAt - a.startedAt);
+}
+
+/** Of {@link runningRelays} the one to call. */
+export function runningRelay(dataDir: string): RelayAddress | undefined {
+  return runningRelays(dataDir)[0];
 }
 
 /** The address of the relay that runs on this data dir; by the configuration where none has said. */

@@ -82,6 +82,8 @@ describe('a rollout by commands alone, to simulated doors', function () {
     const last = (JSON.parse(views) as RolloutView[]).at(-1);
     expect(last?.state).to.equal('completed');
     expect(last?.counts.confirmed).to.equal(6);
+    const again = await run('rollout', 'start', '0.2.0', '--board', 'simulator', '--soak', '0');
+    expect(again.stderr).to.contain('Nobody needs 0.2.0: of 6 doors with board simulator, 6 run it already.');
     simulation.kill('SIGINT');
     const end = await simulation.done;
     simulation = undefined;
@@ -91,6 +93,16 @@ describe('a rollout by commands alone, to simulated doors', function () {
       'updates.strays': 0,
       duplicates: 0,
     });
+  });
+
+  it('says before and after that no door needs a release', async () => {
+    const { stdout, stderr } = await run('rollout', 'start', '0.2.0', '--board', 'simulator');
+    expect(stderr).to.contain('No door that is meant has registered with board simulator');
+    expect(stdout).to.contain('waiting for a door that needs it');
+    expect((await run('rollout', 'status')).stdout)
+      .to.contain('No door needs this release')
+      .and.contain('It waits for one.');
+    await run('rollout', 'cancel');
   });
 
   it('takes no private key for a release key, and says so', async () => {
