@@ -42,7 +42,7 @@ struct World {
     const std::uint8_t jti[ReplayGuard::idBytes] = {id};
     const std::int64_t iatMs = t0 + (static_cast<std::int64_t>(offset) - 128) * 1'000;
     if (guard->judge(jti, iatMs, nowMs) != ReplayGuard::Verdict::fresh || !guard->hasRoom(nowMs, monotonicMs)) return;
-    if (guard->record(jti, iatMs) == Status::ok) take(id, iatMs);
+    if (guard->record(jti, iatMs, monotonicMs) == Status::ok) take(id, iatMs);
   }
   void bound(std::uint8_t id) {
     const std::uint8_t jti[ReplayGuard::idBytes] = {id};

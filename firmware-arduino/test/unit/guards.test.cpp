@@ -40,13 +40,14 @@ TEST_CASE("the same id is replayed as long as it is known, and what has left the
   fakes::FakeStore store;
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
-  REQUIRE(guard.record(jti(1).data(), t0) == Status::ok);
+  REQUIRE(guard.record(jti(1).data(), t0, 1'000) == Status::ok);
   CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::replayed);
   CHECK(guard.judge(jti(2).data(), t0 - 5, t0) == Replay::fresh);   // an older one of another sender
   REQUIRE(guard.hasRoom(t0 + 600'000, 600'000));                   // nothing is forgotten while there is room
   CHECK(guard.judge(jti(1).data(), t0 + 590'000, t0 + 600'000) == Replay::replayed);
-  for (int i = 3; guard.hasRoom(t0, 1'000); ++i) REQUIRE(guard.record(jti(i).data(), t0 + 50'000) == Status::ok);
-  REQUIRE(guard.hasRoom(t0 + 60'001, 1'000));                      // the ring forgets the first
+  for (int i = 3; guard.hasRoom(t0, 1'000); ++i) REQUIRE(guard.record(jti(i).data(), t0 + 50'000, 1'000) == Status::ok);
+  CHECK_FALSE(guard.hasRoom(t0 + 60'001, 61'000));                 // who sent it may still try again
+  REQUIRE(guard.hasRoom(t0 + 60'001, 61'001));                     // the ring forgets the first
   CHECK_FALSE(guard.has(jti(1).data()));
   CHECK(guard.judge(jti(1).data(), t0, t0 + 30'000) == Replay::stale);   // and the clock goes back
   CHECK(guard.judge(jti(2).data(), t0 + 1, t0 + 30'000) == Replay::fresh);
@@ -57,8 +58,8 @@ TEST_CASE("after a boot iat must exceed the persisted mark") {
   {
     ReplayGuard guard(store);
     REQUIRE(guard.load(1'000) == Status::ok);
-    REQUIRE(guard.record(jti(1).data(), t0) == Status::ok);
-    REQUIRE(guard.record(jti(2).data(), t0 - 100) == Status::ok);   // does not lower it
+    REQUIRE(guard.record(jti(1).data(), t0, 1'000) == Status::ok);
+    REQUIRE(guard.record(jti(2).data(), t0 - 100, 1'000) == Status::ok);   // does not lower it
   }
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
@@ -73,7 +74,7 @@ TEST_CASE("clearing the mark keeps the ring, in memory and over a boot; erasing 
   fakes::FakeStore store;
   auto guard = std::make_unique<ReplayGuard>(store);
   REQUIRE(guard->load(1'000) == Status::ok);
-  REQUIRE(guard->record(jti(1).data(), t0) == Status::ok);
+  REQUIRE(guard->record(jti(1).data(), t0, 1'000) == Status::ok);
   REQUIRE(guard->recordBound(jti(2).data(), 1'000) == Status::ok);
   for (int boot = 0; boot < 2; ++boot) {
     REQUIRE(guard->clearMark() == Status::ok);
@@ -94,7 +95,7 @@ TEST_CASE("a boot keeps the last ids, as many as there are places, in their orde
   for (int round = 0; round < 3; ++round) {
     ReplayGuard guard(store);
     REQUIRE(guard.load(1'000) == Status::ok);
-    for (int i = 0; i < 20; ++i) REQUIRE(guard.record(jti(round * 20 + i).data(), t0 + round * 20 + i) == Status::ok);
+    for (int i = 0; i < 20; ++i) REQUIRE(guard.record(jti(round * 20 + i).data(), t0 + round * 20 + i, 1'000) == Status::ok);
   }
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
@@ -120,7 +121,7 @@ TEST_CASE("ids that cannot be stored stop the act, and ids that cannot be read a
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
   store.writesLeft = 1;   // the mark, and no more
-  CHECK(guard.record(jti(1).data(), t0) == Status::store_failed);
+  CHECK(guard.record(jti(1).data(), t0, 1'000) == Status::store_failed);
   CHECK_FALSE(guard.has(jti(1).data()));
   store.writesLeft = -1;
   store.values["mark.ids"] = {1, 2, 3};
@@ -135,7 +136,7 @@ TEST_CASE("a mark that cannot be stored stops the act; one that cannot be read s
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
   store.writesFail = true;
-  CHECK(guard.record(jti(1).data(), t0) == Status::store_failed);
+  CHECK(guard.record(jti(1).data(), t0, 1'000) == Status::store_failed);
   CHECK(guard.judge(jti(1).data(), t0, t0) == Replay::fresh);   // nothing was recorded
   store.writesFail = false;
   store.values["mark"] = {1, 2, 3};
@@ -152,12 +153,13 @@ TEST_CASE("a full ring has no room until its ids are too old") {
   REQUIRE(guard.load(1'000) == Status::ok);
   for (int i = 0; i < static_cast<int>(ReplayGuard::ringLength); ++i) {
     REQUIRE(guard.hasRoom(t0, 1'000));
-    REQUIRE(guard.record(jti(i).data(), t0 + i) == Status::ok);
+    REQUIRE(guard.record(jti(i).data(), t0 + i, 1'000) == Status::ok);
   }
   CHECK_FALSE(guard.hasRoom(t0, 1'000));
-  CHECK(guard.record(jti(999).data(), t0) == Status::busy);
-  CHECK_FALSE(guard.hasRoom(t0 + 60'000, 1'000));
-  CHECK(guard.hasRoom(t0 + 60'001, 1'000));
+  CHECK(guard.record(jti(999).data(), t0, 1'000) == Status::busy);
+  CHECK_FALSE(guard.hasRoom(t0 + 60'000, 600'000));
+  CHECK_FALSE(guard.hasRoom(t0 + 60'001, 61'000));
+  CHECK(guard.hasRoom(t0 + 60'001, 61'001));
 }
 
 TEST_CASE("five bad passwords lock out for 60 s, doubling to an hour; a good one forgives") {

@@ -105,7 +105,7 @@ ReceiptCode CommandProcessor::carryOut(const Act& act, ActContext& context) {
   if (parts_.replay.hasRoom(parts_.time.nowMs(), context.nowMs)) {
     const EnvelopeHeader& header = opener_.header();
     const Status recorded = request_.hasChallenge ? parts_.replay.recordBound(header.jti, context.nowMs)
-                                                  : parts_.replay.record(header.jti, header.iatMs);
+                                                  : parts_.replay.record(header.jti, header.iatMs, context.nowMs);
     code = recorded == Status::ok ? act.run(context) : ReceiptCode::failed;
   }
   if (context.changeOpen && parts_.settings.changing()) parts_.settings.dropChange();

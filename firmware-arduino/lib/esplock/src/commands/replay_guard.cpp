@@ -38,8 +38,8 @@ Status ReplayGuard::loadIds(std::uint64_t monotonicMs) {
   for (std::size_t at = 0; at < length; at += idBytes) {
     Entry& entry = ring_[count_++];
     std::memcpy(entry.jti, bytes + at, idBytes);
-    entry.atMs = static_cast<std::int64_t>(monotonicMs);
-    entry.bound = true;
+    entry.iatMs = -1;
+    entry.takenMs = monotonicMs;
   }
   return Status::ok;
 }
@@ -62,15 +62,15 @@ bool ReplayGuard::hasRoom(std::int64_t nowMs, std::uint64_t monotonicMs) {
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count_; ++i) {
     const Entry& entry = ring_[i];
-    const std::int64_t now = entry.bound ? static_cast<std::int64_t>(monotonicMs) : nowMs;
-    if (entry.atMs >= now - windowMs) ring_[kept++] = entry;
-    else if (!entry.bound && entry.atMs > leftFloorMs_) leftFloorMs_ = entry.atMs;
+    const bool timely = entry.iatMs >= 0 && entry.iatMs >= nowMs - windowMs;
+    if (timely || monotonicMs - entry.takenMs <= std::uint64_t{windowMs}) ring_[kept++] = entry;
+    else if (entry.iatMs > leftFloorMs_) leftFloorMs_ = entry.iatMs;
   }
   count_ = kept;
   return count_ < ringLength;
 }
 
-Status ReplayGuard::record(const std::uint8_t jti[idBytes], std::int64_t iatMs) {
+Status ReplayGuard::record(const std::uint8_t jti[idBytes], std::int64_t iatMs, std::uint64_t monotonicMs) {
   if (count_ >= ringLength) return Status::busy;
   // The mark first: cut between the two, the envelope is refused, and what did not run is not called replayed.
   if (iatMs > markMs_) {
@@ -79,14 +79,14 @@ Status ReplayGuard::record(const std::uint8_t jti[idBytes], std::int64_t iatMs) 
     if (!store_.write(markName, bytes, sizeof bytes)) return Status::store_failed;
     markMs_ = iatMs;
   }
-  Entry entry{{}, iatMs, false};
+  Entry entry{{}, iatMs, monotonicMs};
   std::memcpy(entry.jti, jti, idBytes);
   return remember(entry);
 }
 
 Status ReplayGuard::recordBound(const std::uint8_t jti[idBytes], std::uint64_t monotonicMs) {
   if (count_ >= ringLength) return Status::busy;
-  Entry entry{{}, static_cast<std::int64_t>(monotonicMs), true};
+  Entry entry{{}, -1, monotonicMs};
   std::memcpy(entry.jti, jti, idBytes);
   return remember(entry);
 }

@@ -32,11 +32,12 @@ class ReplayGuard {
   Verdict judge(const std::uint8_t jti[idBytes], std::int64_t iatMs, std::int64_t nowMs) const;
   bool has(const std::uint8_t jti[idBytes]) const;
 
-  /// What is too old to be sent again makes room only when room is needed: the longer an id is known, the better.
+  /// What is too old to be sent again makes room only when room is needed: the longer an id is known, the better. None
+  /// goes within a minute of its being taken, whatever the sender's clock said: that long he may try again.
   bool hasRoom(std::int64_t nowMs, std::uint64_t monotonicMs);
 
   /// Persists mark and id, then remembers the id. Only after this may the door act.
-  Status record(const std::uint8_t jti[idBytes], std::int64_t iatMs);
+  Status record(const std::uint8_t jti[idBytes], std::int64_t iatMs, std::uint64_t monotonicMs);
 
   /// For a command that proved by a challenge that it is new: its `iat` means nothing and moves neither mark nor floor.
   Status recordBound(const std::uint8_t jti[idBytes], std::uint64_t monotonicMs);
@@ -50,8 +51,8 @@ class ReplayGuard {
  private:
   struct Entry {
     std::uint8_t jti[idBytes];
-    std::int64_t atMs;   ///< `iat`; when it was taken (monotonic) if bound
-    bool bound;          ///< by a challenge, or known from before the boot: the mark covers its `iat`
+    std::int64_t iatMs;      ///< -1: none that counts, with a challenge or from before the boot
+    std::uint64_t takenMs;   ///< monotonic
   };
   Status loadIds(std::uint64_t monotonicMs);
   Status remember(const Entry& entry);
