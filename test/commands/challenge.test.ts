@@ -6,10 +6,15 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 
 import type { DoorAdmin } from '../../src/operators/doors.js';
+import { SimulatedDoor } from '../../src/simulator/door.js';
+import { testIdentity } from '../simulator/support/keys.js';
+import { seal, type Sealed } from '../simulator/support/seal.js';
 import { liveDoor, makeRawKey, type RawKey, type RawSocket } from '../support/raw-door.js';
 import { freePorts, startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
 import { call, loginTestSite, type HttpAnswer, type TestSite } from '../support/site.js';
+
+const PASSWORD = 'correct horse battery';
 
 /** Doors are on A; the site asks A and B. */
 describe('GET /v1/doors/:doorId/challenge (protocol 19.4)', () => {
@@ -89,6 +94,41 @@ describe('GET /v1/doors/:doorId/challenge (protocol 19.4)', () => {
       expect(body['expiresInSeconds']).to.equal(30);
     }
     for (const frame of made().slice(1)) expect(frame).to.have.keys('t', 'id');
+  });
+
+  it('lets a site open a door that cannot be sure of its clock, through another relay', async () => {
+    const identity = await testIdentity();
+    const doorId = 'door-without-sntp';
+    const { enrolmentToken } = await admin.add(doorId, {});
+    await admin.grant(doorId, site.siteId, { role: 'user' });
+    const door = new SimulatedDoor({
+      doorId,
+      relayUrl: a.url,
+      ca: a.ca,
+      password: PASSWORD,
+      keyPair: identity,
+      enrolmentToken,
+      sntp: () => undefined,
+    });
+    await door.start();
+    try {
+      const send = async (sealed: Sealed): Promise<{ status: number; code: string }> => {
+        const { status, body } = await call(b, 'POST', `/v1/doors/${doorId}/commands`, {
+          token: site.accessToken,
+          body: { jwe: sealed.jwe },
+        });
+        return { status, code: sealed.open(body['receipt'] as string).code };
+      };
+      const request = { publicPem: identity.publicPem, kid: identity.kid, door: doorId, password: PASSWORD };
+      const plain = seal({ ...request, act: 'unlock' });
+      expect(await send(plain)).to.deep.equal({ status: 422, code: 'challenge_required' });
+      const { challenge } = (await ask(b, doorId)).body;
+      const bound = seal({ ...request, act: 'unlock', jti: plain.jti, body: { challenge } });
+      expect(await send(bound)).to.deep.equal({ status: 200, code: 'ok' });
+      expect(door.executed).to.equal(1);
+    } finally {
+      await door.stop();
+    }
   });
 
   it('asks the door anew for everybody who asks at once: a challenge is good for one command', async () => {

@@ -469,6 +469,8 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
 
   it('enters fail-safe when it has been offline too long, and leaves it when it is back', async () => {
     const time = new FakeTime(Date.now());
+    await relay.stop();
+    relay = await new StandInRelay(certificate, () => time.now()).start();
     const { door, peer } = await connect({ time, settings: { failSafe: 'unlock', failSafeAfterMs: 60_000 } });
     const kinds: string[] = [];
     door.on('event', ({ kind }) => kinds.push(kind));
