@@ -73,11 +73,14 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     relayId: `${name}.${random.bytes(6).toString('hex')}`,
     onError: (error, work) => {
       metrics.storeErrors.inc({ work });
-      // While the store is away all work fails for this one reason.
-      const [level, key] =
-        error instanceof OpenLockError ? (['warn', error.code] as const) : (['error', work] as const);
-      troubles.report(key, (unsaid) =>
-        log[level]({ err: error, work }, unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`),
+      // While the store is away all work fails, for this one reason; its stack says nothing.
+      const isStore = error instanceof OpenLockError;
+      const fields = isStore ? { code: error.code, reason: reasonOf(error) } : { err: error };
+      troubles.report(isStore ? error.code : work, (unsaid) =>
+        log[isStore ? 'warn' : 'error'](
+          { ...fields, work },
+          unsaid === 0 ? 'work failed' : `work failed, ${unsaid} more times since`,
+        ),
       );
     },
     onRelease: (release) => releases.push(release),
@@ -183,3 +186,5 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   listener.onUpgrade(upgrades.handler);
   return { port, publicOrigins: origins.shown, ...(await startMetrics(ambient)), caPath: certificates?.caPath };
 }
+
+const reasonOf = ({ message, cause }: Error): string => (cause instanceof Error ? cause.message : message);
