@@ -164,7 +164,7 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   await relays.lease.start(presence);
   onRelease(() => relays.lease.stop());
   commands.dispatcher.start();
-  commands.statusQueries.start();
+  commands.questions.start();
   onRelease(() => commands.dispatcher.stop());
   updates.start();
   onRelease(() => updates.stop());

@@ -12,7 +12,7 @@ import type { Base } from './store.js';
 /** Doors that are live, whatever carries them. */
 export function makePresence(base: Base, relays: Relays, { links }: Doors, commands: Commands, updates: RelayUpdates) {
   const common = { ...base, ...relays, store: base.stores.presence, updates: updates.delivery };
-  const { dispatcher: results, statusQueries: questions } = commands;
+  const { dispatcher: results, questions } = commands;
   return new Presence({ ...common, doors: links, reports: new DoorReports({ ...common, results, questions }) });
 }
 

@@ -4,7 +4,7 @@
  */
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 import type { Clock } from '../clock.js';
 import { ConfigError, type Config } from '../config.js';
@@ -80,18 +80,22 @@ function dataDirProblems(path: string): readonly string[] {
   ];
 }
 
-function secretProblems({ tls, tlsKey, secretsDir, dataDir }: Config): readonly string[] {
+function secretProblems({ tls, tlsKey, tlsCert, secretsDir, dataDir }: Config): readonly string[] {
   const ownKeys = ['ca-key.pem', 'server-key.pem'].map((name) => join(dataDir, 'tls', name));
   return [
-    ...secretsDirProblems(secretsDir),
+    ...secretsDirProblems(secretsDir, tlsCert),
     ...openFiles('OPENLOCK_TLS_KEY', tls && tlsKey !== undefined ? [tlsKey] : []),
     ...openFiles('OPENLOCK_DATA_DIR', tls && tlsKey === undefined ? ownKeys : []),
   ];
 }
 
-function secretsDirProblems(folder: string): readonly string[] {
+/** All that lies there is secret, but for a certificate that somebody keeps beside its key. */
+function secretsDirProblems(folder: string, tlsCert: string | undefined): readonly string[] {
   try {
-    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name));
+    const names = readdirSync(folder, { recursive: true, encoding: 'utf8' });
+    const files = names
+      .map((name) => join(folder, name))
+      .filter((path) => tlsCert === undefined || path !== resolve(tlsCert));
     return openFiles('OPENLOCK_SECRETS_DIR', files);
   } catch (error) {
     return isErrno(error, 'ENOENT') ? [] : [`OPENLOCK_SECRETS_DIR: ${folder} cannot be read: ${reasonOf(error)}.`];

@@ -7,7 +7,7 @@ export interface AuditEntry {
   readonly kind: AuditKind;
   /** Site id, `door:<id>`, `cli:<user>`, `operator` (a command line's access token), `relay` or `anonymous`. */
   readonly actor: string;
-  /** What an operator's act was done to (protocol 13.7). */
+  /** What an operator's act was done to (protocol 10.1). */
   readonly target?: Target;
   readonly door?: string;
   readonly commandId?: string;

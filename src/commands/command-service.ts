@@ -13,7 +13,7 @@ import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { AdmitResult, CommandStore } from '../store/command-store.js';
 import type { DoorDispatcher } from './door-dispatcher.js';
-import type { StatusQueries } from './status-queries.js';
+import type { DoorQuestions } from './door-questions.js';
 import type { Ending, Waiter, Waiters } from './waiters.js';
 
 export interface CommandServiceDependencies {
@@ -23,7 +23,7 @@ export interface CommandServiceDependencies {
   readonly links: DoorLinks;
   readonly dispatcher: DoorDispatcher;
   readonly waiters: Waiters;
-  readonly statusQueries: Pick<StatusQueries, 'ask' | 'askChallenge' | 'underWay'>;
+  readonly questions: Pick<DoorQuestions, 'ask' | 'askChallenge' | 'underWay'>;
   readonly audit: Pick<AuditTrail, 'entry'>;
   readonly metrics: Pick<Metrics, 'commands' | 'commandSeconds' | 'replays'>;
   readonly clock: Clock;
@@ -95,19 +95,19 @@ export class CommandService {
   /** Asks the door, or tells what it last said (protocol 7.5). */
   async status(caller: Caller, doorId: string): Promise<DoorStatusAnswer> {
     await this.#deps.access.roleOf(caller, doorId);
-    return this.#deps.statusQueries.ask(doorId);
+    return this.#deps.questions.ask(doorId);
   }
 
   /** Asks the door for a challenge of the caller's own (protocol 19.4). Throws `door_offline`, `door_timeout`. */
   async challenge(caller: Caller, doorId: string): Promise<DoorChallengeAnswer> {
     await this.#deps.access.roleOf(caller, doorId);
-    return this.#deps.statusQueries.askChallenge(doorId);
+    return this.#deps.questions.askChallenge(doorId);
   }
 
   /** Commands and questions that somebody waits for, or whose answer is being stored: a stop lets them finish. */
   get underWay(): number {
-    const { waiters, dispatcher, statusQueries } = this.#deps;
-    return waiters.size + dispatcher.inFlight + statusQueries.underWay;
+    const { waiters, dispatcher, questions } = this.#deps;
+    return waiters.size + dispatcher.inFlight + questions.underWay;
   }
 
   #parse(doorId: string, jwe: string): CommandHeader {

@@ -1,6 +1,6 @@
 /**
  * Everything one operator sees and does: the command line's functions, and any other way in calls the same ones. Whoever
- * opens a desk says who acts; every act's entry in the trail has that name (protocol 13.7).
+ * opens a desk says who acts; every act's entry in the trail has that name (protocol 10.1).
  */
 import type { Acting } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';

@@ -135,6 +135,8 @@ export class OriginVerifier {
   #get(url: URL, addresses: readonly ResolvedAddress[], signal: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
       const secure = url.protocol === 'https:';
+      // Named only where there are some: a list of ours would put out those of NODE_EXTRA_CA_CERTS.
+      const { extraCa = [] } = this.#options;
       const request = (secure ? https : http).request({
         host: url.hostname.replace(/^\[|\]$/g, ''),
         port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
@@ -153,7 +155,7 @@ export class OriginVerifier {
         signal,
         ...(secure && {
           minVersion: 'TLSv1.2' as const,
-          ...(this.#options.extraCa !== undefined && { ca: [...rootCertificates, ...this.#options.extraCa] }),
+          ...(extraCa.length > 0 && { ca: [...rootCertificates, ...extraCa] }),
         }),
       });
       const finish = (outcome: string | Error): void => {

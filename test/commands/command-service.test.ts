@@ -181,7 +181,7 @@ describe('a question, in its own time (protocol 7.5)', () => {
     await room.tell({ t: 'ask', kind: 'status', door: DOOR, id: 'q', from: 'other' });
     expect(link.sent).to.deep.equal([{ t: 'status', id: 'q' }]);
     await room.clock.advance(2000);
-    await room.statusQueries.onAnswer('q', {
+    await room.questions.onAnswer('q', {
       kind: 'status',
       state: { lock: 'locked', mode: 'normal' },
       at: room.clock.now(),

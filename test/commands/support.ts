@@ -2,7 +2,7 @@
 import type { SitePrincipal } from '../../src/principal.js';
 import { CommandService } from '../../src/commands/command-service.js';
 import { DoorDispatcher } from '../../src/commands/door-dispatcher.js';
-import { StatusQueries } from '../../src/commands/status-queries.js';
+import { DoorQuestions } from '../../src/commands/door-questions.js';
 import { Waiters } from '../../src/commands/waiters.js';
 import type { DoorLink } from '../../src/doors/door-link.js';
 import { Metrics } from '../../src/metrics.js';
@@ -147,12 +147,12 @@ export function commandRoom() {
     stateAt: 5,
   };
   const dispatcher = new DoorDispatcher(common);
-  const statusQueries = new StatusQueries({ ...common, doors: { presence: () => Promise.resolve(presence) } });
-  const service = new CommandService({ ...common, dispatcher, statusQueries });
+  const questions = new DoorQuestions({ ...common, doors: { presence: () => Promise.resolve(presence) } });
+  const service = new CommandService({ ...common, dispatcher, questions });
   dispatcher.start();
-  statusQueries.start();
+  questions.start();
   return {
-    ...{ clock, store, failures, dispatcher, statusQueries, service, told },
+    ...{ clock, store, failures, dispatcher, questions, service, told },
     tell: (message: { t: string; [member: string]: unknown }) => handlers.get(message.t)?.(message),
     /** The door is live here from now on. */
     attach: () => (link = new ToldLink()),

@@ -56,7 +56,7 @@ describe('at most once', function () {
     // One certificate for the fleet, as behind a real balancer.
     const { ca, cert, key } = makeCertificate();
     writeFileSync(join(secretsDir, 'relay.pem'), cert);
-    writeFileSync(join(secretsDir, 'relay.key'), key);
+    writeFileSync(join(secretsDir, 'relay.key'), key, { mode: 0o600 });
     const [first, second, third] = await freePorts(3);
     shared = {
       OPENLOCK_REDIS_URL: redis.url,

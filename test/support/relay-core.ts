@@ -51,7 +51,7 @@ export async function startRelayCore(link: RedisLink, name: string) {
   presence.start();
   await relays.lease.start(presence);
   commands.dispatcher.start();
-  commands.statusQueries.start();
+  commands.questions.start();
   updates.start();
   await relays.bus.start();
   return {

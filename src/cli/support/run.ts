@@ -16,7 +16,7 @@ export class Run {
     this.print = new Printer(io, options.json === true);
   }
 
-  /** Who is at the command line, as the audit trail names them (protocol 13.7). */
+  /** Who is at the command line, as the audit trail names them (protocol 10.1). */
   get acting(): Acting {
     return { actor: `cli:${this.io.user}` };
   }

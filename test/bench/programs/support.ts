@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 
+import { TLS_SETTINGS } from '../../../src/http/tls-settings.js';
+
 export interface ServerFiles {
   /** PEM. */
   readonly cert: string;
@@ -78,4 +80,4 @@ export class UncheckedDoors {
 }
 
 export const tlsServer = (files: ServerFiles): Server =>
-  createServer({ cert: files.cert, key: files.key, minVersion: 'TLSv1.3' });
+  createServer({ ...TLS_SETTINGS, cert: files.cert, key: files.key, minVersion: 'TLSv1.3' });

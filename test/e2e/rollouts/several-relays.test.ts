@@ -36,7 +36,7 @@ describe('a rollout and several relays', function () {
     const certificate = makeCertificate();
     ca = certificate.ca;
     writeFileSync(join(lab.secretsDir, 'relay.pem'), certificate.cert);
-    writeFileSync(join(lab.secretsDir, 'relay.key'), certificate.key);
+    writeFileSync(join(lab.secretsDir, 'relay.key'), certificate.key, { mode: 0o600 });
     ports = await freePorts(2);
     shared = {
       OPENLOCK_REDIS_URL: lab.redis.url,

@@ -87,11 +87,15 @@ async function firstLine(child: ChildProcess): Promise<{ readonly port: number; 
   let text = '';
   for await (const line of createInterface({ input: child.stdout })) {
     text += line;
+    let value: unknown;
     try {
-      return JSON.parse(text) as { port: number; caPath?: string };
+      value = JSON.parse(text);
     } catch {
       continue; // one JSON value, possibly over several lines
     }
+    const address = value as { port?: number; caPath?: string };
+    if (address.port === undefined) throw new Error(`the relay does not start: ${text}`);
+    return { ...address, port: address.port };
   }
   throw new Error('the relay said nothing');
 }

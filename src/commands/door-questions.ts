@@ -12,7 +12,7 @@ import type { RelayBus } from '../relays/bus.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js';
 
-export interface StatusQueriesDependencies {
+export interface DoorQuestionsDependencies {
   readonly doors: Pick<DoorPresenceStore, 'presence'>;
   readonly links: DoorLinks;
   readonly lease: Pick<RelayLease, 'isLive'>;
@@ -42,13 +42,13 @@ interface Asker {
 
 const FOREIGN_MAX = 10_000;
 
-export class StatusQueries {
-  readonly #deps: StatusQueriesDependencies;
+export class DoorQuestions {
+  readonly #deps: DoorQuestionsDependencies;
   readonly #askers = new Map<string, Asker>();
   /** One question for the state of a door at a time; everybody who asks meanwhile shares its answer. */
   readonly #running = new Map<string, Promise<DoorStatusAnswer>>();
 
-  constructor(dependencies: StatusQueriesDependencies) {
+  constructor(dependencies: DoorQuestionsDependencies) {
     this.#deps = dependencies;
   }
 
