@@ -6,14 +6,14 @@ import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
 import { DOOR_SOCKET_PATH } from '../protocol/door-frames.js';
-import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorPresenceStore } from '../store/door-presence.js';
 import type { DoorRecordStore, RegisterOutcome } from '../store/door-records.js';
 import type { KeyBanStore } from '../store/key-bans.js';
-import type { Challenges } from './challenge.js';
+import { CHALLENGE_SECONDS, type Challenges } from './challenge.js';
 import type { DoorAccess } from './door-access.js';
+import { KEEP_ALIVE_SECONDS } from './live-door.js';
 import { readDoorPublicKey, verifyProof, verifyRotation, type DoorPublicKey } from './proof.js';
 
 export interface DoorServiceDependencies {
@@ -29,6 +29,8 @@ export interface DoorServiceDependencies {
   /** Origins a proof may name as `aud`; known once the port is. */
   readonly audiences: () => readonly string[];
 }
+
+const DOOR_SESSION_SECONDS = 24 * 3600; // protocol 4.5
 
 /** The answer to a bad proof, token or nonce, to a foreign key, and for a door that does not exist: nothing can be probed (protocol 4.4). */
 const unauthenticated = (): OpenLockError =>
@@ -47,7 +49,7 @@ export class DoorService {
   challenge(doorId: string): ChallengeAnswer {
     return {
       nonce: this.#deps.challenges.issue(doorId),
-      expiresInSeconds: LIMITS.challengeSeconds,
+      expiresInSeconds: CHALLENGE_SECONDS,
       time: this.#deps.clock.now(),
     };
   }
@@ -88,9 +90,9 @@ export class DoorService {
       rotatedFromKid: await this.#rotatedFrom(request, record?.publicKey, key, proof.nonce),
       kidBanned,
       sessionHash: hash(sessionToken),
-      sessionMs: LIMITS.doorSessionSeconds * 1000,
+      sessionMs: DOOR_SESSION_SECONDS * 1000,
       firmware: JSON.stringify(proof.firmware),
-      nonceMs: (LIMITS.challengeSeconds + 10) * 1000,
+      nonceMs: (CHALLENGE_SECONDS + 10) * 1000,
       auditEntry: this.#deps.audit.entry({
         kind: 'registered',
         actor: `door:${doorId}`,
@@ -104,9 +106,9 @@ export class DoorService {
     await this.#rememberKey(doorId, key.kid);
     return {
       sessionToken,
-      expiresInSeconds: LIMITS.doorSessionSeconds,
+      expiresInSeconds: DOOR_SESSION_SECONDS,
       socketPath: DOOR_SOCKET_PATH,
-      keepAliveSeconds: LIMITS.keepAliveSeconds,
+      keepAliveSeconds: KEEP_ALIVE_SECONDS,
       time: this.#deps.clock.now(),
       kid: key.kid,
     };
@@ -174,7 +176,7 @@ export class DoorService {
       );
     if (outcome === 'busy')
       throw new OpenLockError('rate_limited', 'The door has registered too often; wait a minute.', {
-        retryAfterMs: LIMITS.challengeSeconds * 1000,
+        retryAfterMs: CHALLENGE_SECONDS * 1000,
       });
     if (outcome === 'disabled') throw new OpenLockError('door_disabled', 'The door is disabled by its operator.');
     if (outcome === 'banned')
