@@ -4,7 +4,15 @@ import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../clock.js';
 import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
+import type {
+  ChallengeAnswer,
+  DoorKey,
+  DoorSummary,
+  ProofClaims,
+  RegisterAnswer,
+  RegisterRequest,
+  Role,
+} from '../protocol/api.js';
 import { DOOR_SOCKET_PATH } from '../protocol/door-frames.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
@@ -60,21 +68,7 @@ export class DoorService {
    */
   async register(request: RegisterRequest, context: RequestContext): Promise<RegisterAnswer> {
     const { doorId } = request;
-    const key = readDoorPublicKey(request.publicKey);
-    if (key === undefined)
-      throw new OpenLockError(
-        'invalid_request',
-        'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.',
-      );
-    const proof = await verifyProof(request.proof, key);
-    if (
-      proof === undefined ||
-      proof.door !== doorId ||
-      !this.#deps.audiences().includes(proof.aud) ||
-      !this.#deps.challenges.isFresh(doorId, proof.nonce)
-    ) {
-      throw unauthenticated();
-    }
+    const { key, proof } = await this.#proven(request);
     // A door that does not exist takes the same steps as one that does: neither answer nor time tells them apart (4.4).
     const [record, kidBanned] = await Promise.all([
       this.#deps.records.record(doorId),
@@ -112,6 +106,30 @@ export class DoorService {
       time: this.#deps.clock.now(),
       kid: key.kid,
     };
+  }
+
+  /** The key a door shows, and its proof that it has it. Throws `invalid_request`, `unauthenticated`. */
+  async #proven({
+    doorId,
+    publicKey,
+    proof: text,
+  }: RegisterRequest): Promise<{ key: DoorPublicKey; proof: ProofClaims }> {
+    const key = readDoorPublicKey(publicKey);
+    if (key === undefined)
+      throw new OpenLockError(
+        'invalid_request',
+        'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.',
+      );
+    const proof = await verifyProof(text, key);
+    if (
+      proof === undefined ||
+      proof.door !== doorId ||
+      !this.#deps.audiences().includes(proof.aud) ||
+      !this.#deps.challenges.isFresh(doorId, proof.nonce)
+    ) {
+      throw unauthenticated();
+    }
+    return { key, proof };
   }
 
   /** Doors a caller has a role at now (protocol 7.1). */
