@@ -33,7 +33,8 @@ Try it:                  openlock command unlock front-door
 Update the doors:        openlock firmware sign --help   # see docs/updates.md
 See who did what:        openlock audit --follow
 
-Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
+Settings come from the environment (OPENLOCK_…, see docs/operations.md).
+Every command has --help and --json.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
 
 /** Runs one command line (without node and script) to its end and resolves to the exit code (protocol 11.2). */
