@@ -106,8 +106,9 @@ const HINT = '(--help shows how it is used)';
 function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
   if (exitCode !== 0) print.value({ error });
   if (told) return;
-  for (const line of error.detail.split('\n'))
-    print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  // The code stands once, and not behind what a later line asks to be typed.
+  for (const [index, line] of error.detail.split('\n').entries())
+    print.note(styled('red', 'error: '), line, exitCode === 1 && index === 0 ? ` (${error.code})` : '');
   if (exitCode === 2) print.note(HINT);
   if (unexpected && thrown instanceof Error)
     for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);
