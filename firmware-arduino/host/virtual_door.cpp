@@ -127,7 +127,10 @@ void VirtualDoor::readConsole() {
 }
 
 void VirtualDoor::consoleLine(const std::string& line) {
-  if (console_.line(line)) return;
+  if (console_.line(line)) {
+    if (line == "help") terminal_.print("contact open|closed|none | tamper on|off | network down|up | sntp system|none|offset:<ms> | quit");
+    return;
+  }
   if (line == "quit") requestStop();
   else if (line == "contact open") contact_.set(true, true);
   else if (line == "contact closed") contact_.set(true, false);

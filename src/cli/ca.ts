@@ -10,17 +10,19 @@ import { styled, type Printer } from './support/printer.js';
 import { Run } from './support/run.js';
 
 const HOW_TO_TAKE = `
-A relay without OPENLOCK_TLS_CERT makes a certificate authority of its own, and doors and sites that trust it trust whoever
-has its key, for the names it is constrained to. The key is needed every eighteen months, to renew the relay’s certificate,
-and when a name joins OPENLOCK_PUBLIC_URL. Otherwise it can lie in a drawer:
+A relay without OPENLOCK_TLS_CERT makes a certificate authority of its own, and
+doors and sites that trust it trust whoever has its key, for the names it is
+constrained to. The key is needed every eighteen months, to renew the relay’s
+certificate, and when a name joins OPENLOCK_PUBLIC_URL. Otherwise it can lie in
+a drawer; the relay need not stop, and \`ca show\` says how long it does without:
 
-  openlock ca take-key --to /media/usb/openlock-ca-key.pem     # moves it; the relay need not stop
-  openlock ca show                                             # says until when the relay serves without it
+  openlock ca take-key --to /media/usb/openlock-ca-key.pem
+  openlock ca show
 
-and back, when the relay asks for it:
+and back, when the relay asks for it. Within a minute it renews what is due;
+then take the key away again:
 
-  install -m 600 /media/usb/openlock-ca-key.pem <data dir>/tls/ca-key.pem
-  # within a minute the running relay renews what is due; then take the key away again`;
+  install -m 600 /media/usb/openlock-ca-key.pem <data dir>/tls/ca-key.pem`;
 
 /** `openlock ca show|take-key`: the relay's own certificate authority. */
 export function registerCa(program: Command, io: Io): void {

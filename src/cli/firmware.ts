@@ -16,7 +16,8 @@ export function registerFirmware(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-keygen, sign and verify --key work offline: they open no store and no connection, and the private key stays where they run.
+keygen, sign and verify --key work offline: they open no store and no
+connection, and the private key stays where they run.
 The whole way, from a key on a USB stick to updated doors: docs/updates.md`,
     );
   for (const register of [

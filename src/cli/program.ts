@@ -33,7 +33,8 @@ Try it:                  openlock command unlock front-door
 Update the doors:        openlock firmware sign --help   # see docs/updates.md
 See who did what:        openlock audit --follow
 
-Settings come from the environment (OPENLOCK_…, see docs/operations.md). Every command has --help and --json.
+Settings come from the environment (OPENLOCK_…, see docs/operations.md).
+Every command has --help and --json.
 Exit codes: 0 done, 1 refused or failed, 2 wrong usage.`;
 
 /** Runs one command line (without node and script) to its end and resolves to the exit code (protocol 11.2). */
@@ -105,8 +106,9 @@ const HINT = '(--help shows how it is used)';
 function tell(print: Printer, { error, told, exitCode, unexpected }: Failure, thrown: unknown): void {
   if (exitCode !== 0) print.value({ error });
   if (told) return;
-  for (const line of error.detail.split('\n'))
-    print.note(styled('red', 'error: '), line, exitCode === 1 ? ` (${error.code})` : '');
+  // The code stands once, and not behind what a later line asks to be typed.
+  for (const [index, line] of error.detail.split('\n').entries())
+    print.note(styled('red', 'error: '), line, exitCode === 1 && index === 0 ? ` (${error.code})` : '');
   if (exitCode === 2) print.note(HINT);
   if (unexpected && thrown instanceof Error)
     for (const line of (thrown.stack ?? '').split('\n').slice(1)) print.note(line);

@@ -41,7 +41,7 @@ interface SimulateOptions extends JsonOption {
 export function registerSimulate(program: Command, io: Io): void {
   addCommand(program, 'simulate', 'enrol simulated doors and connect them to a relay until Ctrl-C', [
     'openlock simulate --doors 100',
-    'OPENLOCK_ADDRESS_RATE=5000 openlock serve   # in another terminal: these doors all come from one address',
+    'OPENLOCK_ADDRESS_RATE=5000 OPENLOCK_ADDRESS_HANDSHAKES=5000 openlock serve   # in another terminal: these doors all come from one address',
     'openlock simulate --doors 5000 --rate 2000 --seconds 60 --json',
     `echo ${SIMULATED_PASSWORD} | openlock command unlock sim-00001`,
     `openlock simulate --doors 20 --release-key release-key.pub.pem   # then: openlock rollout start <version> --board ${SIMULATED_BOARD}`,
@@ -52,7 +52,7 @@ export function registerSimulate(program: Command, io: Io): void {
     .option('--ca <file>', 'PEM of the authority to trust (default: the local one, if there is one)')
     .option(
       '--rate <n>',
-      'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) from one address',
+      'requests a second while connecting; a relay takes OPENLOCK_ADDRESS_RATE (50) and OPENLOCK_ADDRESS_HANDSHAKES (100) from one address',
       wholeNumber('--rate', 1, 1_000_000),
       40,
     )

@@ -38,10 +38,14 @@ export function registerVirtualDoor(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-The door password is asked for, or read as the first line of standard input, when the state directory holds none.
-Further lines of standard input are the door's console: help, contact open|closed|none, tamper on|off, network down|up, quit.
-Firmware signed by a release key is taken over the air and replaces the program: the images lie in <state dir>/slots.
-Every change is a line of text; with --json a line of JSON. Ctrl-C and SIGTERM close its connection in order.`,
+The door password is asked for, or read as the first line of standard input,
+when the state directory holds none. Further lines are the door's console:
+help, contact open|closed|none, tamper on|off, network down|up,
+sntp none|system|offset:<ms>, quit.
+
+Firmware signed by a release key is taken over the air and replaces the program:
+the images lie in <state dir>/slots. Every change is a line of text; with --json
+a line of JSON. Ctrl-C and SIGTERM close its connection in order.`,
     )
     .action(async (id: string, options: VirtualDoorOptions) => {
       const run = new Run(io, options);

@@ -52,7 +52,8 @@ describe('openlock command, tried again', function () {
     const { error } = printed<{ error: { code: string; intent: string } }>(failed);
     expect(failed.code).to.equal(1);
     expect(error.code).to.equal('door_offline');
-    expect(failed.stderr).to.include(`add: --intent ${error.intent}`);
+    // The last thing on its line: to be copied whole.
+    expect(failed.stderr).to.include(`add: --intent ${error.intent}\n`);
 
     door = newDoor();
     await door.start();

@@ -215,6 +215,13 @@ describe('usage of the command line', () => {
     expect(await said('command', 'fly', 'front-door')).to.contain('<act> is one of unlock, lock,');
   });
 
+  it('breaks no example in the middle of a comment, where the rest would run', async () => {
+    for (const command of COMMANDS) {
+      const { stdout } = await cli([...command.split(' '), '--help']);
+      expect(stdout, command).to.not.match(/# .*\\$/m);
+    }
+  });
+
   it('shows defaults as one would type them', async () => {
     for (const command of COMMANDS) {
       const { stdout } = await cli([...command.split(' '), '--help']);

@@ -107,12 +107,13 @@ describe('the example of docs/sites.md', function () {
     writeFileSync(join(folder, 'unlock.mjs'), program);
     writeFileSync(join(folder, 'ca.pem'), relay.ca);
 
-    const first = start(origin, 0.001);
+    const first = start(origin, 60);
     await first.says('Code from the mail: ');
     challenge = /if you do not yet:\n(\S+)/.exec(first.output())?.[1] ?? '';
     first.type(await mailedCode(relay, origin));
     await first.ended();
     expect(first.process.exitCode, first.output()).to.equal(0);
+    expect(first.output(), 'without a grant there is nothing to ask a password for').to.not.contain('Password');
     const siteId = /Signed in as (site_\S+?)\. /.exec(first.output())?.[1] ?? '';
     await doorAdmin(await redis.link('openlock-cli-2')).grant('front-door', siteId, { role: 'user' });
 

@@ -46,7 +46,7 @@ export function registerRolloutStart(parent: Command, io: Io): void {
     .addOption(
       optionWithDefault(
         '--max-failures <n|%>',
-        'past this the rollout halts by itself; a percentage is of the doors in the opened stages',
+        'past this the rollout halts by itself; a percentage is of the doors in the opened stages, and takes two failed doors at least',
         failureLimit,
         '5%',
       ),

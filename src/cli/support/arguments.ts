@@ -27,9 +27,10 @@ export function addCommand(
     });
 }
 
-/** Broken where a shell takes it: before an option, a pipe or a comment. */
+/** Broken where a shell takes it: before an option, a pipe or a comment, and nowhere in a comment. */
 function exampleLines(example: string, width: number): readonly string[] {
-  const lines = shellLines(example.split(/ +(?=--|\| |# )/), width - 6);
+  const [, command = example, comment] = /^(.*?)(?: +(# .*))?$/.exec(example) ?? [];
+  const lines = shellLines([...command.split(/ +(?=--|\| )/), ...(comment === undefined ? [] : [comment])], width - 6);
   return lines.map((line, index) => (index === 0 ? `  $ ${line}` : `  ${line}`));
 }
 

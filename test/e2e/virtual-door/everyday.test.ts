@@ -133,6 +133,13 @@ describe('a virtual door in everyday use', function () {
     await scene.sdk().door(doorId, { kid: newKid }).unlock({ password: PASSWORD });
   });
 
+  it('names the words of its console, those of the virtual door too', async () => {
+    const { mark } = door;
+    door.say('help');
+    await door.lineMatching('text', /show \| kid \|/, mark);
+    await door.lineMatching('text', /contact open.* tamper on.* network down.* sntp .* quit/, mark);
+  });
+
   it('tells of a leaf forced open and of tampering, and throws no bolt into an open door', async () => {
     const witness = await Witness.of(sdk, doorId);
     door.say('contact open');
