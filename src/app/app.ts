@@ -108,6 +108,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
   };
 }
 
+/** One list, long because its order is what it says: rooms start from top to bottom, and stop the other way round. */
 async function start(ambient: Unopened, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
   const { config, clock, random, log, metrics, onError, onRelease } = ambient;
   prepare(config);

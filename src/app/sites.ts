@@ -36,7 +36,7 @@ export async function makeSites(parts: SitesParts): Promise<SiteRoom> {
   const tokens = new AccessTokens({ ...parts, keys, issuers, alsoIssuer: origins.alsoIssuer, lifetimeSeconds });
   const mailer = new Mailer({ ...parts, mailUrl, mailFrom, dataDir, onFailure });
   onRelease(() => mailer.stop());
-  const verifier = new OriginVerifier({ allowPrivateSites, extraCa: parts.extraSiteCa });
+  const verifier = new OriginVerifier({ clock, allowPrivateSites, extraCa: parts.extraSiteCa });
   const sites = new SiteService({ ...parts, mailer, verifier, tokens, keys, secrets, allowPrivateSites, siteRate });
   return { sites, secrets, tokens };
 }

@@ -19,16 +19,16 @@ import type { Ambient } from './ambient.js';
 
 /** Opens the store: the configured Redis, or the private one. */
 export async function openStore(
-  { config, log, onRelease }: Ambient,
+  { config, clock, log, onRelease }: Ambient,
   options: { readonly clientName: string; readonly commandTimeoutMs: number },
 ): Promise<RedisLink> {
   let url = config.redisUrl;
   if (url === undefined) {
-    const redis = await PrivateRedis.acquire(config.dataDir, log);
+    const redis = await PrivateRedis.acquire(config.dataDir, log, clock);
     onRelease(() => redis.release());
     url = redis.url;
   }
-  const link = await RedisLink.open({ url, ...options });
+  const link = await RedisLink.open({ url, clock, ...options });
   onRelease(() => link.close());
   link.onConnectionChange(({ connected, reason }) =>
     connected ? log.info('the store is connected') : log.warn({ reason }, 'the store is disconnected'),

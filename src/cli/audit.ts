@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 
+import { sleep, systemClock } from '../clock.js';
 import type { TrailEntry } from '../operators/trail.js';
 import { registerAuditExport } from './audit/export.js';
 import { showEntry } from './audit/entry-line.js';
 import { addCommand, doorId, wholeNumber, type JsonOption } from './support/arguments.js';
 import type { Io } from './support/io.js';
-import { pause } from './support/pause.js';
 import { Run } from './support/run.js';
 
 interface AuditOptions extends JsonOption {
@@ -50,7 +50,7 @@ async function follow(run: Run, options: AuditOptions): Promise<void> {
     for (const entry of await operator.trail.read({ ...options, positions })) print(entry);
     while (!stop.aborted) {
       for (const entry of await operator.trail.read({ ...options, positions })) print(entry);
-      await pause(POLL_MS, stop);
+      await sleep(systemClock, POLL_MS, stop);
     }
   });
 }

@@ -57,31 +57,32 @@ export function registerCommand(program: Command, io: Io): void {
       'after',
       '\nThe password is read from standard input, or asked for on a terminal; it is never an argument.',
     )
-    .action(async (act: Act, id: string, options: CommandActOptions) => {
-      const run = new Run(io, options);
-      const params = paramsOf(act, options);
-      const password = await readPassword(io, `Password of ${id}:`);
-      const result = await withOperatorClient(run, id, ({ client, kid }) => {
-        if (kid === undefined)
-          throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);
-        return send(client.door(id, { kid }), act, params, {
-          password,
-          freshness: options.challenge === true ? 'challenge' : 'clock',
-          ...(options.intent !== undefined && { intent: options.intent }),
-        });
-      });
-      const { outcome, receipt, commandId, latencyMs } = result;
-      run.print.value({ outcome, commandId, latencyMs: latencyMs ?? null, receipt: { ...receipt, pad: undefined } });
-      if (outcome === 'executed_earlier')
-        run.print.line(
-          styled('green', 'done'),
-          `  ${id} says itself that it had this command before, and did it only then`,
-        );
-      else run.print.line(styled('green', receipt.code), `  ${id} says so itself, in ${latencyMs ?? '?'} ms`);
-      if (receipt.state !== undefined) run.print.line('state   ', JSON.stringify(receipt.state));
-      if (receipt.newKid !== undefined) run.print.line('new key ', receipt.newKid);
-      run.print.line(styled('dim', `command ${commandId}`));
+    .action((act: Act, id: string, options: CommandActOptions) => command(io, act, id, options));
+}
+
+async function command(io: Io, act: Act, id: string, options: CommandActOptions): Promise<void> {
+  const run = new Run(io, options);
+  const params = paramsOf(act, options);
+  const password = await readPassword(io, `Password of ${id}:`);
+  const result = await withOperatorClient(run, id, ({ client, kid }) => {
+    if (kid === undefined) throw new OpenLockError('key_not_found', `Door ${id} has no key yet; it has not enrolled.`);
+    return send(client.door(id, { kid }), act, params, {
+      password,
+      freshness: options.challenge === true ? 'challenge' : 'clock',
+      ...(options.intent !== undefined && { intent: options.intent }),
     });
+  });
+  const { outcome, receipt, commandId, latencyMs } = result;
+  run.print.value({ outcome, commandId, latencyMs: latencyMs ?? null, receipt: { ...receipt, pad: undefined } });
+  if (outcome === 'executed_earlier')
+    run.print.line(
+      styled('green', 'done'),
+      `  ${id} says itself that it had this command before, and did it only then`,
+    );
+  else run.print.line(styled('green', receipt.code), `  ${id} says so itself, in ${latencyMs ?? '?'} ms`);
+  if (receipt.state !== undefined) run.print.line('state   ', JSON.stringify(receipt.state));
+  if (receipt.newKid !== undefined) run.print.line('new key ', receipt.newKid);
+  run.print.line(styled('dim', `command ${commandId}`));
 }
 
 /**

@@ -64,39 +64,37 @@ export function registerSimulate(program: Command, io: Io): void {
       collect,
     )
     .option('--keep', 'leave the doors enrolled when it ends')
-    .action(async (options: SimulateOptions) => {
-      const run = new Run(io, options);
-      const config = run.config();
-      const fleet = fleetOptions(config, options);
-      // Taken over before anything is enrolled, so that Ctrl-C cleans up.
-      const interrupt = io.stopSignal();
-      const ids = Array.from(
-        { length: options.doors },
-        (_, index) => `${options.prefix}-${String(index + 1).padStart(5, '0')}`,
-      );
-      const doors = await run.operator((operator) => eachOf(ids, (id) => enrol(operator, id)));
-      run.print.note(
-        `${doors.length} doors enrolled; connecting at ${options.rate} requests a second. Their password: ${SIMULATED_PASSWORD}`,
-      );
-      const { DoorIdentity, runFleet } = await import('../simulator/index.js');
-      const keys = await Promise.all(
-        Array.from({ length: Math.min(SHARED_KEYS, doors.length) }, () => DoorIdentity.generate()),
-      );
-      const signal = endOf(interrupt, options.seconds);
-      const statistics = await runFleet({ ...fleet, doors, keys, signal, onProgress: progress(run.print) });
-      if (options.keep !== true) await run.operator((operator) => eachOf(ids, (id) => operator.doors.remove(id)));
-      // A live connection that was lost again has been one.
-      if (statistics.connected === 0 && statistics.disconnects === 0)
-        throw new CommandFailure(
-          'never_connected',
-          `No door ever connected to ${fleet.relayUrl}${troubles(statistics)}.`,
-          {
-            statistics,
-          },
-        );
-      run.print.value(statistics);
-      run.print.line(summary(statistics));
+    .action((options: SimulateOptions) => simulate(io, options));
+}
+
+async function simulate(io: Io, options: SimulateOptions): Promise<void> {
+  const run = new Run(io, options);
+  const config = run.config();
+  const fleet = fleetOptions(config, options);
+  // Taken over before anything is enrolled, so that Ctrl-C cleans up.
+  const interrupt = io.stopSignal();
+  const ids = Array.from(
+    { length: options.doors },
+    (_, index) => `${options.prefix}-${String(index + 1).padStart(5, '0')}`,
+  );
+  const doors = await run.operator((operator) => eachOf(ids, (id) => enrol(operator, id)));
+  run.print.note(
+    `${doors.length} doors enrolled; connecting at ${options.rate} requests a second. Their password: ${SIMULATED_PASSWORD}`,
+  );
+  const { DoorIdentity, runFleet } = await import('../simulator/index.js');
+  const keys = await Promise.all(
+    Array.from({ length: Math.min(SHARED_KEYS, doors.length) }, () => DoorIdentity.generate()),
+  );
+  const signal = endOf(interrupt, options.seconds);
+  const statistics = await runFleet({ ...fleet, doors, keys, signal, onProgress: progress(run.print) });
+  if (options.keep !== true) await run.operator((operator) => eachOf(ids, (id) => operator.doors.remove(id)));
+  // A live connection that was lost again has been one.
+  if (statistics.connected === 0 && statistics.disconnects === 0)
+    throw new CommandFailure('never_connected', `No door ever connected to ${fleet.relayUrl}${troubles(statistics)}.`, {
+      statistics,
     });
+  run.print.value(statistics);
+  run.print.line(summary(statistics));
 }
 
 function fleetOptions(config: Config, options: SimulateOptions) {

@@ -8,6 +8,7 @@ import {
   type LoginRequest,
   type TokenRequest,
 } from '../protocol/api.js';
+import { CLIENT_SOCKET_PATH } from '../protocol/client-frames.js';
 import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError } from '../protocol/problem.js';
 import {
@@ -90,7 +91,7 @@ export class OpenLock {
     this.#commandTimeoutMs = options.commandTimeoutMs ?? 15_000;
     this.#transport = options.transport ?? 'http';
     this.#commander = new Commander({ api, clock, random, requestTimeoutMs, settleTimeoutMs });
-    const url = `${origin.replace(/^http/, 'ws')}/v1/socket`;
+    const url = `${origin.replace(/^http/, 'ws')}${CLIENT_SOCKET_PATH}`;
     const probe = async (): Promise<void> => void (await this.doors());
     this.#socket = new RelaySocket({
       url,

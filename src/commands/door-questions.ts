@@ -12,6 +12,9 @@ import type { RelayBus } from '../relays/bus.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorPresence, DoorPresenceStore } from '../store/door-presence.js';
 
+/** A door that has not answered by then will not (protocol 7.5, 19.4). */
+const ANSWER_WAIT_MS = 2_000;
+
 export interface DoorQuestionsDependencies {
   readonly doors: Pick<DoorPresenceStore, 'presence'>;
   readonly links: DoorLinks;
@@ -104,7 +107,7 @@ export class DoorQuestions {
   ): Promise<AnswerTo<Kind> | undefined> {
     const id = this.#deps.random.bytes(12).toString('base64url');
     const answered = new Promise<AnswerTo<Kind> | undefined>((resolve) => {
-      const giveUp = this.#deps.clock.after(LIMITS.statusWaitMs, () => resolve(undefined));
+      const giveUp = this.#deps.clock.after(ANSWER_WAIT_MS, () => resolve(undefined));
       const tell = (answer: DoorAnswer): void => {
         giveUp();
         resolve(answer as AnswerTo<Kind>); // onAnswer has compared the kinds
@@ -122,7 +125,7 @@ export class DoorQuestions {
     if (link === undefined || this.#askers.size >= FOREIGN_MAX) return;
     const tell = (answer: DoorAnswer): Promise<void> => this.#deps.bus.toRelay(from, { t: 'answered', id, answer });
     this.#askers.set(id, { kind, tell });
-    this.#deps.clock.after(LIMITS.statusWaitMs, () => this.#askers.delete(id));
+    this.#deps.clock.after(ANSWER_WAIT_MS, () => this.#askers.delete(id));
     link.send({ t: kind, id });
   }
 

@@ -4,16 +4,24 @@ import { createHash } from 'node:crypto';
 import type { Clock, Random } from '../clock.js';
 import type { Caller, RequestContext } from '../principal.js';
 import type { AuditTrail } from '../audit/trail.js';
-import type { ChallengeAnswer, DoorKey, DoorSummary, RegisterAnswer, RegisterRequest, Role } from '../protocol/api.js';
+import type {
+  ChallengeAnswer,
+  DoorKey,
+  DoorSummary,
+  ProofClaims,
+  RegisterAnswer,
+  RegisterRequest,
+  Role,
+} from '../protocol/api.js';
 import { DOOR_SOCKET_PATH } from '../protocol/door-frames.js';
-import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
 import type { DoorPresenceStore } from '../store/door-presence.js';
 import type { DoorRecordStore, RegisterOutcome } from '../store/door-records.js';
 import type { KeyBanStore } from '../store/key-bans.js';
-import type { Challenges } from './challenge.js';
+import { CHALLENGE_SECONDS, type Challenges } from './challenge.js';
 import type { DoorAccess } from './door-access.js';
+import { KEEP_ALIVE_SECONDS } from './live-door.js';
 import { readDoorPublicKey, verifyProof, verifyRotation, type DoorPublicKey } from './proof.js';
 
 export interface DoorServiceDependencies {
@@ -29,6 +37,8 @@ export interface DoorServiceDependencies {
   /** Origins a proof may name as `aud`; known once the port is. */
   readonly audiences: () => readonly string[];
 }
+
+const DOOR_SESSION_SECONDS = 24 * 3600; // protocol 4.5
 
 /** The answer to a bad proof, token or nonce, to a foreign key, and for a door that does not exist: nothing can be probed (protocol 4.4). */
 const unauthenticated = (): OpenLockError =>
@@ -47,7 +57,7 @@ export class DoorService {
   challenge(doorId: string): ChallengeAnswer {
     return {
       nonce: this.#deps.challenges.issue(doorId),
-      expiresInSeconds: LIMITS.challengeSeconds,
+      expiresInSeconds: CHALLENGE_SECONDS,
       time: this.#deps.clock.now(),
     };
   }
@@ -58,21 +68,7 @@ export class DoorService {
    */
   async register(request: RegisterRequest, context: RequestContext): Promise<RegisterAnswer> {
     const { doorId } = request;
-    const key = readDoorPublicKey(request.publicKey);
-    if (key === undefined)
-      throw new OpenLockError(
-        'invalid_request',
-        'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.',
-      );
-    const proof = await verifyProof(request.proof, key);
-    if (
-      proof === undefined ||
-      proof.door !== doorId ||
-      !this.#deps.audiences().includes(proof.aud) ||
-      !this.#deps.challenges.isFresh(doorId, proof.nonce)
-    ) {
-      throw unauthenticated();
-    }
+    const { key, proof } = await this.#proven(request);
     // A door that does not exist takes the same steps as one that does: neither answer nor time tells them apart (4.4).
     const [record, kidBanned] = await Promise.all([
       this.#deps.records.record(doorId),
@@ -88,9 +84,9 @@ export class DoorService {
       rotatedFromKid: await this.#rotatedFrom(request, record?.publicKey, key, proof.nonce),
       kidBanned,
       sessionHash: hash(sessionToken),
-      sessionMs: LIMITS.doorSessionSeconds * 1000,
+      sessionMs: DOOR_SESSION_SECONDS * 1000,
       firmware: JSON.stringify(proof.firmware),
-      nonceMs: (LIMITS.challengeSeconds + 10) * 1000,
+      nonceMs: (CHALLENGE_SECONDS + 10) * 1000,
       auditEntry: this.#deps.audit.entry({
         kind: 'registered',
         actor: `door:${doorId}`,
@@ -104,12 +100,36 @@ export class DoorService {
     await this.#rememberKey(doorId, key.kid);
     return {
       sessionToken,
-      expiresInSeconds: LIMITS.doorSessionSeconds,
+      expiresInSeconds: DOOR_SESSION_SECONDS,
       socketPath: DOOR_SOCKET_PATH,
-      keepAliveSeconds: LIMITS.keepAliveSeconds,
+      keepAliveSeconds: KEEP_ALIVE_SECONDS,
       time: this.#deps.clock.now(),
       kid: key.kid,
     };
+  }
+
+  /** The key a door shows, and its proof that it has it. Throws `invalid_request`, `unauthenticated`. */
+  async #proven({
+    doorId,
+    publicKey,
+    proof: text,
+  }: RegisterRequest): Promise<{ key: DoorPublicKey; proof: ProofClaims }> {
+    const key = readDoorPublicKey(publicKey);
+    if (key === undefined)
+      throw new OpenLockError(
+        'invalid_request',
+        'publicKey must be an SPKI PEM of an RSA key of 2048 to 4096 bits with e = 65537.',
+      );
+    const proof = await verifyProof(text, key);
+    if (
+      proof === undefined ||
+      proof.door !== doorId ||
+      !this.#deps.audiences().includes(proof.aud) ||
+      !this.#deps.challenges.isFresh(doorId, proof.nonce)
+    ) {
+      throw unauthenticated();
+    }
+    return { key, proof };
   }
 
   /** Doors a caller has a role at now (protocol 7.1). */
@@ -174,7 +194,7 @@ export class DoorService {
       );
     if (outcome === 'busy')
       throw new OpenLockError('rate_limited', 'The door has registered too often; wait a minute.', {
-        retryAfterMs: LIMITS.challengeSeconds * 1000,
+        retryAfterMs: CHALLENGE_SECONDS * 1000,
       });
     if (outcome === 'disabled') throw new OpenLockError('door_disabled', 'The door is disabled by its operator.');
     if (outcome === 'banned')

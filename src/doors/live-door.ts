@@ -28,6 +28,9 @@ export interface LiveDoorHandler {
   };
 }
 
+/** How often a door says that it is there; it is told so at registration and on every connection (protocol 5.5). */
+export const KEEP_ALIVE_SECONDS = 10;
+
 /** Time for a fresh connection to say hello. */
 const HELLO_MS = 10_000;
 const QUEUE_MAX = 128;
@@ -91,7 +94,7 @@ export class LiveDoor implements DoorLink {
   welcome(): void {
     this.#phase = 'live';
     const { doorId: door, epoch } = this;
-    this.send({ t: 'welcome', door, epoch, time: this.#clock.now(), keepAliveSeconds: LIMITS.keepAliveSeconds });
+    this.send({ t: 'welcome', door, epoch, time: this.#clock.now(), keepAliveSeconds: KEEP_ALIVE_SECONDS });
   }
 
   close(reason: CloseReason): void {
@@ -107,7 +110,7 @@ export class LiveDoor implements DoorLink {
     const silentMs = this.#clock.monotonic() - this.#heardAt;
     if (this.#phase !== 'live') {
       if (silentMs > HELLO_MS) this.close('protocol_error');
-    } else if (silentMs > LIMITS.keepAliveSeconds * 1000 * LIMITS.keepAlivesMissed + KEEP_ALIVE_GRACE_MS) {
+    } else if (silentMs > KEEP_ALIVE_SECONDS * 1000 * LIMITS.keepAlivesMissed + KEEP_ALIVE_GRACE_MS) {
       this.close('keep_alive_timeout');
     } else if (this.#clock.now() >= this.session.sessionUntil) {
       this.close('session_ended');

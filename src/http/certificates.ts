@@ -2,23 +2,16 @@
  * What the relay shows as its TLS certificate (protocol 11.1): the configured one, or one from a local CA that it makes for
  * itself under `<data dir>/tls`. The CA may sign for the relay's own names only, and its key may be taken away.
  */
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  X509Certificate,
-  type KeyObject,
-} from 'node:crypto';
+import { createHash, X509Certificate, type KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 
 import { systemClock, type Clock } from '../clock.js';
 import { ConfigError, type Config } from '../config.js';
-import { OWNER_ONLY, readIfThere, readOrCreate, replaceFile } from '../files.js';
+import { readIfThere, readOrCreate, replaceFile } from '../files.js';
 import { readConfiguredCertificate } from './configured-certificate.js';
+import { isOfType, loadKey, pemOf, publicPemOf, readKey, replaceKey } from './key-files.js';
 
 export interface TlsMaterial {
   /** PEM; the chain where there is one. Shown to whoever asks for no name of `byName`. */
@@ -241,42 +234,6 @@ function isNamed(certificate: X509Certificate, name: string): boolean {
   return found !== undefined;
 }
 
-/** The key in `path`; `undefined` when there is none. */
-function readKey(path: string): KeyObject | undefined {
-  const text = readIfThere(path);
-  if (text === undefined) return undefined;
-  try {
-    return createPrivateKey(text);
-  } catch (error) {
-    throw new ConfigError([
-      `OPENLOCK_DATA_DIR: ${path} is not a private key (${error instanceof Error ? error.message : String(error)}). Restore it, or remove it for a new one.`,
-    ]);
-  }
-}
-
-/** The key in `path`, made if there is none. Of several processes at once all get the same. */
-async function loadKey(path: string, type: Config['tlsKeyType']): Promise<KeyObject> {
-  const made = pemOf(await newKey(type));
-  return createPrivateKey(readOrCreate(path, OWNER_ONLY, () => made));
-}
-
-async function replaceKey(path: string, type: Config['tlsKeyType']): Promise<KeyObject> {
-  const made = await newKey(type);
-  replaceFile(path, OWNER_ONLY, pemOf(made));
-  return made;
-}
-
-async function newKey(type: Config['tlsKeyType']): Promise<KeyObject> {
-  const { privateKey } =
-    type === 'rsa'
-      ? await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })
-      : await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
-  return privateKey;
-}
-
-const isOfType = (key: KeyObject, type: Config['tlsKeyType']): boolean =>
-  key.asymmetricKeyType === (type === 'rsa' ? 'rsa' : 'ec');
-
 export function hostOf(origin: string): string {
   return new URL(origin).hostname.replace(/^\[|\]$/g, '');
 }
@@ -292,12 +249,4 @@ function parse(pem: string | undefined): X509Certificate | undefined {
   } catch {
     return undefined;
   }
-}
-
-function pemOf(key: KeyObject): string {
-  return key.export({ type: 'pkcs8', format: 'pem' }).toString();
-}
-
-function publicPemOf(key: KeyObject): string {
-  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 }

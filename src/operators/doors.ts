@@ -6,7 +6,6 @@ import type { Acting, AuditKind } from '../audit/entry.js';
 import type { AuditTrail } from '../audit/trail.js';
 import type { Role } from '../protocol/api.js';
 import { DOOR_ID } from '../protocol/ids.js';
-import { LIMITS } from '../protocol/limits.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { DoorChange } from '../doors/presence.js';
 import type { DoorGrantStore } from '../store/door-grants.js';
@@ -16,6 +15,8 @@ import type { RelayMail } from '../store/relay-mail.js';
 import type { RelayStore } from '../store/relay-store.js';
 import { doorDetailsView, doorView, type DoorDetails, type DoorDetailsView, type DoorView } from './door-views.js';
 import { checkKid } from './keys.js';
+
+const ENROLMENT_SECONDS = 24 * 3600; // protocol 4.1
 
 export interface DoorAdminDependencies {
   readonly records: DoorRecordStore;
@@ -154,7 +155,7 @@ export class DoorAdmin {
   #token(): { text: string; stored: { tokenHash: string; tokenUntil: number } } {
     const text = this.#deps.random.bytes(24).toString('base64url');
     const tokenHash = createHash('sha256').update(text).digest('base64url');
-    return { text, stored: { tokenHash, tokenUntil: this.#deps.clock.now() + LIMITS.enrolmentSeconds * 1000 } };
+    return { text, stored: { tokenHash, tokenUntil: this.#deps.clock.now() + ENROLMENT_SECONDS * 1000 } };
   }
 
   #entry(kind: AuditKind, doorId: string, code?: string): string {

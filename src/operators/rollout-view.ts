@@ -1,12 +1,6 @@
 /** A rollout as people and programs read it: stages, counts, doors, the last failures. */
-import {
-  DOOR_UPDATE_STATES,
-  type DoorUpdateState,
-  type RolloutRecord,
-  type RolloutSpec,
-  type RolloutState,
-  type Share,
-} from '../store/rollout-store.js';
+import { DOOR_UPDATE_STATES, type DoorUpdateState } from '../protocol/update-frames.js';
+import { type RolloutRecord, type RolloutSpec, type RolloutState, type Share } from '../store/rollout-records.js';
 import { isFirmware } from '../updates/door-firmware.js';
 import { countTargets, doorsOf, isMeant, type PlanInput, type TargetDoor } from '../updates/rollout-plan.js';
 

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
+import { collectFigures } from './attack-figures.mjs';
 import { ensureFirmwarePackages, ensureVirtualDoor } from './firmware.mjs';
 import { run, say, SetUpError } from './processes.mjs';
 import { ROOT } from './project.mjs';
@@ -109,6 +110,17 @@ export async function runLongTests(args) {
     ],
     started,
   );
+}
+
+/** The hostile-network suite in full size, one attack at a time, and its figures. */
+export async function runAttacks(args) {
+  const started = Date.now();
+  const figures = collectFigures();
+  const files = args.length > 0 ? args : ['test/attack/**/*.test.ts'];
+  const limits = { live: true, limitMs: 20 * 60_000, env: { ATTACK: 'full', ATTACK_FIGURES: figures.path } };
+  const result = await check('attacks', mocha('--timeout', '600000', ...files), limits);
+  process.stdout.write(figures.table());
+  return summarise([result], started);
 }
 
 function summarise(results, startedMs) {

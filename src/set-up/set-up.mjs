@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { runChecks, runLongTests } from './checks.mjs';
+import { runAttacks, runChecks, runLongTests } from './checks.mjs';
 import { SetUpError } from './processes.mjs';
 import { ensureBuilt, ensurePackages, ROOT } from './project.mjs';
 import { ensureRedisServer } from './redis-server.mjs';
@@ -32,6 +32,10 @@ const tasks = {
   async 'test-long'(args) {
     await ready();
     process.exitCode = await runLongTests(args);
+  },
+  async 'test-attack'(args) {
+    await ready();
+    process.exitCode = await runAttacks(args);
   },
   async bench(args) {
     await ready();

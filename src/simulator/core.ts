@@ -1,4 +1,7 @@
-/** The door behind the façade: what it remembers, decides and says. {@link SimulatedDoor} is its public face. */
+/**
+ * The door behind the façade: what it remembers, decides and says. {@link SimulatedDoor} is its public face. A long file of short
+ * members: the one object that a session and a command are both handed, while what it does is done by the parts beside it.
+ */
 import type { ConfigureParams } from '../protocol/command-body.js';
 import type { HelloFrame } from '../protocol/door-frames.js';
 import type { DoorState, EventData, EventKind } from '../protocol/door-state.js';

@@ -3,6 +3,9 @@ import type { DoorFrame, EventFrame, ResultFrame } from '../protocol/door-frames
 import { LIMITS } from '../protocol/limits.js';
 import type { Cancel, TimeSource } from './ambient.js';
 
+/** Results kept that could not be sent, and for how long (protocol 5.7). */
+export const UNSENT_RESULTS = 8;
+export const UNSENT_RESULT_MS = 600_000;
 /** Events kept while offline; more push out the oldest, and the relay sees the gap in `seq`. */
 const WAITING_EVENTS = 32;
 
@@ -27,7 +30,7 @@ export class Outbox {
   /** The connection was welcomed. */
   attach(send: Send): void {
     this.#send = send;
-    const oldest = this.#time.monotonic() - LIMITS.unsentResultMs;
+    const oldest = this.#time.monotonic() - UNSENT_RESULT_MS;
     const results = this.#results.filter(({ at }) => at >= oldest);
     this.#results = [];
     for (const { frame } of results) this.result(frame);
@@ -60,7 +63,7 @@ export class Outbox {
 
   #keep(frame: ResultFrame): void {
     this.#results.push({ frame, at: this.#time.monotonic() });
-    if (this.#results.length > LIMITS.unsentResults) this.#results.shift();
+    if (this.#results.length > UNSENT_RESULTS) this.#results.shift();
   }
 
   #pump(): void {

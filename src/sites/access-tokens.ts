@@ -8,6 +8,7 @@ import type { Clock, Random } from '../clock.js';
 import { OPERATOR, type Caller } from '../principal.js';
 import { isCanonicalBase64url } from '../protocol/base64url.js';
 import { OpenLockError } from '../protocol/problem.js';
+import { decodeUtf8, parseStrictJson, StrictJsonError } from '../protocol/strict-json.js';
 import type { SigningKeys } from './signing-keys.js';
 
 const AUDIENCE = 'openlock';
@@ -15,7 +16,8 @@ const TYPE = 'at+jwt';
 const TOKEN_CHARS = 4096;
 const REMEMBERED_TOKENS = 20_000;
 
-const headerSchema = z.object({ alg: z.literal('ES256'), typ: z.literal(TYPE), kid: z.string().min(1).max(128) });
+/** Exactly these (3.5): what else a header may hold, `crit` above all, would have to be understood (RFC 7515 4.1.11). */
+const headerSchema = z.strictObject({ alg: z.literal('ES256'), typ: z.literal(TYPE), kid: z.string().min(1).max(128) });
 const claimsSchema = z.object({
   iss: z.string(),
   aud: z.literal(AUDIENCE),
@@ -102,9 +104,10 @@ export class AccessTokens {
     // One spelling a token: what is not canonical would decode to the same bytes.
     if (parts.length !== 3 || !parts.every((part) => part !== '' && isCanonicalBase64url(part))) throw refused();
     // The header is not trusted for anything but a look-up among our own keys; algorithm and type are fixed.
-    const header = headerSchema.safeParse(decodeHeader(parts[0] ?? ''));
+    const header = headerSchema.safeParse(decodePart(parts[0] ?? ''));
     const key = header.success ? keys.find(header.data.kid) : undefined;
-    if (key === undefined) throw refused();
+    // A member twice would read as one or the other: for us it is no JSON.
+    if (key === undefined || decodePart(parts[1] ?? '') === undefined) throw refused();
     let payload: unknown;
     try {
       payload = jwt.verify(token, key.publicKey, {
@@ -124,10 +127,12 @@ export class AccessTokens {
   }
 }
 
-function decodeHeader(part: string): unknown {
+/** `undefined` for what is no strict JSON. */
+function decodePart(part: string): unknown {
   try {
-    return JSON.parse(Buffer.from(part, 'base64url').toString('utf8'));
-  } catch {
+    return parseStrictJson(decodeUtf8(Buffer.from(part, 'base64url')));
+  } catch (error) {
+    if (!(error instanceof StrictJsonError)) throw error;
     return undefined;
   }
 }

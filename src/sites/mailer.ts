@@ -1,8 +1,10 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 
-import type { Clock, Random } from '../clock.js';
+import { sleep, type Clock, type Random } from '../clock.js';
 import { mailTransport, type MailTransport } from './mail-transport.js';
 
 /** A mail to one person. */
@@ -24,7 +26,7 @@ export interface MailerOptions {
   readonly log: Pick<Logger, 'warn'>;
   /** Called for every mail that could not be handed over. */
   readonly onFailure?: () => void;
-  /** Mails waiting at most; more are given up. Default 1,000. */
+  /** Mails waiting or under way at most; more are given up. Default 1,000. */
   readonly queueLength?: number;
   /** Milliseconds before each further attempt. Default 1 s, 5 s, 20 s. */
   readonly retryDelaysMs?: readonly number[];
@@ -35,61 +37,51 @@ const SENDERS = 2;
 /**
  * Sends mails in the background: {@link enqueue} never waits and never throws, so that an answer takes as long with a mail as
  * without (protocol 3.1). The queue is bounded; what fails is logged (without its content) and counted.
+ *
+ * The queue is p-queue's. The attempts are not p-retry's: it waits on timers of its own instead of the clock, its delays are a
+ * power series (ours are a list), and what its signal ends gets no last attempt, while a mail that waits for its next one when
+ * the relay stops is tried once more at once.
  */
 export class Mailer {
   readonly #options: MailerOptions;
-  readonly #queue: Mail[] = [];
+  readonly #queue = new PQueue({ concurrency: SENDERS });
   readonly #stopping = new AbortController();
   #transport: MailTransport | undefined;
-  #senders = 0;
-  #idle: (() => void)[] = [];
 
   constructor(options: MailerOptions) {
     this.#options = options;
   }
 
   enqueue(mail: Mail): void {
-    if (this.#stopping.signal.aborted || this.#queue.length >= (this.#options.queueLength ?? 1000)) {
+    const isFull = this.#queue.size + this.#queue.pending >= (this.#options.queueLength ?? 1000);
+    if (this.#stopping.signal.aborted || isFull) {
       this.#failed(new Error('the mail queue is full or closed'));
       return;
     }
-    this.#queue.push(mail);
-    if (this.#senders >= SENDERS) return;
-    this.#senders += 1;
-    // After the answer that asked for it.
-    setImmediate(() => void this.#drain());
+    void this.#queue.add(() => this.#send(mail).catch((error: unknown) => this.#failed(error)));
   }
 
   /** Resolves when nothing is waiting or under way. */
   async idle(): Promise<void> {
-    if (this.#senders > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    await this.#queue.onIdle();
   }
 
-  /** Gives what is waiting up to `graceMs` to leave; no mail is taken from now on. */
+  /** Gives what is waiting up to `graceMs` to leave, and gives the rest up; no mail is taken from now on. */
   async stop(graceMs = 2000): Promise<void> {
     this.#stopping.abort();
-    let timer: NodeJS.Timeout | undefined;
-    await Promise.race([this.idle(), new Promise((resolve) => (timer = setTimeout(resolve, graceMs)))]);
-    clearTimeout(timer);
-    this.#queue.length = 0;
+    const gone = new AbortController();
+    const idle = this.idle().finally(() => gone.abort());
+    await Promise.race([idle, sleep(this.#options.clock, graceMs, gone.signal)]);
+    const left = this.#queue.size;
+    this.#queue.clear();
+    for (let count = 0; count < left; count += 1) this.#failed(new Error('the relay stopped before it was sent'));
     this.#transport?.close();
-  }
-
-  async #drain(): Promise<void> {
-    for (let mail = this.#queue.shift(); mail !== undefined; mail = this.#queue.shift()) {
-      try {
-        await this.#send(mail);
-      } catch (error) {
-        this.#failed(error);
-      }
-    }
-    this.#senders -= 1;
-    if (this.#senders > 0) return;
-    for (const wake of this.#idle.splice(0)) wake();
   }
 
   async #send(mail: Mail): Promise<void> {
     const { mailUrl, mailFrom, dataDir, clock, random } = this.#options;
+    // After the answer that asked for it.
+    await setImmediate();
     assertSafe(mail);
     this.#transport ??= mailTransport(mailUrl, join(dataDir, 'outbox'), { clock, random });
     const delays = this.#options.retryDelaysMs ?? [1000, 5000, 20_000];
@@ -99,23 +91,9 @@ export class Mailer {
       } catch (error) {
         const delay = delays[attempt];
         if (delay === undefined || isPermanent(error) || this.#stopping.signal.aborted) throw error;
-        await this.#pause(delay);
+        await sleep(clock, delay, this.#stopping.signal);
       }
     }
-  }
-
-  /** Waits, but not once the mailer is being stopped. */
-  #pause(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const { signal } = this.#stopping;
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      signal.addEventListener('abort', done);
-    });
   }
 
   #failed(error: unknown): void {

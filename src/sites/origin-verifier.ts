@@ -4,6 +4,7 @@ import * as https from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 
+import type { Clock } from '../clock.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { isPublicAddress } from './public-address.js';
 
@@ -19,6 +20,7 @@ export interface ResolvedAddress {
 export type HostResolver = (host: string, signal: AbortSignal) => Promise<readonly ResolvedAddress[]>;
 
 export interface OriginVerifierOptions {
+  readonly clock: Pick<Clock, 'after'>;
   /** `OPENLOCK_ALLOW_PRIVATE_SITES`: private addresses and plain http, for demos and tests. */
   readonly allowPrivateSites: boolean;
   /** Default: DNS; with `allowPrivateSites` the system's own look-up, which knows `localhost`. */
@@ -80,7 +82,7 @@ export class OriginVerifier {
     }
     this.#active += 1;
     const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), this.#timeoutMs);
+    const cancel = this.#options.clock.after(this.#timeoutMs, () => abort.abort());
     try {
       const body = await this.#fetch(new URL(CHALLENGE_PATH, origin), abort.signal);
       if (body.trim() === token) return { ok: true };
@@ -104,7 +106,7 @@ export class OriginVerifier {
         detail: `${origin} could not be reached, or its certificate is not valid.`,
       };
     } finally {
-      clearTimeout(timer);
+      cancel();
       this.#active -= 1;
     }
   }

@@ -19,10 +19,10 @@ export const LUA_CONSTANTS = {
   AUDIT_MAX: AUDIT_BOUNDS,
   COMMAND: {
     freshness_ms: LIMITS.freshnessMs,
-    in_flight_per_door: LIMITS.inFlightPerDoor,
+    in_flight_per_door: 4, // 6.5
     in_flight_per_site: 2, // 6.5: one site cannot take all places of a door
-    state_ms: LIMITS.commandStateSeconds * 1000,
-    receipt_ms: LIMITS.receiptSeconds * 1000,
+    state_ms: 600_000, // 6.7
+    receipt_ms: 60_000, // 6.7
   },
   /** Wrong credentials and bare 400s of one site at one door (protocol 6.6). */
   COOLDOWN: {
@@ -34,7 +34,7 @@ export const LUA_CONSTANTS = {
   },
   DOOR: {
     /** 5.1: a door that claims more than this above the record is in error, or wants to use the numbers up. */
-    epoch_jump: 2 ** 20,
+    epoch_jump: LIMITS.epochJump,
     /** Challenges used within the life of one: all a door can make the store remember (8.4). */
     used_nonces: 64,
     /** Keys a door once had, the newest first (4.4). */

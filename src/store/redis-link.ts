@@ -3,6 +3,7 @@
  * Everything that can go wrong with the connection comes out as `store_unavailable` (protocol 8.3), soon, and the link
  * recovers by itself. Nothing is ever sent twice: after an error the effect of a call is unknown (protocol 6.7).
  */
+import type { Clock } from '../clock.js';
 import { ConfigError } from '../config.js';
 import { OpenLockError } from '../protocol/problem.js';
 import { FunctionLibrary, type FunctionArgument } from './function-library.js';
@@ -27,6 +28,7 @@ export interface RedisLinkOptions {
   readonly clientName: string;
   /** A command without a reply after this many milliseconds counts as lost: its effect is unknown (protocol 6.7). */
   readonly commandTimeoutMs: number;
+  readonly clock: Pick<Clock, 'after' | 'every'>;
   /** How long {@link RedisLink.open} waits for Redis, in milliseconds; default 3000. */
   readonly openTimeoutMs?: number;
 }
@@ -47,6 +49,7 @@ export class RedisLink {
   readonly client: RedisClient;
   readonly library: FunctionLibrary;
   readonly #settings: ClientSettings;
+  readonly #clock: RedisLinkOptions['clock'];
   readonly #subscriber: Subscriber;
   readonly #changes = new Set<(change: ConnectionChange) => void>();
   readonly #resubscribed = new Set<() => void>();
@@ -56,12 +59,14 @@ export class RedisLink {
   #connected = false;
   #lastError: string | undefined;
 
-  private constructor(settings: ClientSettings) {
+  private constructor(settings: ClientSettings, clock: RedisLinkOptions['clock']) {
     this.#settings = settings;
+    this.#clock = clock;
     this.client = createCommandClient(settings);
     this.library = new FunctionLibrary();
-    this.#subscriber = new Subscriber(() =>
-      createSubscriberConnection({ ...settings, clientName: `${settings.clientName}-sub` }, this.client),
+    this.#subscriber = new Subscriber(
+      () => createSubscriberConnection({ ...settings, clientName: `${settings.clientName}-sub` }, this.client),
+      clock,
     );
     this.client.on('error', (error: Error) => {
       this.#lastError = reasonOf(error);
@@ -83,13 +88,10 @@ export class RedisLink {
    */
   static async open(options: RedisLinkOptions): Promise<RedisLink> {
     const target = usableTarget(options.url);
-    const link = new RedisLink({
-      target,
-      clientName: clientName(options.clientName),
-      commandTimeoutMs: options.commandTimeoutMs,
-    });
+    const { commandTimeoutMs, clock } = options;
+    const link = new RedisLink({ target, clientName: clientName(options.clientName), commandTimeoutMs }, clock);
     try {
-      await withinTime(options.openTimeoutMs ?? 3000, link.#start());
+      await withinTime(clock, options.openTimeoutMs ?? 3000, link.#start());
       return link;
     } catch (error) {
       const failure = link.#openFailure(error);
@@ -169,7 +171,7 @@ export class RedisLink {
     const ended = connected ? new Promise((resolve) => this.client.once('end', resolve)) : Promise.resolve();
     const unsubscribed = this.#subscriber.close();
     this.client.disconnect();
-    await withinTime(CLOSE_TIMEOUT_MS, Promise.all([ended, unsubscribed])).catch(() => undefined);
+    await withinTime(this.#clock, CLOSE_TIMEOUT_MS, Promise.all([ended, unsubscribed])).catch(() => undefined);
   }
 
   async #start(): Promise<void> {
@@ -188,7 +190,8 @@ export class RedisLink {
 
   #bounded<T>(work: Promise<T>): Promise<T> {
     // One connection limits every command by itself; a Cluster client counts anew for each redirection.
-    return this.client.isCluster ? withinTime(this.#settings.commandTimeoutMs + REDIRECTION_ALLOWANCE_MS, work) : work;
+    if (!this.client.isCluster) return work;
+    return withinTime(this.#clock, this.#settings.commandTimeoutMs + REDIRECTION_ALLOWANCE_MS, work);
   }
 
   #tellResubscribed(): void {

@@ -1,4 +1,5 @@
 /** What a failed store access means to a caller: `store_unavailable` (protocol 8.3), or a mistake of ours that must stay visible. */
+import type { Cancel, Clock } from '../clock.js';
 import { OpenLockError } from '../protocol/problem.js';
 
 /** Replies that say "not now"; every one of them proves that the command did not run. */
@@ -44,16 +45,16 @@ function withoutArguments(error: Error): void {
 }
 
 /** Rejects with `store_unavailable` when `work` takes longer than `limitMs`. What `work` does then goes unobserved. */
-export async function withinTime<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
+export async function withinTime<T>(clock: Pick<Clock, 'after'>, limitMs: number, work: Promise<T>): Promise<T> {
+  let cancel: Cancel | undefined;
   try {
     return await Promise.race([
       work,
       new Promise<never>((_resolve, reject) => {
-        timer = setTimeout(() => reject(unavailable(new Error(`No answer within ${limitMs} ms.`))), limitMs);
+        cancel = clock.after(limitMs, () => reject(unavailable(new Error(`No answer within ${limitMs} ms.`))));
       }),
     ]);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
   }
 }

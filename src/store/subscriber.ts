@@ -4,6 +4,7 @@
  */
 import type { Redis } from 'ioredis';
 
+import type { Cancel, Clock } from '../clock.js';
 import { toStoreError, unavailable } from './store-errors.js';
 
 /** Called with the channel's message; must not throw. */
@@ -21,6 +22,7 @@ const RECONNECT_MAX_MS = 1000;
 
 export class Subscriber {
   readonly #create: () => Redis;
+  readonly #clock: Pick<Clock, 'after' | 'every'>;
   readonly #channels = new Map<string, Channel>();
   readonly #resubscribed = new Set<() => void>();
   /** The latest connection; `#ready` says whether it can be used. */
@@ -30,18 +32,18 @@ export class Subscriber {
   #firstReady: (() => void) | undefined;
   #closed = false;
   #failures = 0;
-  #reconnect: NodeJS.Timeout | undefined;
-  #ping: NodeJS.Timeout | undefined;
+  #cancelReconnect: Cancel | undefined;
+  #cancelPing: Cancel | undefined;
 
   /** `create` makes a fresh connection that is not connected yet and ends when lost. */
-  constructor(create: () => Redis) {
+  constructor(create: () => Redis, clock: Pick<Clock, 'after' | 'every'>) {
     this.#create = create;
+    this.#clock = clock;
   }
 
   /** Begins to connect, and to stay connected; settles when connected for the first time. */
   start(): Promise<void> {
-    this.#ping = setInterval(() => this.#checkAlive(), PING_INTERVAL_MS);
-    this.#ping.unref();
+    this.#cancelPing = this.#clock.every(PING_INTERVAL_MS, () => this.#checkAlive());
     return new Promise((resolve) => {
       this.#firstReady = resolve;
       this.#connect();
@@ -81,8 +83,8 @@ export class Subscriber {
   async close(): Promise<void> {
     this.#closed = true;
     this.#ready = false;
-    clearInterval(this.#ping);
-    clearTimeout(this.#reconnect);
+    this.#cancelPing?.();
+    this.#cancelReconnect?.();
     this.#channels.clear();
     this.#resubscribed.clear();
     const connection = this.#connection;
@@ -143,7 +145,8 @@ export class Subscriber {
     if (this.#closed || this.#connection !== connection) return;
     this.#ready = false;
     this.#connection = undefined;
-    this.#reconnect = setTimeout(() => this.#connect(), Math.min(50 * 2 ** this.#failures, RECONNECT_MAX_MS));
+    const delayMs = Math.min(50 * 2 ** this.#failures, RECONNECT_MAX_MS);
+    this.#cancelReconnect = this.#clock.after(delayMs, () => this.#connect());
     this.#failures = Math.min(this.#failures + 1, 10);
   }
 

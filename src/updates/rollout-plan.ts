@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 
 import type { DoorOverview } from '../store/door-records.js';
-import type { DoorUpdate, RolloutRecord, Share } from '../store/rollout-store.js';
+import type { DoorUpdate, RolloutRecord, Share } from '../store/rollout-records.js';
 import { isFirmware, parseFirmware, refusalFor, type DoorFirmware } from './door-firmware.js';
 
 /** A door as the driver sees it. */

@@ -2,7 +2,7 @@
 import type { DoorLink } from '../doors/door-link.js';
 import { RELEASE_LIMITS } from '../protocol/release.js';
 import type { DoorUpdateFrame } from '../protocol/update-frames.js';
-import type { DoorUpdateState } from '../store/rollout-store.js';
+import type { DoorUpdateState } from '../protocol/update-frames.js';
 import type { ChunkTaker } from './chunk-pump.js';
 import type { FirmwareImage } from './image-cache.js';
 

@@ -82,11 +82,13 @@ describe('layers and circles', () => {
         'relays/b.ts': `const at = Date.now();`,
         'commands/c.ts': `// a setInterval() would keep the process`,
         'http/d.ts': `const at = performance.now();`,
+        'cli/e.ts': `const at = Date.now();`,
       }),
     );
     expect(found).to.deep.equal([
       'doors/a.ts uses setTimeout: time comes from the clock it is handed',
       'relays/b.ts uses Date.now: time comes from the clock it is handed',
+      'http/d.ts uses performance.now: time comes from the clock it is handed',
     ]);
   });
 

@@ -101,7 +101,7 @@ export const TINY: Sizes = {
   fleets: [4, 8],
   fleetRounds: 1,
   restartDoors: 8,
-  rollout: { doors: 4, imageBytes: 200_000, commandsPerSecond: 50, sliceMs: 200, slicesBefore: 1 },
+  rollout: { doors: 4, imageBytes: 200_000, commandsPerSecond: 10, sliceMs: 400, slicesBefore: 1 },
   flood: { sockets: 2, perSecond: 20, turnMs: 300, turns: 1 },
   connecting: 8,
 };

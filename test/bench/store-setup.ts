@@ -1,6 +1,7 @@
 /** Site, session, doors and grants written straight into the store, through the functions the services use. */
 import { createHash, randomBytes } from 'node:crypto';
 
+import { systemClock } from '../../src/clock.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
 import { RedisLink } from '../../src/store/redis-link.js';
@@ -15,7 +16,12 @@ const ENTRY = JSON.stringify({ at: 0, node: 'bench', kind: 'door_added', actor: 
 
 /** Opens the site's session; each door is enrolled with the key, has a session, and grants the site the role `user`. */
 export async function furnish(redisUrl: string, doors: DoorRange, key: DoorKey): Promise<void> {
-  const link = await RedisLink.open({ url: redisUrl, clientName: 'bench', commandTimeoutMs: 10_000 });
+  const link = await RedisLink.open({
+    clock: systemClock,
+    url: redisUrl,
+    clientName: 'bench',
+    commandTimeoutMs: 10_000,
+  });
   try {
     await new SiteStore(link).openSession({
       ...SITE,

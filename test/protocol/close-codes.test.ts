@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { KEEP_ALIVE_SECONDS } from '../../src/doors/live-door.js';
 import { CLOSE, closeByCode } from '../../src/protocol/close-codes.js';
 import { LIMITS } from '../../src/protocol/limits.js';
 
@@ -24,7 +25,7 @@ describe('close codes', () => {
 
 describe('limits', () => {
   it('take a silent door offline after three keep-alives (protocol 5.5)', () => {
-    expect(LIMITS.keepAliveSeconds * LIMITS.keepAlivesMissed).to.equal(30);
+    expect(KEEP_ALIVE_SECONDS * LIMITS.keepAlivesMissed).to.equal(30);
   });
 
   it('let the longest command and the longest result through every frame and body', () => {

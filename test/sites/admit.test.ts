@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { systemClock } from '../../src/clock.js';
 import type { SitePrincipal } from '../../src/principal.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { siteKeys } from '../../src/store/keys.js';
@@ -80,6 +81,7 @@ describe('admission of a site (protocol 8.1)', () => {
   it('writes nothing to the append-only file, so that no request waits for the disk', async () => {
     await start({ redisArguments: ['--appendonly', 'yes', '--appendfsync', 'always'], siteRate: 1000 });
     const admin = await RedisLink.open({
+      clock: systemClock,
       url: harness.redis.adminUrl,
       clientName: 'test-admin',
       commandTimeoutMs: 2000,

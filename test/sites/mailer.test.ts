@@ -7,10 +7,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
+import { systemClock } from '../../src/clock.js';
 import { loginMail } from '../../src/sites/login-mail.js';
 import { Mailer, type MailerOptions } from '../../src/sites/mailer.js';
 import { createCa } from './support/certificates.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
 import { codeIn, random, scratch } from './support/harness.js';
 
 const LOGIN = { email: 'owner@shop.example', origin: 'https://shop.example', code: '01234567', lifeSeconds: 900 };
@@ -36,13 +37,14 @@ describe('mail', () => {
       mailUrl: undefined,
       mailFrom: 'OpenLock <locks@relay.example>',
       dataDir: place.dir,
-      clock: new FakeClock(),
+      clock: systemClock,
       random,
       log: { warn: (...parts: unknown[]) => void warnings.push(parts) },
       onFailure: () => {
         failures += 1;
       },
-      retryDelaysMs: [],
+      // Further attempts are the business of the tests that bring a clock.
+      ...(options.clock === undefined && { retryDelaysMs: [] }),
       ...options,
     });
     mailers.push(mailer);
@@ -224,36 +226,90 @@ describe('mail', () => {
       );
     });
 
-    it('is tried again when the server is busy, not when it refuses for good', async () => {
+    /** A server that answers the first `times` attempts with `code`; counts them all. */
+    async function busy(
+      code: number,
+      times: number,
+    ): Promise<{ readonly mailUrl: string; readonly attempts: () => number }> {
       let attempts = 0;
-      const busy = (code: number): SMTPServerOptions => ({
+      const port = await smtp({
         onMailFrom(_address, _session, done) {
           attempts += 1;
-          done(attempts === 1 ? Object.assign(new Error('no'), { responseCode: code }) : undefined);
+          done(attempts <= times ? Object.assign(new Error('no'), { responseCode: code }) : undefined);
         },
       });
-      const later = open({ mailUrl: `smtp://127.0.0.1:${await smtp(busy(451))}`, retryDelaysMs: [5] });
-      later.enqueue(loginMail(LOGIN));
-      await later.idle();
-      expect([attempts, received.length, failures]).to.deep.equal([2, 1, 0]);
-      attempts = 0;
-      const never = open({ mailUrl: `smtp://127.0.0.1:${await smtp(busy(550))}`, retryDelaysMs: [5] });
-      never.enqueue(loginMail(LOGIN));
-      await never.idle();
-      expect([attempts, received.length, failures]).to.deep.equal([1, 1, 1]);
+      return { mailUrl: `smtp://127.0.0.1:${port}`, attempts: () => attempts };
+    }
+
+    /** Resolves when the mailer waits on `clock`. */
+    async function waiting(clock: FakeClock): Promise<void> {
+      while (clock.pending === 0) await settle();
+    }
+
+    it('is tried again a second, five and twenty after a busy server said no', async () => {
+      const { mailUrl, attempts } = await busy(451, 3);
+      const clock = new FakeClock();
+      const mailer = open({ mailUrl, clock });
+      mailer.enqueue(loginMail(LOGIN));
+      for (const [made, delayMs] of [1000, 5000, 20_000].entries()) {
+        await waiting(clock);
+        await clock.advance(delayMs - 1);
+        expect([attempts(), clock.pending]).to.deep.equal([made + 1, 1]);
+        await clock.advance(1);
+      }
+      await mailer.idle();
+      expect([attempts(), received.length, failures]).to.deep.equal([4, 1, 0]);
+    });
+
+    it('is given up after the last of its attempts', async () => {
+      const { mailUrl, attempts } = await busy(451, Infinity);
+      const mailer = open({ mailUrl, retryDelaysMs: [1, 1] });
+      mailer.enqueue(loginMail(LOGIN));
+      await mailer.idle();
+      expect([attempts(), received.length, failures]).to.deep.equal([3, 0, 1]);
+      expect(JSON.stringify(warnings)).to.contain('451').and.not.to.contain('01234567').and.not.to.contain('owner@');
+    });
+
+    it('is not tried again when the server refuses it for good', async () => {
+      const { mailUrl, attempts } = await busy(550, 1);
+      const mailer = open({ mailUrl, retryDelaysMs: [5] });
+      mailer.enqueue(loginMail(LOGIN));
+      await mailer.idle();
+      expect([attempts(), received.length, failures]).to.deep.equal([1, 0, 1]);
       expect(JSON.stringify(warnings)).not.to.contain('01234567').and.not.to.contain('owner@');
+    });
+
+    it('is tried once more, at once, when the mailer stops while it waits', async () => {
+      const { mailUrl, attempts } = await busy(451, 1);
+      const clock = new FakeClock();
+      const mailer = open({ mailUrl, clock });
+      mailer.enqueue(loginMail(LOGIN));
+      await waiting(clock);
+      await mailer.stop();
+      expect([attempts(), received.length, failures]).to.deep.equal([2, 1, 0]);
     });
 
     it('waits in a bounded queue while the server is silent, and keeps nobody waiting', async () => {
       const silent: Server = createServer(() => undefined).listen(0, '127.0.0.1');
       await once(silent, 'listening');
       servers.push(silent);
-      const mailer = open({ mailUrl: `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`, queueLength: 10 });
+      const clock = new FakeClock();
+      const mailUrl = `smtp://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const mailer = open({ mailUrl, queueLength: 10, clock });
       for (let count = 0; count < 500; count += 1) mailer.enqueue(loginMail(LOGIN));
       expect(failures).to.equal(490);
-      await mailer.stop(20);
+      let hasStopped = false;
+      const stopped = mailer.stop(2000).then(() => (hasStopped = true));
+      await clock.advance(1999);
+      expect([hasStopped, failures]).to.deep.equal([false, 490]);
+      await clock.advance(1);
+      await stopped;
+      // Two were under way; the eight behind them are counted, not forgotten.
+      expect(failures).to.be.at.least(498);
+      expect(JSON.stringify(warnings)).to.contain('the relay stopped before it was sent');
+      const before = failures;
       mailer.enqueue(loginMail(LOGIN));
-      expect(failures).to.be.greaterThan(490);
+      expect(failures).to.be.greaterThan(before);
     });
 
     it('leaves before the mailer stops', async () => {

@@ -5,6 +5,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server, type So
 
 import { expect } from 'chai';
 
+import { systemClock } from '../../src/clock.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import {
   OriginVerifier,
@@ -49,7 +50,7 @@ describe('verifying a website (protocol 3.2)', () => {
   }
 
   const open = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier =>
-    new OriginVerifier({ allowPrivateSites: true, ...options });
+    new OriginVerifier({ clock: systemClock, allowPrivateSites: true, ...options });
   /** For sites that are not to answer: the others may take their time on a busy machine. */
   const hasty = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier => open({ timeoutMs: 400, ...options });
 
@@ -272,7 +273,7 @@ describe('verifying a website (protocol 3.2)', () => {
     }
 
     const closed = (options: Partial<OriginVerifierOptions> = {}): OriginVerifier =>
-      new OriginVerifier({ allowPrivateSites: false, timeoutMs: 1000, ...options });
+      new OriginVerifier({ clock: systemClock, allowPrivateSites: false, timeoutMs: 1000, ...options });
 
     it('never connects to a private address, in whatever spelling', async () => {
       const { port, connections } = await trap();

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 
+import { systemClock } from '../../src/clock.js';
 import type { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { imageOf, releaseDesk } from '../updates/support/releases.js';
@@ -17,7 +18,12 @@ describe('a Redis Cluster of three masters', () => {
 
   before(async () => {
     cluster = await startTestCluster();
-    link = await RedisLink.open({ url: cluster.url, clientName: 'cluster-test', commandTimeoutMs: 500 });
+    link = await RedisLink.open({
+      clock: systemClock,
+      url: cluster.url,
+      clientName: 'cluster-test',
+      commandTimeoutMs: 500,
+    });
     admins = cluster.nodes.map((node) => new Redis(node.adminUrl).on('error', () => undefined));
   });
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { systemClock } from '../../src/clock.js';
 import { ConfigError } from '../../src/config.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink, type ConnectionChange } from '../../src/store/redis-link.js';
@@ -52,6 +53,7 @@ describe('RedisLink', () => {
 
   it('names its connections so that CLIENT LIST tells who they are', async () => {
     const admin = await RedisLink.open({
+      clock: systemClock,
       url: redis.adminUrl,
       clientName: 'openlock-test admin',
       commandTimeoutMs: 800,
@@ -69,9 +71,9 @@ describe('RedisLink', () => {
   it('refuses soon with store_unavailable while Redis is gone, and recovers by itself', async () => {
     const changes: ConnectionChange[] = [];
     link.onConnectionChange((change) => changes.push(change));
-    const underWay = countOnce(link, 'under way');
+    const underWay = countOnce(link, 'under way').catch(() => undefined);
     await redis.kill();
-    await underWay.catch(() => undefined);
+    await underWay;
     await until(() => !link.ready);
     await expectUnavailable(countOnce(link, 'gone'));
     await expectUnavailable(link.run((client) => client.get('ol:x')));
@@ -187,7 +189,9 @@ describe('RedisLink', () => {
 
   it('says at the start what is wrong with the URL, the password, or the network', async () => {
     const open = (url: string): Promise<{ error: unknown; afterMs: number }> =>
-      failureOf(RedisLink.open({ url, clientName: 'test', commandTimeoutMs: 800, openTimeoutMs: 300 }));
+      failureOf(
+        RedisLink.open({ clock: systemClock, url, clientName: 'test', commandTimeoutMs: 800, openTimeoutMs: 300 }),
+      );
     const wrongUrl = await open('redis://');
     expect(wrongUrl.error).to.be.instanceOf(ConfigError);
     expect(String(wrongUrl.error)).to.include('OPENLOCK_REDIS_URL');

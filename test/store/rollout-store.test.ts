@@ -3,15 +3,9 @@ import { expect } from 'chai';
 import { systemRandom } from '../../src/clock.js';
 import { firmwareKeys } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
-import {
-  DOOR_UPDATE_STATES,
-  RolloutStore,
-  type DoorUpdateState,
-  type OfferOutcome,
-  type RolloutSpec,
-  type StepFields,
-  type StepOutcome,
-} from '../../src/store/rollout-store.js';
+import { DOOR_UPDATE_STATES, type DoorUpdateState } from '../../src/protocol/update-frames.js';
+import { type RolloutSpec } from '../../src/store/rollout-records.js';
+import { RolloutStore, type OfferOutcome, type StepFields, type StepOutcome } from '../../src/store/rollout-store.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
 const entry = '{"at":0,"node":"t","kind":"update_step","actor":"t"}';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { systemClock } from '../../src/clock.js';
 import type { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { counts, countOnce, failureOf, until } from '../support/counting.js';
@@ -18,6 +19,7 @@ describe('a call whose reply is lost', () => {
     proxy = await TcpProxy.start(redis.socketPath);
     const credentials = /^unix:\/\/([^@]+)@/.exec(redis.url)?.[1] ?? '';
     link = await RedisLink.open({
+      clock: systemClock,
       url: `redis://${credentials}@127.0.0.1:${proxy.port}`,
       clientName: 'behind-proxy',
       commandTimeoutMs: 300,

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 
+import { systemClock } from '../../src/clock.js';
 import type { OpenLockError } from '../../src/protocol/problem.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { counts, countOnce, failureOf, until } from '../support/counting.js';
@@ -15,7 +16,12 @@ describe('a master under Sentinel', () => {
     sentinel = await startTestSentinel();
     replica = new Redis(sentinel.adminUrls[1]).on('error', () => undefined);
     await until(async () => (await replica.info('replication')).includes('master_link_status:up'), 10_000);
-    link = await RedisLink.open({ url: sentinel.url, clientName: 'sentinel-test', commandTimeoutMs: 500 });
+    link = await RedisLink.open({
+      clock: systemClock,
+      url: sentinel.url,
+      clientName: 'sentinel-test',
+      commandTimeoutMs: 500,
+    });
   });
 
   after(async () => {

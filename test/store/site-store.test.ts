@@ -44,7 +44,12 @@ for (const [place, startPlace] of Object.entries(places)) {
 
     before(async () => {
       server = await startPlace();
-      link = await RedisLink.open({ url: server.url, clientName: 'site-store-test', commandTimeoutMs: 2000 });
+      link = await RedisLink.open({
+        clock: systemClock,
+        url: server.url,
+        clientName: 'site-store-test',
+        commandTimeoutMs: 2000,
+      });
       store = new SiteStore(link);
     });
     beforeEach(() => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { systemClock } from '../../src/clock.js';
 import { PrivateRedis } from '../../src/store/private/private-redis.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { until } from './counting.js';
@@ -49,13 +50,18 @@ export class PrivateRedisLab {
   }
 
   async acquire(): Promise<PrivateRedis> {
-    const redis = await PrivateRedis.acquire(this.dataDir, this.#log);
+    const redis = await PrivateRedis.acquire(this.dataDir, this.#log, systemClock);
     this.cleanups.push(() => redis.release());
     return redis;
   }
 
   async open(redis: { readonly url: string }): Promise<RedisLink> {
-    const link = await RedisLink.open({ url: redis.url, clientName: 'openlock-relay-test', commandTimeoutMs: 800 });
+    const link = await RedisLink.open({
+      clock: systemClock,
+      url: redis.url,
+      clientName: 'openlock-relay-test',
+      commandTimeoutMs: 800,
+    });
     this.cleanups.push(() => link.close());
     return link;
   }

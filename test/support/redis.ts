@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { systemClock } from '../../src/clock.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { unixSocketUrl } from '../../src/store/redis-url.js';
 
@@ -63,7 +64,7 @@ export async function startTestRedis(extraArguments: readonly string[] = []): Pr
       return child;
     },
     async link(name = 'test') {
-      const link = await RedisLink.open({ url, clientName: name, commandTimeoutMs: 800 });
+      const link = await RedisLink.open({ clock: systemClock, url, clientName: name, commandTimeoutMs: 800 });
       links.push(link);
       return link;
     },
@@ -130,7 +131,7 @@ export function answers(where: string | number): Promise<boolean> {
 
 /** A link as the user who may do everything; the caller closes it. */
 export function openAdmin(redis: TestRedis): Promise<RedisLink> {
-  return RedisLink.open({ url: redis.adminUrl, clientName: 'admin', commandTimeoutMs: 2000 });
+  return RedisLink.open({ clock: systemClock, url: redis.adminUrl, clientName: 'admin', commandTimeoutMs: 2000 });
 }
 
 /** Ports nobody listens on at this moment. */

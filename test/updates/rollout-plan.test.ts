@@ -7,7 +7,8 @@ import {
   type RolloutAct,
   type TargetDoor,
 } from '../../src/updates/rollout-plan.js';
-import type { DoorUpdate, DoorUpdateState, RolloutRecord, RolloutSpec } from '../../src/store/rollout-store.js';
+import type { DoorUpdateState } from '../../src/protocol/update-frames.js';
+import type { DoorUpdate, RolloutRecord, RolloutSpec } from '../../src/store/rollout-records.js';
 
 const SHA = 'a'.repeat(64);
 const NOW = 1_800_000_000_000;

@@ -9,6 +9,9 @@
 #include <string>
 
 #include "base64url/base64url.h"
+#include "commands/challenges.h"
+#include "commands/processor.h"
+#include "commands/replay_guard.h"
 #include "json/reader.h"
 #include "identity/public_key.h"
 #include "jwe/envelope.h"
@@ -16,6 +19,8 @@
 #include "jws/reader.h"
 #include "jws/writer.h"
 #include "session/frame.h"
+#include "session/outbox.h"
+#include "session/session.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;
@@ -268,6 +273,23 @@ TEST_CASE("shared vectors: command envelopes through a whole door") {
   }
   CHECK(count > 200);
   std::printf("command-envelopes.json: %d envelopes through a whole door\n", count);
+}
+
+TEST_CASE("shared vectors: numbers a door and its relay both know") {
+  const Json limits = load("limits.json");
+  CHECK(EnvelopeOpener::maxChars == limits["jweChars"]);
+  CHECK(ReceiptJwe::maxChars <= limits["receiptChars"]);
+  CHECK(CommandProcessor::padStep == limits["paddingBytes"]);
+  CHECK(Transport::maxFrameBytes == limits["doorFrameBytes"]);
+  CHECK(EventQueue::perSecond == limits["eventsPerSecond"]);
+  CHECK(Session::largestEpochStep == limits["epochJump"]);
+  CHECK(Session::missedLimit == limits["keepAlivesMissed"]);
+  CHECK(Challenges::lifetimeMs == limits["doorChallengeSeconds"].get<std::uint64_t>() * 1000);
+  CHECK(ReplayGuard::windowMs == limits["freshnessMs"]);
+  CHECK(Backoff::firstMs == limits["backoffMinMs"]);
+  CHECK(Backoff::longestMs == limits["backoffMaxMs"]);
+  CHECK(UnsentResults::capacity == limits["unsentResults"]);
+  CHECK(UnsentResults::keepMs == limits["unsentResultMs"]);
 }
 
 TEST_CASE("shared vectors: sequences of commands, with reboots, challenges and lies about the time") {

@@ -12,11 +12,12 @@ import type { DoorAccess } from '../../doors/door-access.js';
 import type { CloseReason } from '../../protocol/close-codes.js';
 import type { ClientFrame } from '../../protocol/client-frames.js';
 import { doorStateSchema, EVENT_KINDS, eventDataSchema } from '../../protocol/door-state.js';
-import { LIMITS } from '../../protocol/limits.js';
 import { OpenLockError } from '../../protocol/problem.js';
 import type { RelayBus } from '../../relays/bus.js';
 import type { RelayMail } from '../../store/relay-mail.js';
 import type { ClientConnection, ClientConnectionHandler } from './client-connection.js';
+
+const PING_MS = 20_000; // protocol 7.7
 
 export interface ClientHubDependencies {
   readonly gate: Pick<Gate, 'admit' | 'check' | 'identify'>;
@@ -67,7 +68,7 @@ export class ClientHub implements ClientConnectionHandler {
     const { clock, mail, bus } = this.#deps;
     this.#timers = [
       clock.every(TICK_MS, () => this.#connections.forEach((connection) => connection.checkTime())),
-      clock.every(LIMITS.clientPingMs, () => this.#connections.forEach((connection) => connection.ping())),
+      clock.every(PING_MS, () => this.#connections.forEach((connection) => connection.ping())),
       clock.every(RECHECK_MS, () => void this.recheckAll()),
     ];
     mail.onResubscribed(() => void this.recheckAll());

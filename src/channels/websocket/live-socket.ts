@@ -4,10 +4,15 @@ import type { WebSocket } from 'ws';
 
 import type { Cancel, Clock } from '../../clock.js';
 import { CLOSE, type CloseReason } from '../../protocol/close-codes.js';
-import { LIMITS } from '../../protocol/limits.js';
 
 /** How long the other side may take to answer a close frame. */
 const CLOSE_WAIT_MS = 2000;
+/** With more unread than this, a socket is not read from until its peer has caught up. */
+export const SEND_BUFFER_BYTES = 64 * 1024;
+/** With more than this it is ended at once. */
+const SEND_BUFFER_MAX_BYTES = 1024 * 1024;
+/** A peer that has not caught up by then never reads. */
+export const SLOW_READER_MS = 5_000;
 /** How often a socket whose peer is behind is looked at. */
 const SLOW_CHECK_MS = 10;
 
@@ -76,18 +81,18 @@ export class LiveSocket {
 
   /** True while more is unread than a peer that keeps up leaves. */
   get behind(): boolean {
-    return this.#ws.bufferedAmount > LIMITS.sendBufferBytes;
+    return this.#ws.bufferedAmount > SEND_BUFFER_BYTES;
   }
 
   #write(data: string | Uint8Array): boolean {
     if (!this.open) return false;
-    if (this.#ws.bufferedAmount > LIMITS.sendBufferMaxBytes) {
+    if (this.#ws.bufferedAmount > SEND_BUFFER_MAX_BYTES) {
       this.terminate();
       return false;
     }
     this.#gather();
     this.#ws.send(data);
-    if (this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#lookAgain();
+    if (this.#ws.bufferedAmount > SEND_BUFFER_BYTES) this.#lookAgain();
     return true;
   }
 
@@ -124,17 +129,17 @@ export class LiveSocket {
     this.#looking = true;
     setImmediate(() => {
       this.#looking = false;
-      if (this.open && this.#ws.bufferedAmount > LIMITS.sendBufferBytes) this.#waitForReader();
+      if (this.open && this.#ws.bufferedAmount > SEND_BUFFER_BYTES) this.#waitForReader();
     });
   }
 
   /** The peer gets some seconds to catch up, in which nothing is read from it, so that no further answers pile up. */
   #waitForReader(): void {
     this.#ws.pause();
-    let checksLeft = LIMITS.slowReaderMs / SLOW_CHECK_MS;
+    let checksLeft = SLOW_READER_MS / SLOW_CHECK_MS;
     this.#slow = this.#clock.every(SLOW_CHECK_MS, () => {
       checksLeft -= 1;
-      if (this.#ws.bufferedAmount <= LIMITS.sendBufferBytes) {
+      if (this.#ws.bufferedAmount <= SEND_BUFFER_BYTES) {
         this.#slow?.();
         this.#slow = undefined;
         this.#ws.resume();

@@ -77,35 +77,36 @@ have ended and soaked. Doors that are offline get their turn when they return.
 The relays carry it out; this command only starts it. Watch it with:
 openlock rollout status --follow`,
     )
-    .action(async (release: string, options: StartOptions) => {
-      const run = new Run(io, options);
-      const { doors, board, soak, doorTimeout, ...rest } = options;
-      if (doors !== undefined && board !== undefined) throw new UsageError('Give --doors or --board, not both.');
-      const request = {
-        release,
-        board,
-        doors,
-        stages: rest.stages,
-        maxFailures: rest.maxFailures,
-        soakMs: soak * 1000,
-        doorTimeoutMs: doorTimeout * 1000,
-        parallel: rest.parallel,
-      };
-      const rollout = await run.operator(async ({ rollouts }) => {
-        const preview = await rollouts.preview(request);
-        if (preview.wanting === 0) run.print.note(styled('yellow', nobody(preview)));
-        return rollouts.start(request);
-      });
-      run.print.value(rollout);
-      run.print.line(
-        styled('green', 'started '),
-        rollout.rolloutId,
-        `  ${rollout.release.version} for ${rollout.release.board}, `,
-        rollout.total === 0 ? 'waiting for a door that needs it' : `${rollout.total} doors want it now`,
-      );
-      run.print.line('stages  ', rollout.stages.map(({ share, doors: count }) => `${share} = ${count}`).join(', '));
-      run.print.line('watch   ', `openlock rollout status ${rollout.rolloutId} --follow`);
-    });
+    .action((release: string, options: StartOptions) => start(new Run(io, options), release, options));
+}
+
+async function start(run: Run, release: string, options: StartOptions): Promise<void> {
+  const { doors, board, soak, doorTimeout, ...rest } = options;
+  if (doors !== undefined && board !== undefined) throw new UsageError('Give --doors or --board, not both.');
+  const request = {
+    release,
+    board,
+    doors,
+    stages: rest.stages,
+    maxFailures: rest.maxFailures,
+    soakMs: soak * 1000,
+    doorTimeoutMs: doorTimeout * 1000,
+    parallel: rest.parallel,
+  };
+  const rollout = await run.operator(async ({ rollouts }) => {
+    const preview = await rollouts.preview(request);
+    if (preview.wanting === 0) run.print.note(styled('yellow', nobody(preview)));
+    return rollouts.start(request);
+  });
+  run.print.value(rollout);
+  run.print.line(
+    styled('green', 'started '),
+    rollout.rolloutId,
+    `  ${rollout.release.version} for ${rollout.release.board}, `,
+    rollout.total === 0 ? 'waiting for a door that needs it' : `${rollout.total} doors want it now`,
+  );
+  run.print.line('stages  ', rollout.stages.map(({ share, doors: count }) => `${share} = ${count}`).join(', '));
+  run.print.line('watch   ', `openlock rollout status ${rollout.rolloutId} --follow`);
 }
 
 /** Said before it is started, because it may not be what was meant. */

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 
+import { sleep, systemClock } from '../../clock.js';
 import type { DoorView, RolloutView } from '../../operators/rollout-view.js';
 import { addCommand, type JsonOption } from '../support/arguments.js';
 import { CommandFailure } from '../support/failure.js';
 import type { Io } from '../support/io.js';
-import { pause } from '../support/pause.js';
 import { Run } from '../support/run.js';
 import { printRollout, rolloutLines } from './table.js';
 
@@ -49,7 +49,7 @@ async function follow(run: Run, named: string | undefined): Promise<void> {
       const lookMs = performance.now() - began;
       show(view);
       if (stop.aborted || hasEnded(view)) return view;
-      await pause(Math.max(LOOK_MS, lookMs * REST_PER_LOOK), stop);
+      await sleep(systemClock, Math.max(LOOK_MS, lookMs * REST_PER_LOOK), stop);
     }
   });
   if (last.state === 'halted' || last.state === 'cancelled') {

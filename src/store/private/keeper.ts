@@ -1,6 +1,7 @@
 /** What the keeper of a private redis-server says to it, as the user `openlock-keeper` of `redis/users.acl`. */
 import { Redis } from 'ioredis';
 
+import { eventually, type Clock } from '../../clock.js';
 import { ConfigError } from '../../config.js';
 import type { PrivateRedisFiles } from './files.js';
 
@@ -10,7 +11,6 @@ export type Knock =
 
 const ANSWER_TIMEOUT_MS = 2000;
 const STOP_TIMEOUT_MS = 10_000;
-const POLL_MS = 20;
 
 /** Connects to the server if it is there. Throws {@link ConfigError} when it does not know our password. */
 export async function knock(files: PrivateRedisFiles): Promise<Knock> {
@@ -58,7 +58,7 @@ export async function otherUsers(connection: Redis): Promise<number> {
 }
 
 /** Stops the server and waits until its process is gone, so that its lock and its socket are free. */
-export async function stopServer(connection: Redis): Promise<void> {
+export async function stopServer(connection: Redis, clock: Clock): Promise<void> {
   const pid = Number(/process_id:(\d+)/.exec(await connection.info('server'))?.[1]);
   const stopped = connection.call('SHUTDOWN', 'NOSAVE').then(
     () => undefined,
@@ -68,11 +68,8 @@ export async function stopServer(connection: Redis): Promise<void> {
     },
   );
   await stopped;
-  const until = performance.now() + STOP_TIMEOUT_MS;
-  while (isAlive(pid)) {
-    if (performance.now() > until) throw new Error(`redis-server ${pid} does not end`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+  await eventually(clock, STOP_TIMEOUT_MS, () => !isAlive(pid));
+  if (isAlive(pid)) throw new Error(`redis-server ${pid} does not end`);
 }
 
 function isAlive(pid: number): boolean {

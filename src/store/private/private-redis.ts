@@ -5,6 +5,7 @@
  */
 import type { Redis } from 'ioredis';
 
+import { eventually, sleep, type Clock } from '../../clock.js';
 import { ConfigError } from '../../config.js';
 import { preparePrivateRedis, logTail, settingsAreCurrent, writeSettings, type PrivateRedisFiles } from './files.js';
 import { knock, otherUsers, stopServer } from './keeper.js';
@@ -39,6 +40,7 @@ export class PrivateRedis {
   readonly #files: PrivateRedisFiles;
   readonly #command: readonly string[];
   readonly #log: StoreLog;
+  readonly #clock: Clock;
   /** Connection whose loss says that the server is gone. */
   #keeper: Redis | undefined;
   #upSince = 0;
@@ -46,10 +48,11 @@ export class PrivateRedis {
   #released = false;
   #reviving: Promise<void> | undefined;
 
-  private constructor(files: PrivateRedisFiles, command: readonly string[], log: StoreLog) {
+  private constructor(files: PrivateRedisFiles, command: readonly string[], log: StoreLog, clock: Clock) {
     this.#files = files;
     this.#command = command;
     this.#log = log;
+    this.#clock = clock;
     this.url = unixSocketUrl(files.socketPath, 'openlock', files.password);
   }
 
@@ -57,7 +60,7 @@ export class PrivateRedis {
    * Adopts the server of `dataDir` or starts one, and keeps it alive until {@link release}. Throws {@link ConfigError} when
    * there cannot be one (not installed, a data dir that cannot be used, settings it refuses).
    */
-  static async acquire(dataDir: string, log: StoreLog): Promise<PrivateRedis> {
+  static async acquire(dataDir: string, log: StoreLog, clock: Clock): Promise<PrivateRedis> {
     if (!(await redisServerInstalled())) {
       throw new ConfigError([
         'redis-server is not installed (Debian: apt-get install redis-server, macOS: brew install redis). To use a Redis that runs elsewhere set OPENLOCK_REDIS_URL.',
@@ -69,7 +72,7 @@ export class PrivateRedis {
       throw new ConfigError([
         'Neither flock (util-linux) nor perl is installed, so the private redis-server cannot be locked. Install one, or set OPENLOCK_REDIS_URL.',
       ]);
-    const redis = new PrivateRedis(files, command, log);
+    const redis = new PrivateRedis(files, command, log, clock);
     redis.#watch(await redis.#bringUp());
     return redis;
   }
@@ -86,7 +89,7 @@ export class PrivateRedis {
     if (keeper === undefined) return;
     try {
       if (await this.#alone(keeper)) {
-        await stopServer(keeper);
+        await stopServer(keeper, this.#clock);
         this.#log.info({ dir: this.#files.dir }, 'private redis-server stopped');
       }
     } catch (error) {
@@ -101,7 +104,7 @@ export class PrivateRedis {
 
   /** Knocks and starts in turn until a server answers. */
   async #bringUp(): Promise<Redis> {
-    const begun = performance.now();
+    const begun = this.#clock.monotonic();
     let failedStarts = 0;
     let server: ServerProcess | undefined;
     let loading = false;
@@ -114,18 +117,18 @@ export class PrivateRedis {
       }
       loading ||= found.state === 'loading';
       if (server?.exit !== undefined) {
-        if (server.exit.lockHeld) await pause(LOCK_HELD_MS);
+        if (server.exit.lockHeld) await sleep(this.#clock, LOCK_HELD_MS);
         else failedStarts += 1;
         if (failedStarts >= MAX_FAILED_STARTS) throw this.#cannotStart(server.exit.description);
         server = undefined;
       }
-      if (performance.now() - begun > (loading ? LOADING_TIMEOUT_MS : ACQUIRE_TIMEOUT_MS))
+      if (this.#clock.monotonic() - begun > (loading ? LOADING_TIMEOUT_MS : ACQUIRE_TIMEOUT_MS))
         throw this.#cannotStart('it does not answer');
       if (server === undefined && found.state === 'absent') {
         if (!settingsAreCurrent(this.#files)) writeSettings(this.#files);
         server = startServer(this.#files, this.#command);
       }
-      await Promise.race([pause(POLL_MS), ...(server === undefined ? [] : [server.exited])]);
+      await Promise.race([sleep(this.#clock, POLL_MS), ...(server === undefined ? [] : [server.exited])]);
     }
     throw new Error('released while the private redis-server was coming up');
   }
@@ -141,7 +144,7 @@ export class PrivateRedis {
       return true;
     }
     this.#log.info({ dir: this.#files.dir }, 'restarting the private redis-server with this version’s settings');
-    await stopServer(connection);
+    await stopServer(connection, this.#clock);
     return false;
   }
 
@@ -161,16 +164,19 @@ export class PrivateRedis {
       this.#reviving = this.#revive();
     };
     this.#keeper = connection;
-    this.#upSince = performance.now();
+    this.#upSince = this.#clock.monotonic();
     // It may have died since it answered.
     if (connection.status === 'end') gone();
     else connection.once('end', gone);
   }
 
   async #revive(): Promise<void> {
-    if (performance.now() - this.#upSince > STEADY_MS) this.#restarts = 0;
+    if (this.#clock.monotonic() - this.#upSince > STEADY_MS) this.#restarts = 0;
     while (!this.#released) {
-      if (this.#restarts > 0) await this.#pauseUnlessReleased(Math.min(100 * 2 ** this.#restarts, RESTART_MAX_MS));
+      if (this.#restarts > 0) {
+        const delayMs = Math.min(100 * 2 ** this.#restarts, RESTART_MAX_MS);
+        await eventually(this.#clock, delayMs, () => this.#released);
+      }
       this.#restarts += 1;
       try {
         this.#watch(await this.#bringUp());
@@ -186,16 +192,11 @@ export class PrivateRedis {
     }
   }
 
-  async #pauseUnlessReleased(ms: number): Promise<void> {
-    const until = performance.now() + ms;
-    while (!this.#released && performance.now() < until) await pause(POLL_MS);
-  }
-
   async #alone(keeper: Redis): Promise<boolean> {
-    const until = performance.now() + LEAVE_TIMEOUT_MS;
+    const until = this.#clock.monotonic() + LEAVE_TIMEOUT_MS;
     while ((await otherUsers(keeper)) > 0) {
-      if (performance.now() > until) return false;
-      await pause(POLL_MS);
+      if (this.#clock.monotonic() > until) return false;
+      await sleep(this.#clock, POLL_MS);
     }
     return true;
   }
@@ -205,8 +206,4 @@ export class PrivateRedis {
       `The private redis-server under ${this.#files.dir} cannot be used: ${reason}. The end of its log:\n${logTail(this.#files)}`,
     ]);
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -1,4 +1,5 @@
 /** What a website without a grant can do to another one's commands by flooding its sockets (protocol 8.4). */
+import { systemClock } from '../../../src/clock.js';
 import { SiteStore } from '../../../src/store/site-store.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
 import { connectFleet, openLane, startChild, startOpenLock, type Crew } from '../crew.js';
@@ -82,7 +83,12 @@ export async function measureFlood(crew: Crew, sizes: Sizes): Promise<FloodResul
 }
 
 async function openStrangersSession(redisUrl: string): Promise<void> {
-  const link = await RedisLink.open({ url: redisUrl, clientName: 'bench', commandTimeoutMs: 10_000 });
+  const link = await RedisLink.open({
+    clock: systemClock,
+    url: redisUrl,
+    clientName: 'bench',
+    commandTimeoutMs: 10_000,
+  });
   const auditEntry = JSON.stringify({ at: 0, node: 'bench', kind: 'token_issued', actor: STRANGER.siteId });
   await new SiteStore(link).openSession({
     ...STRANGER,

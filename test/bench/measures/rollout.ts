@@ -2,9 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { systemClock } from '../../../src/clock.js';
 import { ROLLOUT_LIMITS } from '../../../src/operators/rollouts.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
-import { RolloutStore, type RolloutRecord } from '../../../src/store/rollout-store.js';
+import { type RolloutRecord } from '../../../src/store/rollout-records.js';
+import { RolloutStore } from '../../../src/store/rollout-store.js';
 import { freePorts } from '../../support/redis.js';
 import { makeRelease, makeReleaseKey } from '../../support/releases.js';
 import { UpdateOperator } from '../../support/updates.js';
@@ -110,7 +112,12 @@ export async function measureRollout(crew: Crew, sizes: Sizes, say: Say): Promis
   });
   const redis = await stage.redis('redis-rollout', 'always');
   const set = await setUp(crew, sizes, redis, key.pem);
-  const link = await RedisLink.open({ url: redis.url, clientName: 'bench', commandTimeoutMs: 10_000 });
+  const link = await RedisLink.open({
+    clock: systemClock,
+    url: redis.url,
+    clientName: 'bench',
+    commandTimeoutMs: 10_000,
+  });
   stage.onRelease(() => link.close());
   const operator = new UpdateOperator(link);
   await operator.releases.trust(key.pem);

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 
-import type { LiveSocket } from '../../../src/channels/websocket/live-socket.js';
-import { LIMITS } from '../../../src/protocol/limits.js';
+import { SEND_BUFFER_BYTES, SLOW_READER_MS, type LiveSocket } from '../../../src/channels/websocket/live-socket.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import { FakeWebSocket } from '../../support/fake-web-socket.js';
 
@@ -33,11 +32,11 @@ describe('the bounds of a live socket', () => {
   });
 
   it('reads nothing from a peer that is behind until it has caught up', async () => {
-    peer.bufferedAmount = LIMITS.sendBufferBytes + 1;
+    peer.bufferedAmount = SEND_BUFFER_BYTES + 1;
     socket.send({ t: 'ok' });
     await settle();
     expect(peer.paused).to.equal(true);
-    await clock.advance(LIMITS.slowReaderMs / 2);
+    await clock.advance(SLOW_READER_MS / 2);
     peer.bufferedAmount = 0;
     await clock.advance(10);
     expect(peer.paused).to.equal(false);
@@ -46,10 +45,10 @@ describe('the bounds of a live socket', () => {
   });
 
   it('ends one that never catches up, after five seconds', async () => {
-    peer.bufferedAmount = LIMITS.sendBufferBytes + 1;
+    peer.bufferedAmount = SEND_BUFFER_BYTES + 1;
     socket.send({ t: 'ok' });
     await settle();
-    await clock.advance(LIMITS.slowReaderMs - 10);
+    await clock.advance(SLOW_READER_MS - 10);
     expect(peer.terminated).to.equal(false);
     await clock.advance(10);
     expect(peer.terminated).to.equal(true);

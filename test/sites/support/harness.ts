@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { systemClock } from '../../../src/clock.js';
 import type { Random } from '../../../src/clock.js';
 import type { Caller, RequestContext, SitePrincipal } from '../../../src/principal.js';
 import { AuditTrail } from '../../../src/audit/trail.js';
@@ -120,7 +121,7 @@ export class Harness {
     return new SiteService({
       store: this.#store,
       mailer: this.#mailer,
-      verifier: new OriginVerifier({ allowPrivateSites: true }),
+      verifier: new OriginVerifier({ clock: systemClock, allowPrivateSites: true }),
       tokens: new AccessTokens({ keys, clock, random, issuers: () => [ISSUER], lifetimeSeconds: 900 }),
       keys,
       secrets,
@@ -197,7 +198,12 @@ export class Harness {
 
   /** Everything in the store, as text. */
   async dump(): Promise<string> {
-    const admin = await RedisLink.open({ url: this.redis.adminUrl, clientName: 'test-admin', commandTimeoutMs: 2000 });
+    const admin = await RedisLink.open({
+      clock: systemClock,
+      url: this.redis.adminUrl,
+      clientName: 'test-admin',
+      commandTimeoutMs: 2000,
+    });
     const keys = await admin.run((client) => client.keys('*'));
     const values = await Promise.all(keys.map((key) => admin.run((client) => valueOf(client, key))));
     await admin.close();

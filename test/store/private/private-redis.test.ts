@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { systemClock } from '../../../src/clock.js';
 import { ConfigError } from '../../../src/config.js';
 import { lockCommand } from '../../../src/store/private/process.js';
 import { preparePrivateRedis, writeSettings } from '../../../src/store/private/files.js';
@@ -58,7 +59,8 @@ describe('PrivateRedis', () => {
     expect(readFileSync(join(lab.dataDir, 'redis/users.acl'), 'utf8')).not.to.include(password);
     const bare = redis.url.replace(/\/\/[^@]+@/, '//');
     expect(
-      (await failureOf(RedisLink.open({ url: bare, clientName: 'x', commandTimeoutMs: 800 }))).error,
+      (await failureOf(RedisLink.open({ clock: systemClock, url: bare, clientName: 'x', commandTimeoutMs: 800 })))
+        .error,
     ).to.be.instanceOf(ConfigError);
     const link = await lab.open(redis);
     expect(String((await failureOf(link.run((client) => client.call('SHUTDOWN', 'NOSAVE')))).error)).to.match(/NOPERM/);

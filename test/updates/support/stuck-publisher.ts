@@ -4,12 +4,13 @@
  */
 import { readFileSync } from 'node:fs';
 
+import { systemClock } from '../../../src/clock.js';
 import { RedisLink } from '../../../src/store/redis-link.js';
 import { releaseDesk } from './releases.js';
 
 const [url = '', manifest = '', path = '', stopAfter = ''] = process.argv.slice(2);
 const image = readFileSync(path);
-const link = await RedisLink.open({ url, clientName: 'stuck', commandTimeoutMs: 2000 });
+const link = await RedisLink.open({ clock: systemClock, url, clientName: 'stuck', commandTimeoutMs: 2000 });
 let reads = 0;
 await releaseDesk(link).service.publish({
   manifest,

@@ -7,7 +7,7 @@ import type { DoorAdmin } from '../../../../src/operators/doors.js';
 import type { StartRequest } from '../../../../src/operators/rollouts.js';
 import type { DoorView, RolloutView } from '../../../../src/operators/rollout-view.js';
 import { OpenLockError } from '../../../../src/protocol/problem.js';
-import type { RolloutState } from '../../../../src/store/rollout-store.js';
+import type { RolloutState } from '../../../../src/store/rollout-records.js';
 import { SimulatedDoor, type SimulatedDoorOptions } from '../../../../src/simulator/door.js';
 import type { DoorIdentity } from '../../../../src/simulator/identity.js';
 import { MemoryStore } from '../../../../src/simulator/store.js';

@@ -5,14 +5,14 @@
 namespace esplock {
 namespace {
 
-constexpr std::size_t padStep = 256;
 constexpr std::size_t padLeast = 512;   // with and without `state` alike; the rare longer ones take another step
 
 /// Fills up, so that the length of a receipt tells nothing of its code.
 void pad(json::Writer& json) {
+  constexpr std::size_t step = CommandProcessor::padStep;
   constexpr std::size_t frame = 9 + 1;   // ,"pad":"" and the closing brace
   const std::size_t bare = json.length() + frame;
-  const std::size_t stepped = (bare + padStep - 1) / padStep * padStep;
+  const std::size_t stepped = (bare + step - 1) / step * step;
   const std::size_t target = stepped < padLeast ? padLeast : stepped;
   json.name("pad").filling('.', target - bare);
 }

@@ -33,6 +33,8 @@ struct CommandOutcome {
 
 class CommandProcessor {
  public:
+  static constexpr std::size_t padStep = 256;
+
   struct Parts {
     Random& random;
     TimeKeeper& time;

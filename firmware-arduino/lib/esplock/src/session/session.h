@@ -39,6 +39,9 @@ class SessionListener {
 
 class Session {
  public:
+  static constexpr unsigned missedLimit = 3;
+  static constexpr std::int64_t largestEpochStep = 1 << 20;   ///< a relay counts connections; more at once is none of its counting
+
   struct Identity {
     const char* version = "";
     const char* board = "";

@@ -9,8 +9,6 @@ namespace {
 constexpr char epochName[] = "epoch";
 constexpr std::uint64_t steadyMs = 10'000;   ///< live for so long: the next loss starts backing off anew
 constexpr std::uint64_t hourMs = 3'600'000;
-constexpr unsigned missedLimit = 3;
-constexpr std::int64_t largestEpochStep = 1 << 20;   ///< a relay counts connections; more at once is none of its counting
 
 constexpr std::uint16_t closeGoingAway = 1001;
 constexpr std::uint16_t closeUnauthorised = 4002;
