@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
@@ -98,16 +98,7 @@ const SCHEMES: readonly (readonly [string, boolean])[] = [
   ['blob:https://', false],
   ['view-source:https://', false],
 ];
-const USERS: readonly string[] = [
-  'user@',
-  'user:pw@',
-  '@',
-  ':@',
-  'shop.example%40',
-  'https:',
-  'a@b@',
-  'shop.example\\@',
-];
+const USERS: readonly string[] = ['user@', 'user:pw@', '@', ':@', 'shop.example%40', 'a@b@', 'shop.example\\@'];
 const PORTS: readonly (readonly [string, string | undefined])[] = [
   [':443', ''],
   [':8443', ':8443'],
@@ -186,33 +177,6 @@ describe('websites that are none, or somebody else’s (protocol 3.1, 3.2)', fun
     return all;
   }
 
-  it(`${SIZES.origins} of them: the origin or a refusal, as worked out by hand; never anything else`, async () => {
-    const wrong: string[] = [];
-    const seen = new Tally();
-    const list = cases();
-    await inParallel(list.length, 32, async (index) => {
-      const { website, origin } = list[index] ?? { website: '', origin: undefined };
-      const answer = await post('/v1/auth/login', { email: `u${index}@stranger.example`, website });
-      const got = (answer.body['website'] as { origin: string } | undefined)?.origin;
-      seen.add(`${answer.status} ${answer.code}`.trim());
-      const isRight =
-        answer.status === 202
-          ? isOriginOf(got, website) && (origin === null || got === origin)
-          : answer.status === 400 && answer.code === 'invalid_request' && (origin ?? undefined) === undefined;
-      if (!isRight)
-        wrong.push(`${JSON.stringify(website)}: ${answer.status} ${got ?? answer.code}, not ${origin ?? 'a refusal'}`);
-    });
-    expect(wrong, String(random)).to.deep.equal([]);
-    scene.expectAlive();
-    expect(seen.of('202')).to.be.above(list.length / 10);
-    report({
-      attack: 'websites that are none',
-      tried: list.length,
-      refused: seen.of('400 invalid_request'),
-      note: `${String(seen)}; ${String(random)}`,
-    });
-  });
-
   it('with private addresses, and the right code: 403, and nothing was ever fetched', async () => {
     let connections = 0;
     const trap = createServer((socket) => {
@@ -247,6 +211,33 @@ describe('websites that are none, or somebody else’s (protocol 3.1, 3.2)', fun
       note: `${connections} connections`,
     });
   });
+
+  it(`${SIZES.origins} of them: the origin or a refusal, as worked out by hand; never anything else`, async () => {
+    const wrong: string[] = [];
+    const seen = new Tally();
+    const list = cases();
+    await inParallel(list.length, 32, async (index) => {
+      const { website, origin } = list[index] ?? { website: '', origin: undefined };
+      const answer = await post('/v1/auth/login', { email: `u${index}@stranger.example`, website });
+      const got = (answer.body['website'] as { origin: string } | undefined)?.origin;
+      seen.add(`${answer.status} ${answer.code}`.trim());
+      const isRight =
+        answer.status === 202
+          ? isOriginOf(got, website) && (origin === null || got === origin)
+          : answer.status === 400 && answer.code === 'invalid_request' && (origin ?? undefined) === undefined;
+      if (!isRight)
+        wrong.push(`${JSON.stringify(website)}: ${answer.status} ${got ?? answer.code}, not ${origin ?? 'a refusal'}`);
+    });
+    expect(wrong, String(random)).to.deep.equal([]);
+    scene.expectAlive();
+    expect(seen.of('202')).to.be.above(list.length / 10);
+    report({
+      attack: 'websites that are none',
+      tried: list.length,
+      refused: seen.of('400 invalid_request'),
+      note: `${String(seen)}; ${String(random)}`,
+    });
+  });
 });
 
 /** What holds of every origin, whatever it was asked by: the standard's, of that very text, without the root's dot. */
@@ -264,7 +255,8 @@ function isOriginOf(origin: string | undefined, website: string): boolean {
 }
 
 function codeFor(outbox: string, email: string): string | undefined {
-  for (const name of readdirSync(outbox)) {
+  // The first mail makes the folder.
+  for (const name of existsSync(outbox) ? readdirSync(outbox) : []) {
     if (!name.endsWith('.eml')) continue;
     const text = readFileSync(join(outbox, name), 'utf8');
     if (text.includes(email)) return /^\s*([0-9]{8})\s*$/m.exec(text)?.[1];
