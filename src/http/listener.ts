@@ -30,7 +30,9 @@ export interface ListenerTimeouts {
   readonly requestMs: number;
   /** Idle between requests; longer than the proxies in front wait. Default 65 s. */
   readonly keepAliveMs: number;
-  /** How often the two above are looked after. Default 2 s. */
+  /** Nothing comes or goes, an answer that nobody reads included. Longer than any command may wait. Default 90 s. */
+  readonly stuckMs: number;
+  /** How often the limits of headers and requests are looked after. Default 2 s. */
   readonly checkMs: number;
 }
 
@@ -62,10 +64,13 @@ const DEFAULTS: ListenerTimeouts = {
   headersMs: 10_000,
   requestMs: 20_000,
   keepAliveMs: 65_000,
+  stuckMs: 90_000,
   checkMs: 2_000,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const BACKLOG = 4096;
+/** Requests of one connection without an answer yet: each costs some 10 KiB, and all that fit in one read are there at once. */
+const UNANSWERED_MAX = 64;
 const IDLE_SWEEP_MS = 25;
 /** For a last answer to somebody who may not read it. */
 const FAREWELL_MS = 1_000;
@@ -81,15 +86,17 @@ export function createListener(options: ListenerOptions): Listener {
     // The pipeline refuses a missing Host itself, with a problem body.
     requireHostHeader: false,
   };
+  const handler = boundUnanswered(options.handler);
   const server =
     options.tls === undefined
-      ? createHttpServer(settings, options.handler)
+      ? createHttpServer(settings, handler)
       : createHttpsServer(
           { ...settings, ...TLS_SETTINGS, ...options.tls, handshakeTimeout: timeouts.handshakeMs },
-          options.handler,
+          handler,
         );
+  server.timeout = timeouts.stuckMs;
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.
-  server.on('checkExpectation', options.handler);
+  server.on('checkExpectation', handler);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options));
   const connections = new Connections(server, options);
   return {
@@ -108,6 +115,20 @@ export function createListener(options: ListenerOptions): Listener {
     },
     start: (port, host) => listen(server, port, host),
     stop: (graceMs = 5_000) => close(server, connections.sockets, graceMs, options.clock),
+  };
+}
+
+/** Whoever sends requests on and on without waiting for answers is cut off: what he may hold is bounded (protocol 8.4). */
+function boundUnanswered(handler: RequestHandler): RequestHandler {
+  const unanswered = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    if (count > UNANSWERED_MAX) return void socket.destroy();
+    unanswered.set(socket, count);
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    handler(request, response);
   };
 }
 
