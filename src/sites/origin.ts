@@ -15,8 +15,10 @@ export function normaliseOrigin(website: string, options: { readonly allowHttp: 
     return undefined;
   }
   if (url.protocol !== 'https:' && !(options.allowHttp && url.protocol === 'http:')) return undefined;
-  if (url.hostname.endsWith('.')) url.hostname = url.hostname.replace(/\.+$/, '');
-  // A name that is no name without its dots (`1.2.3.4.5.`) keeps them; such a host does not exist.
+  // The root's one dot may be written; two are an empty label, and `127.0.0..` would become an address.
+  if (url.hostname.endsWith('..')) return undefined;
+  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1);
+  // A name that is no name without its dot keeps it; such a host does not exist.
   if (url.hostname === '' || url.hostname.endsWith('.')) return undefined;
   return url.origin;
 }

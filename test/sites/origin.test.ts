@@ -35,6 +35,8 @@ describe('the origin of a website (protocol 3.1)', () => {
     'https://.',
     'https://..',
     'https://1.2.3.4.5..',
+    'https://127.0.0..',
+    'https://shop.example..',
     'http://shop.example',
     'ftp://shop.example',
     'javascript:alert(1)',
