@@ -17,7 +17,7 @@ const mocha = (...args) => node('mocha/bin/mocha.js', '--reporter', 'src/set-up/
 /** Most suites wait (for a take-over, an outage, a power cut) more than they compute. */
 const SUITES_AT_ONCE = String(2 * availableParallelism() + 1);
 /** Suites that wait longest begin first, so that none is left alone at the end. */
-const LONG_FIRST = ['test/e2e/rollouts/', 'test/e2e/', 'test/bench/', 'test/cli/', 'test/store/'];
+const LONG_FIRST = ['test/e2e/rollouts/', 'test/attack/', 'test/e2e/', 'test/bench/', 'test/cli/', 'test/store/'];
 /** Compilers and fuzzers give way to the suites, which have clocks to keep. */
 const gently = ([command, args]) => ['nice', ['-n', '10', command, ...args]];
 
