@@ -30,7 +30,9 @@ export interface ListenerTimeouts {
   readonly requestMs: number;
   /** Idle between requests; longer than the proxies in front wait. Default 65 s. */
   readonly keepAliveMs: number;
-  /** How often the two above are looked after. Default 2 s. */
+  /** Nothing comes or goes, an answer that nobody reads included. Longer than any command may wait. Default 90 s. */
+  readonly stuckMs: number;
+  /** How often the limits of headers and requests are looked after. Default 2 s. */
   readonly checkMs: number;
 }
 
@@ -62,14 +64,13 @@ const DEFAULTS: ListenerTimeouts = {
   headersMs: 10_000,
   requestMs: 20_000,
   keepAliveMs: 65_000,
+  stuckMs: 90_000,
   checkMs: 2_000,
 };
 const MAX_HEADER_BYTES = 16 * 1024;
 const BACKLOG = 4096;
 /** Requests of one connection without an answer yet: each costs some 10 KiB, and all that fit in one read are there at once. */
 const UNANSWERED_MAX = 64;
-/** Nothing comes or goes for so long, an answer that is not read included. Longer than any command may wait. */
-const STUCK_MS = 90_000;
 const IDLE_SWEEP_MS = 25;
 /** For a last answer to somebody who may not read it. */
 const FAREWELL_MS = 1_000;
@@ -93,7 +94,7 @@ export function createListener(options: ListenerOptions): Listener {
           { ...settings, ...TLS_SETTINGS, ...options.tls, handshakeTimeout: timeouts.handshakeMs },
           handler,
         );
-  server.timeout = STUCK_MS;
+  server.timeout = timeouts.stuckMs;
   // An expectation nobody knows may be ignored (RFC 9110 10.1.1); Node would answer it without our headers.
   server.on('checkExpectation', handler);
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => refuseUnreadable(error, socket, options));

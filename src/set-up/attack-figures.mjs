@@ -27,7 +27,7 @@ function tableOf(figures) {
     ...figures.map(({ attack, tried, refused, quiet, during }) => [
       attack,
       String(tried),
-      String(refused),
+      refused === undefined ? '-' : String(refused),
       ms(during),
       ms(quiet),
     ]),

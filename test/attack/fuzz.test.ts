@@ -150,7 +150,7 @@ describe('damaged frames and envelopes', function () {
     report({
       attack: 'damaged frames (client socket)',
       tried: SIZES.clientFrames,
-      refused: SIZES.clientFrames,
+      refused: seen.names.filter((name) => name.startsWith('error ')).reduce((sum, name) => sum + seen.of(name), 0),
       quiet: scene.quiet,
       during,
       note: `${String(seen)}; ${String(random)}`,

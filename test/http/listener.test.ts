@@ -127,6 +127,51 @@ describe('the listener', () => {
     ).to.match(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200/);
   });
 
+  it('serves 64 requests at once of one connection, and cuts off who sends more without waiting', async () => {
+    let asked = 0;
+    const { port } = await start({ handler: () => void (asked += 1) });
+    const ask = async (requests: number): Promise<'cut off' | 'open'> => {
+      const socket = connect(port, '127.0.0.1');
+      const closed = once(
+        socket.resume().on('error', () => undefined),
+        'close',
+      ).then(() => 'cut off' as const);
+      asked = 0;
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(requests));
+      while (asked < Math.min(requests, 64)) await new Promise(setImmediate);
+      const rest = new Promise<'open'>((resolve) => setTimeout(() => resolve('open'), 100));
+      const end = await Promise.race([closed, rest]);
+      socket.destroy();
+      return end;
+    };
+    expect([await ask(64), asked]).to.deep.equal(['open', 64]);
+    expect([await ask(1_000), asked]).to.deep.equal(['cut off', 64]);
+  });
+
+  it('serves any number of requests of a connection that waits for its answers', async () => {
+    const { port } = await start({});
+    const socket = connect(port, '127.0.0.1');
+    for (let count = 0; count < 200; count += 1) {
+      socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      expect(String((await once(socket, 'data'))[0])).to.match(/^HTTP\/1\.1 200/);
+    }
+    socket.destroy();
+  });
+
+  it('ends a connection whose answers nobody reads', async () => {
+    const answer = 'x'.repeat(16 * 1024 * 1024);
+    const { listener, port } = await start({
+      handler: (_request, response) => response.end(answer),
+      timeouts: { stuckMs: 200 },
+    });
+    const socket = connect(port, '127.0.0.1').pause();
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [accepted] = (await once(listener.server, 'connection')) as [ReturnType<typeof connect>];
+    await once(accepted, 'close');
+    socket.destroy();
+  });
+
   it('ends headers and bodies that trickle', async () => {
     const { port } = await start({ timeouts: { headersMs: 100, requestMs: 200, checkMs: 20 } });
     for (const bytes of ['GET / HTTP/1.1\r\nHost: x\r\nX-Slow:', 'GET', '']) {

@@ -6,8 +6,8 @@ import type { Latencies } from './honest.js';
 export interface Figure {
   readonly attack: string;
   readonly tried: number;
-  /** Refused, or cut off, the way the protocol says. */
-  readonly refused: number;
+  /** Counted as refused, or cut off, the way the protocol says; absent where the attacker cannot see it. */
+  readonly refused?: number;
   /** What the honest site waited for a command before, and while it ran. */
   readonly quiet?: Latencies | undefined;
   readonly during?: Latencies | undefined;
