@@ -6,7 +6,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:-$here/../build/board}
-jobs=${ESPLOCK_JOBS:-1}
+jobs=${ESPLOCK_JOBS:-2}
 ran=0
 for compiler in g++ clang++; do
   command -v "$compiler" >/dev/null 2>&1 || continue

@@ -82,19 +82,19 @@ export async function runChecks(args) {
   const started = Date.now();
   const results = [];
   const named = args.length > 0;
-  const [hasFirmware, ...still] = await Promise.all([
-    readyFirmware(results),
+  const files = named ? args : suites();
+  const still = Promise.all([
     check('type check', node('typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit')),
     check('lint', node('eslint/bin/eslint.js', '.')),
     check('format', node('prettier/bin/prettier.cjs', '--check', '.')),
     check('layers, circles', mocha('test/architecture/**/*.test.ts')),
   ]);
-  const files = named ? args : suites();
+  const hasFirmware = await readyFirmware(results);
   const [tests, firmware] = await Promise.all([
     check('tests', mocha('--parallel', '--jobs', SUITES_AT_ONCE, ...files), { live: true, limitMs: 40 * 60_000 }),
     firmwareCheck(hasFirmware && !named),
   ]);
-  return summarise([...results, ...still, tests, ...firmware], started);
+  return summarise([...results, ...(await still), tests, ...firmware], started);
 }
 
 /** The long ones (soak, floods, thousands of sockets): test files named *.long.ts. */
