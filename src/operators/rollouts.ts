@@ -91,13 +91,15 @@ export class RolloutAdmin {
   /** One rollout as it stands. Throws `not_found`. */
   async status(rolloutId: string): Promise<RolloutView> {
     const { store } = this.#deps;
-    const rollout = await store.record(rolloutId);
-    if (rollout === undefined)
+    const found = await store.record(rolloutId);
+    if (found === undefined)
       throw new OpenLockError('not_found', `There is no rollout "${rolloutId}"; \`openlock rollout list\` shows all.`);
-    const [doors, targets, failedBefore] = await Promise.all([
+    // The counts and the doors are read together and last: a door whose update goes on meanwhile is counted once.
+    const targets = await this.#targets(found.spec);
+    const [rollout = found, doors, failedBefore] = await Promise.all([
+      store.record(rolloutId),
       store.doors(rolloutId),
-      this.#targets(rollout.spec),
-      store.failedDoors(rollout.spec.sha256),
+      store.failedDoors(found.spec.sha256),
     ]);
     return viewRollout({ rollout, doors, targets, failedBefore });
   }
