@@ -22,6 +22,16 @@ describe('client sockets that ask too much (protocol 8.4)', () => {
   };
   afterEach(() => ways.stop());
 
+  it('refuse a frame whose token has run out before the next look at the clock, and close (protocol 7.7)', async () => {
+    const clock = new FakeClock(caller.expiresAt - 1);
+    await start({}, clock);
+    const client = await ways.client();
+    expect(await client.ask(status)).to.include({ t: 'status' });
+    clock.time = caller.expiresAt; // no tick: the frame itself must be looked at
+    expect(await client.ask(status)).to.include({ t: 'error', code: 'token_expired' });
+    expect(await client.closed).to.equal(4002);
+  });
+
   describe('frames over the limit of the address', () => {
     beforeEach(async () => {
       // The rest after each of them is not waited for.
