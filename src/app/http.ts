@@ -1,6 +1,7 @@
 import { CertificateKeeper } from '../http/certificate-keeper.js';
 import { createMetricsListener } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
+import { FleetSecrets } from '../sites/fleet-secrets.js';
 import type { SiteService } from '../sites/site-service.js';
 import type { Commands } from './commands.js';
 import type { Doors } from './doors.js';
@@ -24,12 +25,14 @@ export function makeHttp(base: Base, parts: HttpParts): HttpApi {
 export async function keepCertificates({
   config,
   clock,
+  random,
   log,
   metrics,
 }: Unopened): Promise<CertificateKeeper | undefined> {
   if (!config.tls) return undefined;
   const onExpiry = (at: number): void => metrics.certificateExpiry.set(at / 1000);
-  return CertificateKeeper.load(config, { clock, log, onExpiry });
+  const ticketSecret = await FleetSecrets.load(config.secretsDir, random);
+  return CertificateKeeper.load(config, { clock, log, onExpiry, ticketSecret });
 }
 
 interface MetricsAddress {
