@@ -24,7 +24,7 @@ const SECRETS = [
  * One JSON value a line on standard error (standard output belongs to commands), with ISO times and the names of levels; on a
  * terminal, lines for people. Every line about a request carries its `requestId`.
  */
-export function createLog(level: LogLevel, nodeId: string, destination: DestinationStream = standardError()): Logger {
+export function createLog(level: LogLevel, nodeId: string, destination = standardError()): Logger {
   return pino(
     {
       level,
@@ -40,15 +40,25 @@ export function createLog(level: LogLevel, nodeId: string, destination: Destinat
   );
 }
 
-function standardError(): DestinationStream {
+/** `isOneOfMany`: several processes write there, and lines for people say which. */
+export function standardError(isOneOfMany = false): DestinationStream {
   return process.stderr.isTTY
-    ? prettyLines(process.stderr, process.stderr.hasColors())
+    ? prettyLines(process.stderr, process.stderr.hasColors(), isOneOfMany)
     : pino.destination({ dest: 2, sync: false });
 }
 
 /** Lines for people. What came from outside may not act on the terminal: pino-pretty prints texts as they are (protocol 11.2). */
-export function prettyLines(out: { write(text: string): unknown }, colorize: boolean): DestinationStream {
-  const pretty = prettyFactory({ colorize, ignore: 'pid,hostname,node', translateTime: 'SYS:HH:MM:ss.l' });
+export function prettyLines(
+  out: { write(text: string): unknown },
+  colorize: boolean,
+  withNode = false,
+): DestinationStream {
+  const pretty = prettyFactory({
+    colorize,
+    ignore: 'pid,hostname,node',
+    translateTime: 'SYS:HH:MM:ss.l',
+    ...(withNode && { messageFormat: '{node}: {msg}' }),
+  });
   return { write: (line) => void out.write(pretty(harmless(line))) };
 }
 

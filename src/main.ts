@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { fstatSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { fileURLToPath } from 'node:url';
 
 import { runCli } from './cli/program.js';
 import type { Io } from './cli/support/io.js';
@@ -83,6 +84,7 @@ function userName(): string {
 
 const io: Io = {
   environment: process.env,
+  entry: fileURLToPath(import.meta.url),
   user: userName(),
   stdin: process.stdin,
   stdout: process.stdout,

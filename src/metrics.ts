@@ -6,7 +6,7 @@
  */
 import { readFileSync } from 'node:fs';
 
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, type Aggregator, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 import { COMMAND_STATES } from './protocol/client-frames.js';
 import { PROBLEMS } from './protocol/problem.js';
@@ -113,6 +113,7 @@ export class Metrics {
   readonly redisMemory = this.#gauge(
     'openlock_redis_memory_used_ratio',
     'Memory Redis uses, as a part of its maxmemory; 0 where it has none, 1 after it refused a write for want of memory',
+    'max',
   );
   readonly updateBytes = this.#count('openlock_update_bytes_total', 'Bytes of firmware images sent to doors');
   readonly updateSteps = this.#counter(
@@ -122,10 +123,15 @@ export class Metrics {
     DOOR_UPDATE_STATES,
   );
   readonly updatesHere = this.#gauge('openlock_updates_under_way', 'Doors on this relay with an update under way');
+  readonly processRestarts = this.#count(
+    'openlock_process_restarts_total',
+    'Relay processes of this host that ended by themselves and were started again',
+  );
   readonly mailFailures = this.#count('openlock_mail_failures_total', 'Mails that could not be handed over');
   readonly certificateExpiry = this.#gauge(
     'openlock_tls_certificate_expiry_timestamp_seconds',
     'Unix time at which the certificate of this relay runs out; 0: it speaks no TLS itself',
+    'min',
   );
   readonly #storeErrors = this.#counter<'work', (typeof STORE_WORK)[number]>(
     'openlock_store_errors_total',
@@ -159,6 +165,7 @@ export class Metrics {
       name: 'openlock_build_info',
       help: 'Always 1; the labels say what runs',
       labelNames: ['version', 'node_version'],
+      aggregator: 'first',
       registers: [this.registry],
     }).set({ version: version(), node_version: process.version }, 1);
   }
@@ -193,8 +200,9 @@ export class Metrics {
     return new Counter({ name, help, registers: [this.registry] });
   }
 
-  #gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: [this.registry] });
+  /** `aggregator`: what it is of several processes of one host. */
+  #gauge(name: string, help: string, aggregator: Aggregator = 'sum'): Gauge {
+    return new Gauge({ name, help, aggregator, registers: [this.registry] });
   }
 
   #histogram(name: string, help: string): Histogram {

@@ -9,16 +9,17 @@ import { Metrics } from '../metrics.js';
 import { AuditTrail } from '../audit/trail.js';
 import type { Config } from '../config.js';
 import { createListener } from '../http/listener.js';
+import type { HostMember } from '../host/host-link.js';
 import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
-import { createLog, RepeatedTroubles } from '../log.js';
+import { createLog, RepeatedTroubles, standardError } from '../log.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
 import { makeDoors } from './doors.js';
 import { makeConnectionLimits, makeGate } from './gate.js';
-import { keepCertificates, makeHttp, startMetrics } from './http.js';
+import { giveMetrics, keepCertificates, makeHttp, startMetrics } from './http.js';
 import { prepare } from './preflight.js';
 import { publicOrigins } from './public-origins.js';
 import { makeRelays } from './relays.js';
@@ -51,6 +52,8 @@ export interface AppOptions {
   readonly log?: Logger;
   /** PEM certificates trusted for origin verification besides the public ones (tests, demo). */
   readonly extraSiteCa?: readonly string[];
+  /** This relay is one of several processes of its host. */
+  readonly member?: HostMember | undefined;
 }
 
 const STORE_TIMEOUT_MS = 800;
@@ -58,10 +61,10 @@ const DRAIN_MS = 6000;
 const CLOSE_MS = 1500;
 
 export function createApp(config: Config, options: AppOptions = {}): App {
-  const { clock = systemClock, random = systemRandom } = options;
+  const { clock = systemClock, random = systemRandom, member } = options;
   const releases: Release[] = [];
-  const name = config.nodeId ?? `relay-${random.bytes(4).toString('hex')}`;
-  const log = options.log ?? createLog(config.logLevel, name);
+  const name = member?.nodeId ?? config.nodeId ?? `relay-${random.bytes(4).toString('hex')}`;
+  const log = options.log ?? createLog(config.logLevel, name, standardError(member !== undefined));
   const metrics = new Metrics();
   const troubles = new RepeatedTroubles(clock);
   const ambient: Unopened = {
@@ -70,6 +73,7 @@ export function createApp(config: Config, options: AppOptions = {}): App {
     random,
     log,
     metrics,
+    member,
     relayId: `${name}.${random.bytes(6).toString('hex')}`,
     onError: (error, work) => {
       metrics.storeErrors.inc({ work });
@@ -110,9 +114,10 @@ export function createApp(config: Config, options: AppOptions = {}): App {
 
 /** One list, long because its order is what it says: rooms start from top to bottom, and stop the other way round. */
 async function start(ambient: Unopened, name: string, extraSiteCa: readonly string[]): Promise<RelayUrls> {
-  const { config, clock, random, log, metrics, onError, onRelease } = ambient;
+  const { config, clock, random, log, metrics, member, onError, onRelease } = ambient;
   prepare(config);
-  for (const warning of config.warnings) log.warn(warning);
+  // One says for all of a host what they were given alike.
+  if ((member?.slot ?? 1) === 1) for (const warning of config.warnings) log.warn(warning);
 
   const certificates = await keepCertificates(ambient);
   let handler: HttpApi['handler'] = createStartingHandler(random);
@@ -185,7 +190,9 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   await relays.bus.start();
   handler = api.handler;
   listener.onUpgrade(upgrades.handler);
-  return { port, publicOrigins: origins.shown, ...(await startMetrics(ambient)), caPath: certificates?.caPath };
+  const metricsAddress =
+    member === undefined ? await startMetrics(ambient, metrics.registry) : giveMetrics(member, ambient);
+  return { port, publicOrigins: origins.shown, ...metricsAddress, caPath: certificates?.caPath };
 }
 
 const reasonOf = ({ message, cause }: Error): string => (cause instanceof Error ? cause.message : message);

@@ -1,4 +1,5 @@
 import type { Metrics } from '../metrics.js';
+import type { HostMember } from '../host/host-link.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { AuditStore } from '../store/audit-store.js';
 import { CommandStore } from '../store/command-store.js';
@@ -73,6 +74,8 @@ export interface Base extends Ambient {
   readonly metrics: Metrics;
   /** Unique per process, whatever the name: a restarted relay must not inherit the presence of the one before. */
   readonly relayId: string;
+  /** Set where this relay is one of several processes of its host. */
+  readonly member?: HostMember | undefined;
   /** Counts and logs work that failed and that nobody waits for. */
   readonly onError: (error: unknown, work: string) => void;
 }

@@ -19,6 +19,25 @@ export interface AddressLimiterOptions {
   readonly random: Random;
   /** Addresses remembered at once; a power of two, at least 4. Default 65,536 (2 MB). */
   readonly slots?: number;
+  /** Default: this limiter counts alone. */
+  readonly peers?: LimiterPeers | undefined;
+}
+
+/** The same limiter in the other processes of this host: all count together, each hearing of the others a moment later. */
+export interface LimiterPeers {
+  /** 8 random bytes, the same in all. */
+  readonly hashKey: Uint8Array;
+  /** Tags of addresses, each time one was allowed something. */
+  readonly taken: SharedTags;
+  /** The same each time an address was said to be above its limit for 10 s on end, which one process says for all. */
+  readonly sustained: SharedTags;
+  /** Waited beyond the 10 s, in each another time, so that one process says it first. */
+  readonly patienceMs: number;
+}
+
+export interface SharedTags {
+  add(tag: number): void;
+  onHeard(handler: (tag: number, count: number) => void): void;
 }
 
 export interface AddressVerdict {
@@ -39,6 +58,7 @@ export class AddressLimiter {
   readonly #rate: number;
   readonly #clock: Clock;
   readonly #hash: HalfSipHash;
+  readonly #peers: LimiterPeers | undefined;
   readonly #setMask: number;
   /** The whole hash of the address in the slot; a fresh slot has a full bucket, so whose it is does not matter. */
   readonly #tags: Uint32Array;
@@ -53,23 +73,28 @@ export class AddressLimiter {
     if (slots < WAYS || (slots & (slots - 1)) !== 0) throw new RangeError('slots must be a power of two, at least 4');
     this.#rate = options.ratePerSecond;
     this.#clock = options.clock;
-    this.#hash = new HalfSipHash(options.random.bytes(8));
+    this.#peers = options.peers;
+    this.#hash = new HalfSipHash(options.peers?.hashKey ?? options.random.bytes(8));
     this.#setMask = slots / WAYS - 1;
     this.#tags = new Uint32Array(slots);
     this.#tokens = new Float64Array(slots).fill(this.#rate);
     this.#countedAt = new Float64Array(slots).fill(options.clock.monotonic());
     this.#stretchStart = new Float64Array(slots).fill(-Infinity);
     this.#lastRefusal = new Float64Array(slots).fill(-Infinity);
+    this.#peers?.taken.onHeard((tag, count) => this.#debit(tag, count));
+    this.#peers?.sustained.onHeard((tag) => this.#saidElsewhere(tag));
   }
 
   /** Counts one request of this address (IPv6 by /64). */
   take(address: string): AddressVerdict {
     const now = this.#clock.monotonic();
-    const slot = this.#slotOf(this.#hash.hash(addressKey(address)), now);
+    const tag = this.#hash.hash(addressKey(address));
+    const slot = this.#slotOf(tag, now);
     const tokens = this.#tokensAt(slot, now);
     this.#countedAt[slot] = now;
     if (tokens >= 1) {
       this.#tokens[slot] = tokens - 1;
+      this.#peers?.taken.add(tag);
       return ALLOWED;
     }
     this.#tokens[slot] = tokens;
@@ -78,6 +103,19 @@ export class AddressLimiter {
       retryAfterMs: Math.max(1, Math.ceil(((1 - tokens) * 1000) / this.#rate)),
       sustained: this.#noteRefusal(slot, now),
     };
+  }
+
+  /** Taken in another process. The bucket may go into debt: what was allowed too much before this was known is paid back. */
+  #debit(tag: number, count: number): void {
+    const now = this.#clock.monotonic();
+    const slot = this.#slotOf(tag, now);
+    this.#tokens[slot] = this.#tokensAt(slot, now) - count;
+    this.#countedAt[slot] = now;
+  }
+
+  #saidElsewhere(tag: number): void {
+    const now = this.#clock.monotonic();
+    this.#stretchStart[this.#slotOf(tag, now)] = now;
   }
 
   #slotOf(tag: number, now: number): number {
@@ -107,8 +145,10 @@ export class AddressLimiter {
   #noteRefusal(slot: number, now: number): boolean {
     const isNewStretch = now - (this.#lastRefusal[slot] ?? -Infinity) > STRETCH_GAP_MS;
     this.#lastRefusal[slot] = now;
-    if (!isNewStretch && now - (this.#stretchStart[slot] ?? now) < SUSTAINED_MS) return false;
+    const untilSaidMs = SUSTAINED_MS + (this.#peers?.patienceMs ?? 0);
+    if (!isNewStretch && now - (this.#stretchStart[slot] ?? now) < untilSaidMs) return false;
     this.#stretchStart[slot] = now;
+    if (!isNewStretch) this.#peers?.sustained.add(this.#tags[slot] ?? 0);
     return !isNewStretch;
   }
 }

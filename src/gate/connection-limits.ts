@@ -3,9 +3,9 @@
  * have sent no request yet, for each address and in all. Decided on the bare TCP connection, before the handshake.
  */
 import type { Clock, Random } from '../clock.js';
-import { AddressLimiter } from './address-limiter.js';
+import { AddressLimiter, type LimiterPeers } from './address-limiter.js';
 import { addressKey } from '../addresses.js';
-import { Places } from './places.js';
+import { Places, type SharedPlaces } from './places.js';
 
 export interface ConnectionLimitsOptions {
   /** Handshakes a second and address; as many at once (`OPENLOCK_ADDRESS_HANDSHAKES`). */
@@ -16,6 +16,8 @@ export interface ConnectionLimitsOptions {
   readonly isProxied: boolean;
   readonly clock: Clock;
   readonly random: Random;
+  /** What an address takes in other processes of this host counts with it; what is bounded in all is one processor's, and each has its own. */
+  readonly peers?: { readonly handshakes: LimiterPeers; readonly waiting: SharedPlaces } | undefined;
   readonly metrics: { readonly connectionsRefused: { inc(labels: { limit: ConnectionLimit }): void } };
 }
 
@@ -34,14 +36,16 @@ export class ConnectionLimits {
 
   constructor(options: ConnectionLimitsOptions) {
     this.#options = options;
-    const { handshakesPerSecond, waiting } = options;
-    this.#handshakes = new AddressLimiter({ ...options, ratePerSecond: handshakesPerSecond });
-    this.#allHandshakes = new AddressLimiter({
-      ...options,
-      ratePerSecond: handshakesPerSecond * ADDRESSES_IN_ALL,
-      slots: 4,
+    const { handshakesPerSecond, waiting, clock, random, peers } = options;
+    this.#handshakes = new AddressLimiter({
+      ...{ clock, random, peers: peers?.handshakes },
+      ratePerSecond: handshakesPerSecond,
     });
-    this.#waiting = new Places(waiting);
+    this.#allHandshakes = new AddressLimiter({
+      ...{ clock, random, slots: 4 },
+      ratePerSecond: handshakesPerSecond * ADDRESSES_IN_ALL,
+    });
+    this.#waiting = new Places(waiting, peers?.waiting);
     this.#allWaiting = new Places(waiting * ADDRESSES_IN_ALL);
   }
 

@@ -12,7 +12,7 @@ import { actorOf, type Caller, type DoorPrincipal, type OperatorPrincipal, type 
 import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
 import { addressOf, type AddressedRequest } from './client-address.js';
-import { Places } from './places.js';
+import { Places, type SharedPlaces } from './places.js';
 import { SpentBuckets } from './spent-buckets.js';
 import { asProblem, entryOf, isFailedProof, limitMet } from './refusals.js';
 import type { LimitName, Visit } from './visit.js';
@@ -53,6 +53,8 @@ export interface GateDependencies {
   /** Client sockets a site and an address may have on this relay (protocol 8.4). */
   readonly siteSockets: number;
   readonly addressSockets: number;
+  /** The same in other processes of this host. */
+  readonly peers?: { readonly sites: SharedPlaces; readonly addresses: SharedPlaces } | undefined;
 }
 
 export interface GateMetrics {
@@ -80,8 +82,8 @@ export class Gate {
 
   constructor(dependencies: GateDependencies) {
     this.#deps = dependencies;
-    this.#sitePlaces = new Places(dependencies.siteSockets);
-    this.#addressPlaces = new Places(dependencies.addressSockets);
+    this.#sitePlaces = new Places(dependencies.siteSockets, dependencies.peers?.sites);
+    this.#addressPlaces = new Places(dependencies.addressSockets, dependencies.peers?.addresses);
     this.#spent = new SpentBuckets(dependencies.clock);
   }
 

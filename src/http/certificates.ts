@@ -28,7 +28,10 @@ export interface TlsMaterial {
   readonly renewable: boolean;
 }
 
-export type TlsConfig = Pick<Config, 'dataDir' | 'publicUrls' | 'tlsCert' | 'tlsKey' | 'tlsKeyType'>;
+export interface TlsConfig extends Pick<Config, 'dataDir' | 'publicUrls' | 'tlsCert' | 'tlsKey' | 'tlsKeyType'> {
+  /** False: somebody else on this data dir renews what will run out some day; what is good today is taken. Default true. */
+  readonly renews?: boolean;
+}
 
 /** Files of the local CA, in `<data dir>/tls`. */
 export const CA_FILE = 'ca.pem';
@@ -68,7 +71,7 @@ export async function loadTls(config: TlsConfig, clock: Clock = systemClock): Pr
   // A certificate a name: an earlier copy of ca.pem, from before a name was added, would refuse one that has them all.
   const ownNamed = hosts.filter((name) => isIP(name) === 0 && !ALWAYS_NAMED.includes(name));
   const shared = hosts.filter((name) => !ownNamed.includes(name));
-  const local = new LocalCertificates(dir, clock, await loadAuthority(dir, hosts, config, clock), config.tlsKeyType);
+  const local = new LocalCertificates(dir, clock, await loadAuthority(dir, hosts, config, clock), config);
   const key = await local.serverKey();
   const cert = await local.certificate(SERVER_FILE, key, shared, hosts);
   const byName = new Map<string, string>();
@@ -108,7 +111,7 @@ class LocalCertificates {
     readonly dir: string,
     readonly clock: Clock,
     public authority: Authority,
-    readonly keyType: Config['tlsKeyType'],
+    readonly config: Pick<TlsConfig, 'tlsKeyType' | 'renews'>,
   ) {}
 
   /** The relay's own key. Another type in the settings makes a new one, unless nobody could sign a certificate for it. */
@@ -116,9 +119,11 @@ class LocalCertificates {
     const path = join(this.dir, SERVER_KEY_FILE);
     const existing = readKey(path);
     const signs = this.authority.key !== undefined;
-    if (existing !== undefined && (!signs || isOfType(existing, this.keyType))) return existing;
+    if (existing !== undefined && (!signs || isOfType(existing, this.config.tlsKeyType))) return existing;
     if (!signs) throw this.#cannotSign(`${path} is missing, and a new one needs a certificate`);
-    return existing === undefined ? await loadKey(path, this.keyType) : await replaceKey(path, this.keyType);
+    return existing === undefined
+      ? await loadKey(path, this.config.tlsKeyType)
+      : await replaceKey(path, this.config.tlsKeyType);
   }
 
   /** The certificate in `file` if it is good for `names`, else a new one. `everyName`: what the CA has to cover. */
@@ -132,12 +137,10 @@ class LocalCertificates {
     const existing = parse(readIfThere(path));
     const flaw = flawOf(existing, key, this.authority.certificate, names, this.clock);
     if (existing !== undefined && flaw === undefined) return existing.toString();
+    // As long as it is valid, an old one is better than none.
+    if (existing !== undefined && flaw === 'renewable' && !this.#mayRenew) return existing.toString();
     const signer = this.authority.key;
-    if (signer === undefined) {
-      // As long as it is valid, an old one is better than none.
-      if (existing !== undefined && flaw === 'renewable') return existing.toString();
-      throw this.#cannotSign(`${path} ${flaw ?? 'is missing'}`);
-    }
+    if (signer === undefined) throw this.#cannotSign(`${path} ${flaw ?? 'is missing'}`);
     this.authority = await coverNames(this.dir, { ...this.authority, key: signer }, everyName, this.clock);
     const { makeServerCertificate } = await import('./certificate-maker.js');
     const authority = { key: signer, certificate: this.authority.certificate.toString() };
@@ -146,6 +149,10 @@ class LocalCertificates {
     if (problem !== undefined) throw new Error(`the certificate just made does not pass its own check: ${problem}`);
     replaceFile(path, EVERYBODY, made);
     return made;
+  }
+
+  get #mayRenew(): boolean {
+    return this.authority.key !== undefined && this.config.renews !== false;
   }
 
   #cannotSign(what: string): ConfigError {
@@ -159,7 +166,7 @@ class LocalCertificates {
 async function loadAuthority(
   dir: string,
   names: readonly string[],
-  { tlsKeyType }: TlsConfig,
+  { tlsKeyType, renews = true }: TlsConfig,
   clock: Clock,
 ): Promise<Authority> {
   const path = join(dir, CA_FILE);
@@ -172,7 +179,7 @@ async function loadAuthority(
   const isGood =
     certificate?.ca === true &&
     certificate.checkPrivateKey(key) &&
-    daysLeft(certificate, clock) > CA_RENEWED_DAYS_BEFORE;
+    daysLeft(certificate, clock) > (renews ? CA_RENEWED_DAYS_BEFORE : 0);
   if (isGood) return { key, certificate };
   const { constrainedNames } = await import('./certificate-maker.js');
   const before = certificate?.ca === true ? (constrainedNames(certificate.toString()) ?? []) : [];

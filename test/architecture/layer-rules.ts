@@ -13,6 +13,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['clock', 'config'],
   store: ['protocol', 'clock', 'addresses', 'principal', 'config', 'files'],
   relays: ['clock', 'store'],
+  host: ['clock'],
   audit: ['clock', 'store'],
   sites: ['protocol', 'clock', 'addresses', 'principal', 'files', 'store', 'audit'],
   doors: ['protocol', 'clock', 'principal', 'metrics', 'store', 'relays', 'audit'],
@@ -27,13 +28,13 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   app: [
     ...['protocol', 'clock', 'config', 'files', 'log', 'metrics', 'store', 'relays', 'audit'],
-    ...['sites', 'operators', 'doors', 'commands', 'updates', 'gate', 'channels', 'http'],
+    ...['sites', 'operators', 'doors', 'commands', 'updates', 'gate', 'channels', 'http', 'host'],
   ],
   client: ['protocol'],
   simulator: ['protocol'],
   cli: [
     ...['protocol', 'clock', 'config', 'files', 'audit', 'operators', 'app'],
-    ...['updates', 'client', 'simulator'], // updates: signing works without a store
+    ...['updates', 'client', 'simulator', 'host'], // updates: signing works without a store; host: how a process failed
   ],
   main: ['cli'],
 };

@@ -5,6 +5,8 @@ import type { Environment } from '../../config.js';
 /** What a command may touch of its process; handed in by main.ts, by tests, never taken from a global. */
 export interface Io {
   readonly environment: Environment;
+  /** The program's own file, for further processes of it. */
+  readonly entry: string;
   /** Name of the account it runs under, for the audit trail. */
   readonly user: string;
   readonly stdin: NodeJS.ReadStream;

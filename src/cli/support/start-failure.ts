@@ -1,3 +1,4 @@
+import { ProcessError } from '../../host/process-error.js';
 import { CommandFailure } from './failure.js';
 import { callableHost } from './relay-address.js';
 
@@ -14,8 +15,12 @@ export function systemErrorOf(error: unknown): SystemError | undefined {
     : undefined;
 }
 
-/** Why a relay could not start, in words. */
+/** Why a relay could not start, or not stop, in words. */
 export function startFailure(error: unknown): unknown {
+  if (error instanceof ProcessError) {
+    const { code, detail, ...extras } = error.failure;
+    return new CommandFailure(code, detail, extras);
+  }
   const failure = systemErrorOf(error);
   if (failure?.port === undefined) return error;
   const where = `Port ${failure.port} on ${callableHost(failure.address ?? '') === failure.address ? failure.address : 'this machine'}`;

@@ -51,10 +51,39 @@ export async function knock(files: PrivateRedisFiles): Promise<Knock> {
   }
 }
 
+/** Of a connection whose holder lets go of the server: it counts no longer as somebody who needs it. */
+const LEAVING = 'leaving-openlock-keeper';
+
 /** How many other connections of relays and command lines the server has (their names begin with `openlock-`). */
 export async function otherUsers(connection: Redis): Promise<number> {
+  const { own, clients } = await clientsOf(connection);
+  return clients.filter(({ id, name }) => name.startsWith('openlock-') && id !== own).length;
+}
+
+/** From now on this connection is no user of the server any more. */
+export async function announceLeave(connection: Redis): Promise<void> {
+  await connection.client('SETNAME', LEAVING);
+}
+
+/**
+ * Whether the one who leaves has to stop the server: nobody needs it, and of those who leave at the same time this one came
+ * first. Without the order, processes of one host that stop together would all wait for each other, or all stop it.
+ */
+export async function isLastToLeave(connection: Redis): Promise<boolean> {
+  const { own, clients } = await clientsOf(connection);
+  return clients.every(({ id, name }) => !name.startsWith('openlock-') && (name !== LEAVING || id >= own));
+}
+
+async function clientsOf(connection: Redis): Promise<{
+  readonly own: number;
+  readonly clients: readonly { readonly id: number; readonly name: string }[];
+}> {
   const [own, list] = await Promise.all([connection.client('ID'), connection.client('LIST') as Promise<string>]);
-  return list.split('\n').filter((line) => / name=openlock-/.test(line) && !line.startsWith(`id=${own} `)).length;
+  const clients = [...list.matchAll(/^id=(\d+) .* name=(\S*)/gm)].map(([, id, name = '']) => ({
+    id: Number(id),
+    name,
+  }));
+  return { own, clients };
 }
 
 /** Stops the server and waits until its process is gone, so that its lock and its socket are free. */

@@ -8,7 +8,7 @@ import type { Redis } from 'ioredis';
 import { eventually, sleep, type Clock } from '../../clock.js';
 import { ConfigError } from '../../config.js';
 import { preparePrivateRedis, logTail, settingsAreCurrent, writeSettings, type PrivateRedisFiles } from './files.js';
-import { knock, otherUsers, stopServer } from './keeper.js';
+import { announceLeave, isLastToLeave, knock, otherUsers, stopServer } from './keeper.js';
 import { lockCommand, redisServerInstalled, startServer, type ServerProcess } from './process.js';
 import { unixSocketUrl } from '../redis-url.js';
 
@@ -88,11 +88,13 @@ export class PrivateRedis {
     const keeper = this.#keeper;
     if (keeper === undefined) return;
     try {
-      if (await this.#alone(keeper)) {
+      if (await this.#isLast(keeper)) {
         await stopServer(keeper, this.#clock);
         this.#log.info({ dir: this.#files.dir }, 'private redis-server stopped');
       }
     } catch (error) {
+      // Another who left at the same moment stopped it.
+      if (keeper.status === 'end') return;
       this.#log.warn(
         { dir: this.#files.dir, err: error },
         'private redis-server could not be stopped; it is left running',
@@ -192,9 +194,10 @@ export class PrivateRedis {
     }
   }
 
-  async #alone(keeper: Redis): Promise<boolean> {
+  async #isLast(keeper: Redis): Promise<boolean> {
+    await announceLeave(keeper);
     const until = this.#clock.monotonic() + LEAVE_TIMEOUT_MS;
-    while ((await otherUsers(keeper)) > 0) {
+    while (!(await isLastToLeave(keeper))) {
       if (this.#clock.monotonic() > until) return false;
       await sleep(this.#clock, POLL_MS);
     }

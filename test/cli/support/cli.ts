@@ -61,6 +61,7 @@ export function testIo(
   const stopping = new AbortController();
   return {
     user: 'tester',
+    entry: join(ROOT, 'src/main.ts'),
     environment: { OPENLOCK_LOG_LEVEL: 'silent', ...options.environment },
     stdin: Readable.from([Buffer.from(options.input ?? '')]) as unknown as NodeJS.ReadStream,
     stdout: new Recorder(options.isTTY),

@@ -90,6 +90,20 @@ describe('PrivateRedis', () => {
     expect(lab.servers()).to.be.empty;
   });
 
+  it('is stopped by one of those who leave at the same moment', async () => {
+    const all = await Promise.all([lab.acquire(), lab.acquire(), lab.acquire(), lab.acquire()]);
+    const links = await Promise.all(all.map((redis) => lab.open(redis)));
+    await Promise.all(
+      all.map(async (redis, index) => {
+        await links[index]?.close();
+        await redis.release();
+      }),
+    );
+    await until(() => lab.servers().length === 0);
+    expect(lab.messages.filter((message) => message.includes('stopped'))).to.have.length(1);
+    expect(lab.messages.filter((message) => message.includes('could not'))).to.deep.equal([]);
+  });
+
   it('survives the SIGKILL of its relay and is adopted by the next one', async () => {
     const holder = await lab.hold();
     const first = await lab.open(holder);
