@@ -24,10 +24,15 @@ local function int(number)
   return string.format('%.0f', number)
 end
 
+-- Grants without dates, as they come up: nearly all are of these, one for each role.
+local DATELESS = {}
+
 -- Role of the grant `role|notBefore|notAfter` while it is in force at `now`, else nil (protocol 7.6).
 local function in_force(grant, now)
+  if DATELESS[grant] then return DATELESS[grant] end
   local role, not_before, not_after = string.match(grant, '^(%a+)|(%d*)|(%d*)$')
   if not role or not ROLE_RANK[role] then return nil end
+  if not_before == '' and not_after == '' then DATELESS[grant] = role end
   if not_before ~= '' and now < tonumber(not_before) then return nil end
   if not_after ~= '' and now >= tonumber(not_after) then return nil end
   return role

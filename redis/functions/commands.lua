@@ -1,211 +1,280 @@
 do
-  -- A door's commands under way: `deadline|site|entry` of each, where `entry` is the audit entry of its submission. It waits there for
-  -- the command's end, so that what did nothing leaves a count and no entries of its own (protocol 10.1).
-  local function under_way(value)
-    return string.match(value, '^(%d+)|([^|]*)|(.*)$')
+  local MINUTE_MS = 60000
+
+  -- A command is a field of the hash of its shard and of the minute of its `iat`: `state|site|node|at|deadline|counted`, and behind that
+  -- the envelope while another relay is to claim it, `status|settledAt` once the door has answered. `counted`: 1 when wrong passwords
+  -- were counted as it was admitted, so that there is something to forgive.
+  local HEAD = '^(%a+)(|([^|]*)|([^|]*)|(%d+)|(%d+)|(1?))'
+
+  -- The hash a command is in, and what it holds of it (nil: nothing). `minute`: '' unknown, then it is looked for wherever it can be.
+  local function find(base, id, minute, now)
+    local prefix = shard_of(base) .. KEY.commands
+    if minute ~= '' then
+      local key = prefix .. minute
+      return key, redis.call('HGET', key, id) or nil
+    end
+    local newest = math.floor(now / MINUTE_MS) + 1
+    for candidate = newest, newest - COMMAND.minutes + 1, -1 do
+      local key = prefix .. candidate
+      local value = redis.call('HGET', key, id)
+      if value then return key, value end
+    end
+    return nil, nil
   end
 
-  -- Where a door's trail and its commands under way are kept; `trail` is this in every function below.
-  local function trail_of(door, open, audit_key, traffic, fold_key)
-    return { door = door, open = open, audit = audit_key, traffic = traffic, fold = fold_key }
+  -- A door's commands under way are lines of the field `open` of its record, `id|deadline|site|minute|entry`, where `entry` is the audit
+  -- entry of the submission. It waits there for the command's end, so that what did nothing leaves a count and no entries of its own
+  -- (protocol 10.1).
+  local LINE = '^([^|]*)|(%d+)|([^|]*)|([^|]*)|(.*)$'
+
+  local function set_open(base, lines)
+    if lines then redis.call('HSET', base .. KEY.record, 'open', lines) else redis.call('HDEL', base .. KEY.record, 'open') end
   end
 
-  -- Takes a command off those under way and writes its end: what ran, or may have, with both entries; what certainly did nothing as a
-  -- count of its site, door, code and minute. An end after `indeterminate` is an entry in any case: it corrects one.
-  local function conclude(trail, id, code, entry, now)
-    local value = redis.call('HGET', trail.open, id)
-    if not value then return audit(trail.audit, AUDIT_MAX.door, entry) end
-    redis.call('HDEL', trail.open, id)
-    local _, site, submitted = under_way(value)
+  -- Writes the end of a command that was under way: what ran, or may have, with both entries; what certainly did nothing as a count of
+  -- its site, door, code and minute.
+  local function write_end(batch, base, site, submitted, code, entry)
     if code == 'executed' or code == 'indeterminate' then
-      audit(trail.audit, AUDIT_MAX.door, submitted)
-      audit(trail.audit, AUDIT_MAX.door, entry)
+      redis.call('XADD', base .. KEY.audit, 'MAXLEN', '~', AUDIT_MAX.door, '*', 'e', submitted, 'e', entry)
     else
-      fold(trail.fold, trail.traffic, '"kind":"command_settled","actor":"' .. site .. '","door":"' .. trail.door .. '","code":"' .. code .. '"', now)
+      local fields = '"kind":"command_settled","actor":"' .. site .. '","door":"' .. door_of(base) .. '","code":"' .. code .. '"'
+      fold(base .. KEY.auditFold, base .. KEY.auditTraffic, fields, batch.now)
     end
   end
 
-  local function end_entry(trail, id, code, now)
-    return '{"at":' .. int(now) .. ',"node":"store","kind":"command_settled","actor":"relay","door":"' .. trail.door .. '","commandId":"' .. id .. '","code":"' .. code .. '"}'
+  -- Takes a command off those under way, and writes its end. An end after `indeterminate` is an entry in any case: it corrects one.
+  local function conclude(batch, base, id, code, entry)
+    local open = redis.call('HGET', base .. KEY.record, 'open')
+    local found, rest
+    for line in string.gmatch(open or '', '[^\n]+') do
+      if string.sub(line, 1, #id + 1) == id .. '|' then found = line else rest = rest and rest .. '\n' .. line or line end
+    end
+    if not found then return audit(base .. KEY.audit, AUDIT_MAX.door, entry) end
+    set_open(base, rest)
+    local _, _, site, _, submitted = string.match(found, LINE)
+    write_end(batch, base, site, submitted, code, entry)
+  end
+
+  local function end_entry(batch, base, id, code)
+    return '{"at":' .. batch.at .. ',"node":"store","kind":"command_settled","actor":"relay","door":"' .. door_of(base) .. '","commandId":"' .. id .. '","code":"' .. code .. '"}'
   end
 
   -- The end of a command that nobody settled in time (protocol 6.7): pending was certainly not sent, claimed may have run.
-  -- Returns the state as it is now.
-  local function overdue(trail, command_key, id, state, deadline, now)
-    if now < tonumber(deadline) or (state ~= 'pending' and state ~= 'claimed') then return state end
-    state = state == 'pending' and 'expired' or 'indeterminate'
-    redis.call('HSET', command_key, 'state', state)
-    conclude(trail, id, state, end_entry(trail, id, state, now), now)
-    return state
+  -- nil when it has not come to that.
+  local function overdue(state, deadline, now)
+    if now < tonumber(deadline) then return nil end
+    return state == 'pending' and 'expired' or state == 'claimed' and 'indeterminate' or nil
   end
 
-  -- Commands under way at the door, and those of `site` among them. What is past its deadline no longer counts; its end is written
-  -- down here if nobody else did.
-  local function count_under_way(trail, site, command_prefix, now)
-    local flat = redis.call('HGETALL', trail.open)
-    local all, own = 0, 0
-    for index = 1, #flat, 2 do
-      local id = flat[index]
-      local deadline, owner = under_way(flat[index + 1])
-      if tonumber(deadline) > now then
+  -- The state as it is now, with its deadline taken into account. `value`: as it stands in `key`.
+  local function state_now(batch, base, key, id, value)
+    local state, middle, _, _, _, deadline = string.match(value, HEAD)
+    local late = overdue(state, deadline, batch.now)
+    if not late then return state end
+    redis.call('HSET', key, id, late .. middle)
+    conclude(batch, base, id, late, end_entry(batch, base, id, late))
+    return late
+  end
+
+  -- The end of a line that is past its deadline, if nobody else wrote it down.
+  local function close_line(batch, base, id, site, minute, submitted)
+    local key = shard_of(base) .. KEY.commands .. minute
+    local value = redis.call('HGET', key, id)
+    -- No relay looked for ten minutes: nobody knows any more whether it was sent.
+    local state, middle, code = nil, nil, 'indeterminate'
+    if value then
+      state, middle = string.match(value, HEAD)
+      code = state == 'pending' and 'expired' or state == 'claimed' and 'indeterminate' or state
+      if code ~= state then redis.call('HSET', key, id, code .. middle) end
+    end
+    write_end(batch, base, site, submitted, code, end_entry(batch, base, id, code))
+  end
+
+  -- How many commands are under way, of all sites and of `own_site`, and their lines. What is past its deadline no longer counts.
+  local function count_open(batch, base, own_site, open)
+    local all, own, lines, closed = 0, 0, nil, false
+    for line in string.gmatch(open, '[^\n]+') do
+      local id, deadline, site, minute, submitted = string.match(line, LINE)
+      if tonumber(deadline) > batch.now then
         all = all + 1
-        if owner == site then own = own + 1 end
+        if site == own_site then own = own + 1 end
+        lines = lines and lines .. '\n' .. line or line
       else
-        local command = redis.call('HMGET', command_prefix .. id, 'state', 'deadline')
-        if command[1] then
-          overdue(trail, command_prefix .. id, id, command[1], command[2], now)
-        else
-          -- No relay looked for ten minutes: nobody knows any more whether it was sent.
-          conclude(trail, id, 'indeterminate', end_entry(trail, id, 'indeterminate', now), now)
-        end
+        close_line(batch, base, id, site, minute, submitted)
+        closed = true
       end
     end
-    return all, own
+    if closed then set_open(base, lines) end
+    return all, own, lines
   end
 
-  -- command_admit: the store's part of protocol 6.5, in its order, ending in one atomic insert. A door the site may not see is
-  -- answered before everything else, as if it did not exist (7.6). A refused envelope is not recorded.
-  -- `relay`, `connection`: who asks, and its connection of the door ('' none); `live_relays`: as ',a,b,'; `jwe`: '' where this relay
-  -- has the door, it is stored for another one only; `built_in_role`: role that needs no grant ('' none).
-  -- Result: { 'claimed', deadline } | { 'pending', deadline } | { 'replayed', state or '' } | { code, retry-after ms or 0 }
-  --         | { 'elsewhere', 0 }: another connection is live, and the jwe is needed; nothing was recorded
-  register('command_admit', function(keys, args)
-    local record_key, grants_key, live_key, command_key, command_prefix, jwe_key, cooldown_key, open_key, audit_key, traffic_key, fold_key = unpack(keys)
-    local site, door, id, scope, kid, iat, relay, connection, live_relays, jwe, timeout_ms, built_in_role, relay_channel, entry = unpack(args)
-    local now = now_ms()
-    local created, current_kid, disabled, banned = unpack(redis.call('HMGET', record_key, 'createdAt', 'kid', 'disabled', 'banned'))
+  local COOLING = '^(%d+)|(%d+)|(%d*)|(%d+)$'
+
+  -- Wrong credentials and bare 400s of one site at one door (protocol 6.6), `count|level|until|at`: nil when there were none, or none for
+  -- so long that they are forgotten.
+  local function refusals(value, now)
+    if not value then return nil end
+    local count, level, pause_until, at = string.match(value, COOLING)
+    if not count or now - tonumber(at) > COOLDOWN.remembered_ms then return nil end
+    return tonumber(count), tonumber(level), tonumber(pause_until) or 0
+  end
+
+  local function replayed(batch, base, key, id, value, site)
+    local _, _, sender = string.match(value, HEAD)
+    return 'replayed ' .. (sender == site and state_now(batch, base, key, id, value) or '')
+  end
+
+  -- admit: the store's part of protocol 6.5, in its order, ending in one atomic insert. A door the site may not see is answered before
+  -- everything else, as if it did not exist (7.6). A refused envelope is not recorded.
+  -- `connection`: the calling relay's connection of the door ('' none); `live`, `jwe`: relays with a lease as `,a,b,`, and the envelope, which
+  -- is stored for another relay only: both '' where the calling relay has a lease and the door; `built_in_role`: role that needs no grant
+  -- ('' none).
+  -- Answer: 'claimed <deadline>' | 'pending <deadline>' | 'replayed <state>' (state: or '') | '<code> <retry-after ms or 0>'
+  --         | 'elsewhere': another connection is live, so that `live` and `jwe` are needed; nothing was recorded
+  item('admit', 13, function(batch, base, site, id, scope, kid, iat, minute, connection, live, jwe, timeout_ms, built_in_role, entry)
+    local now = batch.now
+    local created, current_kid, disabled, banned, live_relay, live_connection, open, cooling, grant = unpack(redis.call('HMGET', base .. KEY.record,
+      'createdAt', 'kid', 'disabled', 'banned', 'node', 'conn', 'open', KEY.cooldown .. site, KEY.grant .. site))
     local role = built_in_role
-    if role == '' then
-      local grant = redis.call('HGET', grants_key, site)
-      role = grant and in_force(grant, now)
+    if role == '' then role = grant and in_force(grant, now) end
+    if not created or not role then return 'door_not_found 0' end
+
+    local refused_before, _, pause_until = refusals(cooling, now)
+    local here = live_relay == batch.relay and live_connection == connection
+    local answer, lines
+    if ROLE_RANK[role] < ROLE_RANK[SCOPE_ROLE[scope]] then answer = 'action_not_allowed 0'
+    elseif disabled then answer = 'door_disabled 0'
+    elseif not current_kid then answer = 'key_not_found 0'
+    elseif current_kid ~= kid then answer = 'wrong_key 0'
+    elseif banned then answer = 'key_banned 0'
+    elseif math.abs(now - tonumber(iat)) > COMMAND.freshness_ms then answer = 'stale_timestamp 0'
+    elseif refused_before and pause_until > now then answer = 'rate_limited ' .. int(pause_until - now)
+    elseif not live_relay or live ~= '' and not string.find(live, ',' .. live_relay .. ',', 1, true) then answer = 'door_offline 0'
+    elseif live == '' and not here then answer = 'elsewhere'
     end
-    if not created or not role then return { 'door_not_found', 0 } end
-
-    local trail = trail_of(door, open_key, audit_key, traffic_key, fold_key)
-    local state, deadline, sender = unpack(redis.call('HMGET', command_key, 'state', 'deadline', 'site'))
-    if state then return { 'replayed', sender == site and overdue(trail, command_key, id, state, deadline, now) or '' } end
-    if ROLE_RANK[role] < ROLE_RANK[SCOPE_ROLE[scope]] then return { 'action_not_allowed', 0 } end
-    if disabled then return { 'door_disabled', 0 } end
-    if not current_kid then return { 'key_not_found', 0 } end
-    if current_kid ~= kid then return { 'wrong_key', 0 } end
-    if banned then return { 'key_banned', 0 } end
-    if math.abs(now - tonumber(iat)) > COMMAND.freshness_ms then return { 'stale_timestamp', 0 } end
-
-    local refused_before, refused_until = unpack(redis.call('HMGET', cooldown_key, 'count', 'until'))
-    if refused_until and tonumber(refused_until) > now then return { 'rate_limited', int(tonumber(refused_until) - now) } end
-
-    local live_relay, live_connection = unpack(redis.call('HMGET', live_key, 'node', 'conn'))
-    if not live_relay or not string.find(live_relays, ',' .. live_relay .. ',', 1, true) then return { 'door_offline', 0 } end
-
-    local here = live_relay == relay and live_connection == connection
-    if not here and jwe == '' then return { 'elsewhere', 0 } end
-
-    local all, own = count_under_way(trail, site, command_prefix, now)
-    if all >= COMMAND.in_flight_per_door or own >= COMMAND.in_flight_per_site then return { 'rate_limited', 250 } end
-
-    state, deadline = here and 'claimed' or 'pending', int(now + tonumber(timeout_ms))
-    redis.call('HSET', command_key, 'state', state, 'site', site, 'node', relay, 'at', int(now), 'deadline', deadline)
-    -- Tells command_settle that there is something to forgive; for nearly every command there is not.
-    if refused_before then redis.call('HSET', command_key, 'counted', '1') end
-    redis.call('PEXPIRE', command_key, COMMAND.state_ms)
-    redis.call('HSET', open_key, id, deadline .. '|' .. site .. '|' .. entry)
-    if not here then
-      redis.call('SET', jwe_key, jwe, 'PX', timeout_ms)
-      redis.call('PUBLISH', relay_channel .. live_relay, '{"t":"claim","door":"' .. door .. '","id":"' .. id .. '"}')
+    local key = shard_of(base) .. KEY.commands .. minute
+    if not answer and open then
+      local all, own
+      all, own, lines = count_open(batch, base, site, open)
+      if all >= COMMAND.in_flight_per_door or own >= COMMAND.in_flight_per_site then answer = 'rate_limited 250' end
     end
-    return { state, deadline }
+    if answer then
+      -- Seen before comes first in 6.5, and is looked at last: the insert answers it for all that is not refused.
+      local value = redis.call('HGET', key, id)
+      return value and replayed(batch, base, key, id, value, site) or answer
+    end
+
+    local state, deadline = here and 'claimed' or 'pending', int(now + timeout_ms)
+    local value = state .. '|' .. site .. '|' .. batch.relay .. '|' .. batch.at .. '|' .. deadline .. '|' .. (refused_before and '1' or '')
+    if redis.call('HSETNX', key, id, here and value or value .. '|' .. jwe) == 0 then
+      return replayed(batch, base, key, id, redis.call('HGET', key, id), site)
+    end
+    expire_at(key, (minute + COMMAND.kept_minutes) * MINUTE_MS)
+    local line = id .. '|' .. deadline .. '|' .. site .. '|' .. minute .. '|' .. entry
+    set_open(base, lines and lines .. '\n' .. line or line)
+    if not here then tell(batch, live_relay, 'claim', '{"door":"' .. door_of(base) .. '","id":"' .. id .. '","minute":"' .. minute .. '"}') end
+    return state .. ' ' .. deadline
   end)
 
-  -- command_claim: the relay that holds the door's socket takes a pending command for that very connection (protocol 6.7).
-  -- Result: { 'claimed', jwe, deadline, site } | { state as it is, or 'gone' or 'not_live' }
-  register('command_claim', function(keys, args)
-    local command_key, jwe_key, live_key, open_key, audit_key, traffic_key, fold_key = unpack(keys)
-    local door, id, relay, connection = unpack(args)
-    local state, deadline, site = unpack(redis.call('HMGET', command_key, 'state', 'deadline', 'site'))
-    if not state then return { 'gone' } end
-    state = overdue(trail_of(door, open_key, audit_key, traffic_key, fold_key), command_key, id, state, deadline, now_ms())
-    if state ~= 'pending' then return { state } end
-    local live = redis.call('HMGET', live_key, 'node', 'conn')
-    if live[1] ~= relay or live[2] ~= connection then return { 'not_live' } end
-    local jwe = redis.call('GETDEL', jwe_key)
-    if not jwe then return { 'gone' } end
-    redis.call('HSET', command_key, 'state', 'claimed')
-    return { 'claimed', jwe, deadline, site }
+  -- claim: the relay that holds the door's socket takes a pending command for that very connection (protocol 6.7).
+  -- Answer: 'claimed <deadline> <jwe>' | state as it is, or 'gone' or 'not_live'
+  item('claim', 4, function(batch, base, id, minute, connection)
+    local key, value = find(base, id, minute, batch.now)
+    if not value then return 'gone' end
+    local state = state_now(batch, base, key, id, value)
+    if state ~= 'pending' then return state end
+    local live_relay, live_connection = unpack(redis.call('HMGET', base .. KEY.record, 'node', 'conn'))
+    if live_relay ~= batch.relay or live_connection ~= connection then return 'not_live' end
+    local _, middle, _, _, _, deadline = string.match(value, HEAD)
+    local jwe = string.sub(value, #state + #middle + 2)
+    if jwe == '' then return 'gone' end
+    redis.call('HSET', key, id, 'claimed' .. middle)
+    return 'claimed ' .. deadline .. ' ' .. jwe
   end)
 
-  -- command_nudge: publishes the hint again when it may have been lost; the command itself is never sent twice by it.
-  -- Result: state, or '' when unknown
-  register('command_nudge', function(keys, args)
-    local command_key, live_key = unpack(keys)
-    local door, id, relay_channel = unpack(args)
-    local state = redis.call('HGET', command_key, 'state')
-    if state == 'pending' then
-      local relay = redis.call('HGET', live_key, 'node')
-      if relay then redis.call('PUBLISH', relay_channel .. relay, '{"t":"claim","door":"' .. door .. '","id":"' .. id .. '"}') end
-    end
-    return state or ''
+  -- nudge: publishes the hint again when it may have been lost; the command itself is never sent twice by it.
+  -- Answer: state, or '' when unknown
+  item('nudge', 3, function(batch, base, id, minute)
+    local key, value = find(base, id, minute, batch.now)
+    if not value then return '' end
+    local state = string.match(value, '^%a+')
+    local relay = state == 'pending' and redis.call('HGET', base .. KEY.record, 'node')
+    -- `key` ends in the minute, also where the caller did not know it.
+    local found_in = string.match(key, '%d+$')
+    if relay then tell(batch, relay, 'claim', '{"door":"' .. door_of(base) .. '","id":"' .. id .. '","minute":"' .. found_in .. '"}') end
+    return state
   end)
 
   -- One site at one door after a wrong credential or a bare 400 (protocol 6.6): from the third on each pauses it, for longer and longer.
-  -- What was under way when a pause began adds none.
-  local function count_refusal(cooldown_key, now)
-    local count = redis.call('HINCRBY', cooldown_key, 'count', 1)
-    redis.call('PEXPIRE', cooldown_key, COOLDOWN.remembered_ms)
-    local level, pause_until = unpack(redis.call('HMGET', cooldown_key, 'level', 'until'))
-    if count < COOLDOWN.refusals or (pause_until and tonumber(pause_until) > now) then return end
-    level = tonumber(level or '0')
-    local pause = math.min(COOLDOWN.first_ms * 2 ^ level, COOLDOWN.longest_ms)
-    redis.call('HSET', cooldown_key, 'level', int(level + 1), 'until', int(now + pause))
+  -- What was under way when a pause began adds none. A door that was removed meanwhile remembers nothing.
+  local function count_refusal(batch, base, site)
+    local field, now = KEY.cooldown .. site, batch.now
+    local created, value = unpack(redis.call('HMGET', base .. KEY.record, 'createdAt', field))
+    if not created then return end
+    local count, level, pause_until = refusals(value, now)
+    count, level, pause_until = (count or 0) + 1, level or 0, pause_until or 0
+    if count >= COOLDOWN.refusals and pause_until <= now then
+      pause_until = now + math.min(COOLDOWN.first_ms * 2 ^ level, COOLDOWN.longest_ms)
+      level = level + 1
+    end
+    redis.call('HSET', base .. KEY.record, field, count .. '|' .. level .. '|' .. int(pause_until) .. '|' .. batch.at)
   end
 
-  -- command_settle: the door's answer. Only a claimed (or, late, an indeterminate) command of this door can be settled, once.
+  local function keep_receipt(batch, base, id, receipt)
+    local slice = math.floor(batch.now / COMMAND.receipt_slice_ms)
+    local key = shard_of(base) .. KEY.receipts .. slice
+    redis.call('HSET', key, id, receipt)
+    expire_at(key, (slice + 1) * COMMAND.receipt_slice_ms + COMMAND.receipt_ms)
+  end
+
+  -- settle: the door's answer. Only a claimed (or, late, an indeterminate) command of this door can be settled, once.
   -- `refusal`: 'credential', 'bare' (a 400 without a receipt) or ''; `receipt`: or ''; `entry`: audit entry of the end.
-  -- Result: { state, 1 when this call settled it } | { '' , 0 } when unknown
-  register_ending('command_settle', function(keys, args)
-    local command_key, receipt_key, cooldown_key, open_key, audit_key, traffic_key, fold_key = unpack(keys)
-    local door, id, status, refusal, receipt, relay, relay_channel, entry = unpack(args)
-    local before, asker, forgives = unpack(redis.call('HMGET', command_key, 'state', 'node', 'counted'))
-    if not before then return { '', 0 } end
-    if before ~= 'claimed' and before ~= 'indeterminate' then return { before, 0 } end
-    local now = now_ms()
+  -- Answer: '<state> 1' when this item settled it | '<state> 0' | '' when unknown
+  item('settle', 7, function(batch, base, id, minute, status, refusal, receipt, entry)
+    local key, value = find(base, id, minute, batch.now)
+    if not value then return '' end
+    local before, middle, site, asker, _, _, forgives = string.match(value, HEAD)
+    if before ~= 'claimed' and before ~= 'indeterminate' then return before .. ' 0' end
     local state = status == '200' and 'executed' or 'refused'
-    redis.call('HSET', command_key, 'state', state, 'status', status, 'settledAt', int(now))
-    if receipt ~= '' then redis.call('SET', receipt_key, receipt, 'PX', COMMAND.receipt_ms) end
-    conclude(trail_of(door, open_key, audit_key, traffic_key, fold_key), id, refusal == '' and state or 'refused_' .. refusal, entry, now)
+    redis.call('HSET', key, id, state .. middle .. '|' .. status .. '|' .. batch.at)
+    if receipt ~= '' then keep_receipt(batch, base, id, receipt) end
+    conclude(batch, base, id, refusal == '' and state or 'refused_' .. refusal, entry)
     if refusal ~= '' then
-      count_refusal(cooldown_key, now)
-    elseif state == 'executed' and forgives then
-      redis.call('DEL', cooldown_key)
+      count_refusal(batch, base, site)
+    elseif state == 'executed' and forgives == '1' then
+      redis.call('HDEL', base .. KEY.record, KEY.cooldown .. site)
     end
-    if asker ~= relay then
-      redis.call('PUBLISH', relay_channel .. asker, cjson.encode({ t = 'settled', id = id, state = state, status = tonumber(status), receipt = receipt ~= '' and receipt or nil }))
+    if asker ~= batch.relay then
+      local told_receipt = receipt ~= '' and ',"receipt":' .. cjson.encode(receipt) or ''
+      tell(batch, asker, 'settled', '{"id":"' .. id .. '","state":"' .. state .. '","status":' .. status .. told_receipt .. '}')
     end
-    return { state, 1 }
+    return state .. ' 1'
   end)
 
-  -- command_abandon: a claimed command that was certainly never written to a socket is expired, not indeterminate.
-  -- Result: state as it is now, or ''
-  register_ending('command_abandon', function(keys, args)
-    local command_key, open_key, audit_key, traffic_key, fold_key = unpack(keys)
-    local door, id, relay, relay_channel = unpack(args)
-    local state, asker = unpack(redis.call('HMGET', command_key, 'state', 'node'))
-    if state ~= 'claimed' then return state or '' end
-    local now = now_ms()
-    redis.call('HSET', command_key, 'state', 'expired')
-    local trail = trail_of(door, open_key, audit_key, traffic_key, fold_key)
-    conclude(trail, id, 'expired', end_entry(trail, id, 'expired', now), now)
-    if asker ~= relay then redis.call('PUBLISH', relay_channel .. asker, '{"t":"settled","id":"' .. id .. '","state":"expired"}') end
+  -- abandon: a claimed command that was certainly never written to a socket is expired, not indeterminate.
+  -- Answer: state as it is now, or ''
+  item('abandon', 3, function(batch, base, id, minute)
+    local key, value = find(base, id, minute, batch.now)
+    if not value then return '' end
+    local state, middle, _, asker = string.match(value, HEAD)
+    if state ~= 'claimed' then return state end
+    redis.call('HSET', key, id, 'expired' .. middle)
+    conclude(batch, base, id, 'expired', end_entry(batch, base, id, 'expired'))
+    if asker ~= batch.relay then tell(batch, asker, 'settled', '{"id":"' .. id .. '","state":"expired"}') end
     return 'expired'
   end)
 
-  -- command_read: a command as it stands now, with its deadline taken into account.
-  -- Result: { state, site, at, status or '', settledAt or '', receipt or '' } | {}
-  register_ending('command_read', function(keys, args)
-    local command_key, receipt_key, open_key, audit_key, traffic_key, fold_key = unpack(keys)
-    local door, id = unpack(args)
-    local state, deadline, site, at, status, settled_at = unpack(redis.call('HMGET', command_key, 'state', 'deadline', 'site', 'at', 'status', 'settledAt'))
-    if not state then return {} end
-    state = overdue(trail_of(door, open_key, audit_key, traffic_key, fold_key), command_key, id, state, deadline, now_ms())
-    return { state, site, at, status or '', settled_at or '', redis.call('GET', receipt_key) or '' }
+  -- read: a command as it stands now, with its deadline taken into account.
+  -- Answer: 'state|site|at|status|settledAt|receipt', of which the last three may be '' | '' when unknown
+  item('read', 3, function(batch, base, id, minute)
+    local key, value = find(base, id, minute, batch.now)
+    if not value then return '' end
+    local state = state_now(batch, base, key, id, value)
+    local _, middle, site, _, at = string.match(value, HEAD)
+    local answer = state .. '|' .. site .. '|' .. at .. '|'
+    if state ~= 'executed' and state ~= 'refused' then return answer .. '||' end
+    local status, settled_at = string.match(value, '^|(%d+)|(%d+)$', #state + #middle + 1)
+    local slice = math.floor(settled_at / COMMAND.receipt_slice_ms)
+    return answer .. status .. '|' .. settled_at .. '|' .. (redis.call('HGET', shard_of(base) .. KEY.receipts .. slice, id) or '')
   end)
 end

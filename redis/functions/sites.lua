@@ -168,29 +168,50 @@ do
     return 1
   end)
 
-  -- site_admit: on the path of every command: is the session alive, the site not blocked, its token bucket not empty (protocol 8.1)?
-  -- The bucket is one number, the time at which it will be full again (GCRA, equal to a token bucket). It is neither
-  -- replicated nor written to the append-only file: it costs no fsync, and a lost one is merely a full one.
-  -- KEYS session, record, bucket; ARGV tokens wanted (0: only look), tokens the bucket holds, refill (tokens a second)
-  -- Result: 0 | -1 (no such session) | -2 (blocked) | milliseconds until there would be enough tokens
-  local BUCKET_TTL_MS = 3600000 -- long: the end of a key is written to the append-only file, its changes are not
-  -- Blocking a site ends its sessions, so that a session that lives is enough to know.
-  register_ending('site_admit', function(keys, args)
-    if redis.call('EXISTS', keys[1]) == 0 then
-      return redis.call('HGET', keys[2], 'blocked') == '1' and -2 or -1
-    end
-    if args[1] == '0' then return 0 end
+  -- Until a token bucket is full again at the latest; long, as the end of a key is written to the append-only file, its changes are not.
+  local BUCKET_TTL_MS = 3600000
+
+  -- Milliseconds of a bucket (GCRA, equal to a token bucket): it is one number, the time at which it will be full again.
+  -- `cost`: tokens wanted. Returns that time after the tokens are taken, and how long to wait until there would be enough (0: taken).
+  local function take(full, cost, now, interval, capacity)
+    if full < now then full = now end
+    full = full + cost * interval
+    local wait = full - now - capacity * interval
+    -- A microsecond of grace for the rounding of what was stored.
+    return full, wait > 0.001 and math.ceil(wait) or 0
+  end
+
+  -- site_batch: on the path of every command: is the session alive, the site not blocked, its token bucket not empty (protocol 8.1)?
+  -- Session and bucket are read once a batch. The bucket is neither replicated nor written to the append-only file: it costs no
+  -- fsync, and a lost one is merely a full one. In a Cluster all items are of one site.
+  -- KEYS tag of a site (where the call has to go); ARGV tokens a bucket holds, refill (tokens a second), then the items: tag of the site,
+  -- session, tokens wanted (0: only look)
+  -- Result: for each item 0 | -1 (no such session) | -2 (blocked) | milliseconds until there would be enough tokens | an error
+  register_ending('site_batch', function(_, words)
     local time = redis.call('TIME')
     local now = time[1] * 1000 + time[2] / 1000
-    local interval = 1000 / args[3]
-    local full = tonumber(redis.call('GET', keys[3]) or '0')
-    if full < now then full = now end
-    full = full + args[1] * interval
-    local wait = full - now - args[2] * interval
-    -- A microsecond of grace for the rounding of what was stored.
-    if wait > 0.001 then return math.ceil(wait) end
+    local capacity, interval = tonumber(words[1]), 1000 / words[2]
+    local alive, buckets, answers, taken = {}, {}, {}, {}
+
+    -- Blocking a site ends its sessions, so that a session that lives is enough to know.
+    local function admit(tag, session, cost)
+      local key = tag .. KEY.session .. session
+      if alive[key] == nil then
+        alive[key] = redis.call('EXISTS', key) == 1 and 0 or redis.call('HGET', tag .. KEY.record, 'blocked') == '1' and -2 or -1
+      end
+      if alive[key] ~= 0 or cost == 0 then return alive[key] end
+      buckets[tag] = buckets[tag] or tonumber(redis.call('GET', tag .. KEY.bucket) or '0')
+      local full, wait = take(buckets[tag], cost, now, interval, capacity)
+      if wait == 0 then buckets[tag], taken[tag] = full, true end
+      return wait
+    end
+
+    for index = 3, #words, 3 do
+      local done, answer = pcall(admit, words[index], words[index + 1], tonumber(words[index + 2]))
+      answers[#answers + 1] = done and answer or refused_item(answer)
+    end
     redis.set_repl(redis.REPL_NONE)
-    redis.call('SET', keys[3], string.format('%.3f', full), 'PX', BUCKET_TTL_MS)
-    return 0
+    for tag in pairs(taken) do redis.call('SET', tag .. KEY.bucket, string.format('%.3f', buckets[tag]), 'PX', BUCKET_TTL_MS) end
+    return answers
   end)
 end

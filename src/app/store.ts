@@ -3,6 +3,7 @@ import type { HostMember } from '../host/host-link.js';
 import type { AuditTrail } from '../audit/trail.js';
 import { AuditStore } from '../store/audit-store.js';
 import { CommandStore } from '../store/command-store.js';
+import { doorBatch } from '../store/door-items.js';
 import { DoorGrantStore } from '../store/door-grants.js';
 import { DoorPresenceStore } from '../store/door-presence.js';
 import { DoorRecordStore } from '../store/door-records.js';
@@ -50,21 +51,26 @@ export function watchMemory(link: RedisLink, { clock, metrics, onError, onReleas
   return memory;
 }
 
-/** The typed stores, one a thing. */
-export const storesOn = (link: RedisLink) => ({
-  audit: new AuditStore(link),
-  bans: new KeyBanStore(link),
-  commands: new CommandStore(link),
-  firmware: new FirmwareStore(link),
-  grants: new DoorGrantStore(link),
-  mail: new RelayMail(link),
-  operators: new OperatorStore(link),
-  presence: new DoorPresenceStore(link),
-  records: new DoorRecordStore(link),
-  relays: new RelayStore(link),
-  rollouts: new RolloutStore(link),
-  sites: new SiteStore(link),
-});
+/** The typed stores, one a thing. `onBatch` is told how many things at doors went in one call. */
+export const storesOn = (link: RedisLink, onBatch?: (items: number) => void) => {
+  const batch = doorBatch(link, onBatch);
+  return {
+    audit: new AuditStore(link),
+    bans: new KeyBanStore(link),
+    /** What is done at doors waits here for its turn. */
+    batch,
+    commands: new CommandStore(batch),
+    firmware: new FirmwareStore(link),
+    grants: new DoorGrantStore(link),
+    mail: new RelayMail(link),
+    operators: new OperatorStore(link),
+    presence: new DoorPresenceStore(link, batch),
+    records: new DoorRecordStore(link),
+    relays: new RelayStore(link),
+    rollouts: new RolloutStore(link),
+    sites: new SiteStore(link),
+  };
+};
 export type Stores = ReturnType<typeof storesOn>;
 
 /** What every room of a relay is handed: the command line has no metrics, and no door is connected to it. */

@@ -1,5 +1,5 @@
 /** Commands from a site to a door: admission in the order of protocol 6.5, at most once (6.7), and the answer. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Cancel, Clock } from '../clock.js';
 import { actorOf, type Caller, type RequestContext } from '../principal.js';
@@ -11,7 +11,7 @@ import type { CommandAnswer, CommandRecord, DoorChallengeAnswer, DoorStatusAnswe
 import { parseCommandEnvelope, type CommandHeader } from '../protocol/envelope.js';
 import { OpenLockError } from '../protocol/problem.js';
 import type { RelayLease } from '../relays/lease.js';
-import type { AdmitResult, CommandStore } from '../store/command-store.js';
+import { minuteOf, type AdmitResult, type CommandName, type CommandStore } from '../store/command-store.js';
 import type { DoorDispatcher } from './door-dispatcher.js';
 import type { DoorQuestions } from './door-questions.js';
 import type { Ending, Waiter, Waiters } from './waiters.js';
@@ -56,7 +56,8 @@ export class CommandService {
   async submit(caller: Caller, doorId: string, jwe: string, context: RequestContext): Promise<CommandAnswer> {
     const startedAt = this.#deps.clock.monotonic();
     const header = this.#parse(doorId, jwe);
-    const commandId = createHash('sha256').update(jwe).digest('base64url');
+    const commandId = hash('sha256', jwe, 'base64url');
+    const name = { doorId, commandId, minute: minuteOf(header.iat) };
     const waiter = this.#deps.waiters.open(commandId);
     try {
       const link = this.#deps.links.find(doorId);
@@ -65,11 +66,10 @@ export class CommandService {
       // A pending one is on its way already: the store has published the hint.
       if (outcome === 'claimed') {
         if (link === undefined) throw new Error('claimed without a local connection');
-        const command = { commandId, jwe, deadline, siteId: actorOf(caller) };
-        if (!(await this.#deps.dispatcher.deliver(link, command)))
+        if (!(await this.#deps.dispatcher.deliver(link, { ...name, jwe, deadline })))
           return this.#answer({ state: 'expired', beforeDeadline: true }, commandId, startedAt);
       }
-      return this.#answer(await this.#await(waiter, doorId, commandId, outcome), commandId, startedAt);
+      return this.#answer(await this.#await(waiter, name, outcome), commandId, startedAt);
     } finally {
       waiter.close();
     }
@@ -78,7 +78,8 @@ export class CommandService {
   /** A command's state, for its sender (protocol 7.4). */
   async record(caller: Caller, doorId: string, commandId: string): Promise<CommandRecord> {
     await this.#deps.access.roleOf(caller, doorId);
-    const stored = /^[A-Za-z0-9_-]{43}$/.test(commandId) ? await this.#deps.store.read(doorId, commandId) : undefined;
+    const isId = /^[A-Za-z0-9_-]{43}$/.test(commandId);
+    const stored = isId ? await this.#deps.store.read({ doorId, commandId, minute: undefined }) : undefined;
     if (stored === undefined || stored.siteId !== actorOf(caller)) {
       throw new OpenLockError('command_not_found', 'No such command, or it is older than ten minutes.');
     }
@@ -166,14 +167,14 @@ export class CommandService {
     return result;
   }
 
-  async #await(waiter: Waiter, doorId: string, commandId: string, outcome: Admitted['outcome']): Promise<TimedEnding> {
-    const nudges = outcome === 'pending' ? this.#nudge(doorId, commandId) : [];
+  async #await(waiter: Waiter, command: CommandName, outcome: Admitted['outcome']): Promise<TimedEnding> {
+    const nudges = outcome === 'pending' ? this.#nudge(command) : [];
     const ending = await waiter.promise;
     for (const cancel of nudges) cancel();
     if (ending !== undefined) return { ...ending, beforeDeadline: true };
     // Time is up, or a message between relays was lost: the store knows.
     try {
-      return (await this.#deps.store.read(doorId, commandId)) ?? { state: 'indeterminate' };
+      return (await this.#deps.store.read(command)) ?? { state: 'indeterminate' };
     } catch (error) {
       if (!isStoreLoss(error)) throw error;
       // The command is on its way and nobody can tell what became of it: that is what the sender has to hear.
@@ -182,12 +183,12 @@ export class CommandService {
     }
   }
 
-  #nudge(doorId: string, commandId: string): readonly Cancel[] {
+  #nudge(command: CommandName): readonly Cancel[] {
     const nudge = async (): Promise<void> => {
-      const state = await this.#deps.store.nudge(doorId, commandId);
+      const state = await this.#deps.store.nudge(command);
       if (state !== 'executed' && state !== 'refused' && state !== 'expired') return;
-      const stored = await this.#deps.store.read(doorId, commandId);
-      if (stored !== undefined) this.#deps.waiters.settle(commandId, stored);
+      const stored = await this.#deps.store.read(command);
+      if (stored !== undefined) this.#deps.waiters.settle(command.commandId, stored);
     };
     return NUDGES_MS.map((afterMs) =>
       this.#deps.clock.after(afterMs, () => void nudge().catch((error: unknown) => this.#deps.onError(error, 'nudge'))),

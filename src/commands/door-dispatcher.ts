@@ -10,12 +10,12 @@ import type { DoorLink, DoorLinks } from '../doors/door-link.js';
 import { COMMAND_STATES } from '../protocol/client-frames.js';
 import type { ResultFrame } from '../protocol/door-frames.js';
 import type { RelayBus } from '../relays/bus.js';
-import type { CommandStore } from '../store/command-store.js';
+import type { CommandName, CommandStore } from '../store/command-store.js';
 import { persist } from '../store/persist.js';
 import type { Ending, Waiters } from './waiters.js';
 
 export interface DoorDispatcherDependencies {
-  readonly store: Pick<CommandStore, 'abandon' | 'claim' | 'read' | 'settle' | 'siteOf'>;
+  readonly store: Pick<CommandStore, 'abandon' | 'claim' | 'read' | 'settle'>;
   readonly links: DoorLinks;
   readonly waiters: Waiters;
   readonly bus: Pick<RelayBus, 'on'>;
@@ -27,16 +27,23 @@ export interface DoorDispatcherDependencies {
 
 interface Sent {
   readonly doorId: string;
-  readonly siteId: string;
+  readonly minute: number | undefined;
   readonly deadline: number;
 }
 
-const claimSchema = z.object({ door: z.string(), id: z.string() });
+/** Hints and ends come together that were written together. */
+const claimSchema = z.object({
+  commands: z.array(z.object({ door: z.string(), id: z.string(), minute: z.coerce.number() })),
+});
 const settledSchema = z.object({
-  id: z.string(),
-  state: z.enum(COMMAND_STATES),
-  status: z.union([z.literal(200), z.literal(400)]).optional(),
-  receipt: z.string().optional(),
+  commands: z.array(
+    z.object({
+      id: z.string(),
+      state: z.enum(COMMAND_STATES),
+      status: z.union([z.literal(200), z.literal(400)]).optional(),
+      receipt: z.string().optional(),
+    }),
+  ),
 });
 
 /** Answers on their way into the store; beyond this many, one that does not get there at once is given up. */
@@ -60,8 +67,12 @@ export class DoorDispatcher {
   start(): void {
     const { bus, clock, waiters } = this.#deps;
     // A command waits for a door whose connection is here; one that was taken here was settled elsewhere.
-    bus.on('claim', claimSchema, ({ door, id }) => this.#onHint(door, id));
-    bus.on('settled', settledSchema, ({ id, ...ending }) => waiters.settle(id, ending));
+    bus.on('claim', claimSchema, async ({ commands }) => {
+      await Promise.all(commands.map(({ door, id, minute }) => this.#onHint({ doorId: door, commandId: id, minute })));
+    });
+    bus.on('settled', settledSchema, ({ commands }) =>
+      commands.forEach(({ id, ...ending }) => waiters.settle(id, ending)),
+    );
     this.#cancel = clock.every(CLOSE_AFTER_MS, () => this.#closeOverdue());
   }
 
@@ -80,13 +91,12 @@ export class DoorDispatcher {
     return this.#sent.has(commandId);
   }
 
-  async #onHint(doorId: string, commandId: string): Promise<void> {
-    const link = this.#deps.links.find(doorId);
+  async #onHint(command: CommandName): Promise<void> {
+    const link = this.#deps.links.find(command.doorId);
     if (link === undefined) return;
     try {
-      const claim = await this.#deps.store.claim(doorId, commandId, this.#deps.relayId, link.conn);
-      if ('jwe' in claim)
-        await this.deliver(link, { commandId, jwe: claim.jwe, deadline: claim.deadline, siteId: claim.siteId });
+      const claim = await this.#deps.store.claim(command, this.#deps.relayId, link.conn);
+      if ('jwe' in claim) await this.deliver(link, { ...command, jwe: claim.jwe, deadline: claim.deadline });
     } catch (error) {
       // The reply is lost: the command may be claimed, but nothing was written. Its deadline ends it; it is never sent blindly.
       this.#deps.onError(error, 'claim');
@@ -97,16 +107,14 @@ export class DoorDispatcher {
    * Writes a command that is claimed for this link. False when the socket would not take it: then nothing was written, and
    * the command is expired in the store.
    */
-  async deliver(
-    link: DoorLink,
-    command: { commandId: string; jwe: string; deadline: number; siteId: string },
-  ): Promise<boolean> {
-    const { commandId, jwe, deadline, siteId } = command;
-    this.#sent.set(commandId, { doorId: link.doorId, siteId, deadline });
+  async deliver(link: DoorLink, command: CommandName & { jwe: string; deadline: number }): Promise<boolean> {
+    const { commandId, minute, jwe, deadline } = command;
+    const { doorId } = link;
+    this.#sent.set(commandId, { doorId, minute, deadline });
     if (link.send({ t: 'command', id: commandId, jwe, deadline })) return true;
     this.#sent.delete(commandId);
     await this.#deps.store
-      .abandon(link.doorId, commandId, this.#deps.relayId)
+      .abandon({ doorId, commandId, minute }, this.#deps.relayId)
       .catch((error: unknown) => this.#deps.onError(error, 'abandon'));
     return false;
   }
@@ -116,11 +124,11 @@ export class DoorDispatcher {
     const sent = this.#sent.get(frame.id);
     if (sent !== undefined && sent.doorId !== doorId) return; // a door settles only its own (protocol 5.7)
     this.#sent.delete(frame.id);
-    const ending = await this.#store(doorId, frame, sent?.siteId);
+    const ending = await this.#store(doorId, frame, sent?.minute);
     if (ending !== undefined) this.#deps.waiters.settle(frame.id, ending);
   }
 
-  async #store(doorId: string, frame: ResultFrame, knownSite: string | undefined): Promise<Ending | undefined> {
+  async #store(doorId: string, frame: ResultFrame, minute: number | undefined): Promise<Ending | undefined> {
     const { store, audit, clock, relayId, onError } = this.#deps;
     const until = clock.monotonic() + RETRY_FOR_MS;
     const auditEntry = audit.entry({
@@ -131,12 +139,10 @@ export class DoorDispatcher {
       code: frame.status === 200 ? 'executed' : 'refused',
     });
     const settle = async (): Promise<Ending | undefined> => {
-      const siteId = knownSite ?? (await store.siteOf(doorId, frame.id));
-      if (siteId === undefined) return undefined;
       const { state } = await store.settle({
         doorId,
         commandId: frame.id,
-        siteId,
+        minute,
         status: frame.status,
         credentialRefused: frame.refusal === 'credential',
         receipt: frame.receipt,
@@ -159,10 +165,12 @@ export class DoorDispatcher {
   /** A command nobody answered: reading it past its deadline writes its end down (protocol 6.7). */
   #closeOverdue(): void {
     const now = this.#deps.clock.now();
-    for (const [commandId, { doorId, deadline }] of this.#sent) {
+    for (const [commandId, { doorId, minute, deadline }] of this.#sent) {
       if (now < deadline + CLOSE_AFTER_MS) continue;
       this.#sent.delete(commandId);
-      this.#deps.store.read(doorId, commandId).catch((error: unknown) => this.#deps.onError(error, 'close'));
+      this.#deps.store
+        .read({ doorId, commandId, minute })
+        .catch((error: unknown) => this.#deps.onError(error, 'close'));
     }
   }
 }

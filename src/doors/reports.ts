@@ -81,6 +81,6 @@ export class DoorReports {
     if (!isEventKind(kind)) return;
     const frame = { t: 'event', kind, at, ...(data !== undefined && { data }) };
     const entry = this.#deps.audit.entry({ kind: 'door_event', actor: `door:${doorId}`, door: doorId, code: kind });
-    await this.#deps.store.event(doorId, JSON.stringify(frame), entry);
+    await this.#deps.store.event(doorId, kind, JSON.stringify(frame), entry);
   }
 }

@@ -7,8 +7,9 @@ const FOLD_TTL_SECONDS = 7 * 24 * 3600;
 /** Ids removed in one call: more would hold up other calls of Redis. */
 const REMOVED_AT_ONCE = 1000;
 
-/** One stored entry and its stream id, for paging and export. */
+/** One stored entry, for paging and export. */
 export interface StoredEntry {
+  /** Of the record in the stream it is in; those of a command's submission and end are in one. */
   readonly id: string;
   /** The entry as JSON text (see src/audit/entry.ts). */
   readonly text: string;
@@ -120,27 +121,35 @@ export class AuditStore {
     return { count, text: JSON.stringify(entry) };
   }
 
-  /** Entries after stream id `after` (exclusive; '-' from the start), oldest first. */
+  /** Entries of `count` records after stream id `after` (exclusive; '-' from the start), oldest first. */
   async read(stream: string, after: string, count: number): Promise<readonly StoredEntry[]> {
     const rows = await this.#link.run((client) =>
       client.xrange(stream, after === '-' ? '-' : `(${after}`, '+', 'COUNT', count),
     );
-    return rows.map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
+    return entriesOf(rows);
   }
 
-  /** The newest `count` entries of a stream, or of what stands before stream id `before`; oldest first. */
+  /** Entries of the newest `count` records of a stream, or of what stands before stream id `before`; oldest first. */
   async newest(stream: string, count: number, before?: string): Promise<readonly StoredEntry[]> {
     const rows = await this.#link.run((client) =>
       client.xrevrange(stream, before === undefined ? '+' : `(${before}`, '-', 'COUNT', count),
     );
-    return rows.reverse().map(([id, fields]) => ({ id, text: fields[1] ?? '{}' }));
+    return entriesOf(rows.reverse());
   }
 
   /** Removes entries that were exported, and what was told of dropped ones: both are in a file now. */
-  async remove(stream: string, ids: readonly string[], droppedTold = 0): Promise<void> {
+  async remove(stream: string, entryIds: readonly string[], droppedTold = 0): Promise<void> {
+    const ids = [...new Set(entryIds)];
     for (let from = 0; from < ids.length; from += REMOVED_AT_ONCE) {
       const told = from === 0 ? droppedTold : 0;
       await this.#link.call('audit_remove', [stream], [told, ...ids.slice(from, from + REMOVED_AT_ONCE)]);
     }
   }
+}
+
+/** A record holds the entries that were written together, each in a field `e`. */
+function entriesOf(rows: readonly (readonly [id: string, fields: readonly string[]])[]): readonly StoredEntry[] {
+  return rows.flatMap(([id, fields]) =>
+    fields.filter((_, index) => index % 2 === 1).map((text): StoredEntry => ({ id, text })),
+  );
 }

@@ -1,8 +1,9 @@
 import type { CommandState } from '../protocol/client-frames.js';
 import type { Scope } from '../protocol/envelope.js';
 import type { ProblemCode } from '../protocol/problem.js';
-import { channels, doorKeys } from './keys.js';
-import type { RedisLink } from './redis-link.js';
+import { doorItem, type ItemNeeds } from './door-items.js';
+import type { FunctionArgument } from './function-library.js';
+import type { GroupCommit } from './group-commit.js';
 
 export interface AdmitFields {
   readonly siteId: string;
@@ -31,13 +32,17 @@ export type AdmitResult =
   | { readonly outcome: 'refused'; readonly code: ProblemCode; readonly retryAfterMs: number };
 
 export type ClaimResult =
-  | { readonly outcome: 'claimed'; readonly jwe: string; readonly deadline: number; readonly siteId: string }
-  | { readonly outcome: string };
+  { readonly outcome: 'claimed'; readonly jwe: string; readonly deadline: number } | { readonly outcome: string };
 
-export interface SettleFields {
+/** Which command, and where the store has it. */
+export interface CommandName {
   readonly doorId: string;
   readonly commandId: string;
-  readonly siteId: string;
+  /** {@link minuteOf} the command; `undefined` where nobody knows it any more, then it is looked for. */
+  readonly minute: number | undefined;
+}
+
+export interface SettleFields extends CommandName {
   readonly status: 200 | 400;
   /** The door said that the credential was wrong (protocol 5.2). */
   readonly credentialRefused: boolean;
@@ -55,123 +60,65 @@ export interface StoredCommand {
   readonly receipt: string | undefined;
 }
 
-/** Typed calls of `redis/functions/commands.lua`: the life of a command (protocol 6.7). */
-export class CommandStore {
-  readonly #link: RedisLink;
+/** Minute of a command's `iat`, under which the store keeps it. */
+export const minuteOf = (iat: number): number => Math.floor(iat / 60_000);
 
-  constructor(link: RedisLink) {
-    this.#link = link;
+/** Typed items of `redis/functions/commands.lua`: the life of a command (protocol 6.7). */
+export class CommandStore {
+  readonly #batch: GroupCommit;
+
+  constructor(batch: GroupCommit) {
+    this.#batch = batch;
   }
 
   async admit(fields: AdmitFields): Promise<AdmitResult> {
-    // The envelope is only stored for another relay; one that has the door's socket need not send it.
-    const [outcome, detail] =
-      fields.conn === undefined ? await this.#admit(fields, fields.jwe) : await this.#admit(fields, '');
+    const [outcome = '', detail = ''] = (await this.#admit(fields)).split(' ');
     if (outcome === 'elsewhere') return this.admit({ ...fields, conn: undefined });
     if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
-    if (outcome === 'replayed') return { outcome, state: detail === '' ? undefined : (detail as CommandState) };
+    if (outcome === 'replayed') return { outcome, state: stateOf(detail) };
     return { outcome: 'refused', code: outcome as ProblemCode, retryAfterMs: Number(detail) };
   }
 
-  async #admit(fields: AdmitFields, jwe: string): Promise<[string, string | number]> {
-    const keys = doorKeys(fields.doorId);
-    return (await this.#link.call(
-      'command_admit',
-      [
-        keys.record,
-        keys.grants,
-        keys.live,
-        keys.command(fields.commandId),
-        keys.command(''),
-        keys.jwe(fields.commandId),
-        keys.cooldown(fields.siteId),
-        ...trailKeys(keys),
-      ],
-      [
-        fields.siteId,
-        fields.doorId,
-        fields.commandId,
-        fields.scope,
-        fields.kid,
-        fields.iat,
-        fields.node,
-        fields.conn ?? '',
-        fields.liveNodes,
-        jwe,
-        fields.timeoutMs,
-        fields.builtInRole ?? '',
-        channels.node(''),
-        fields.auditEntry,
-      ],
-    )) as [string, string | number];
+  #admit(fields: AdmitFields): Promise<string> {
+    const { siteId, doorId, commandId, scope, kid, iat, conn, node, timeoutMs, builtInRole = '', auditEntry } = fields;
+    // Who is alive and the envelope matter to another relay only; one that has the door's socket need not send them.
+    const here = conn !== undefined && fields.liveNodes.includes(`,${node},`);
+    const elsewhere = here ? ['', ''] : [fields.liveNodes, fields.jwe];
+    const command = [siteId, commandId, scope, kid, iat, minuteOf(iat), conn ?? '', ...elsewhere];
+    return this.#run('admit', doorId, [...command, timeoutMs, builtInRole, auditEntry], { node });
   }
 
   /** Takes a pending command for this very connection; the reply is what allows it to be written to the socket. */
-  async claim(doorId: string, commandId: string, node: string, conn: string): Promise<ClaimResult> {
-    const keys = doorKeys(doorId);
-    const [outcome, jwe, deadline, siteId] = (await this.#link.call(
-      'command_claim',
-      [keys.command(commandId), keys.jwe(commandId), keys.live, ...trailKeys(keys)],
-      [doorId, commandId, node, conn],
-    )) as [string, string?, string?, string?];
-    if (outcome !== 'claimed' || jwe === undefined || deadline === undefined || siteId === undefined)
-      return { outcome };
-    return { outcome, jwe, deadline: Number(deadline), siteId };
+  async claim(command: CommandName, node: string, conn: string): Promise<ClaimResult> {
+    const answer = await this.#runOn(command, 'claim', [conn], { node });
+    const [outcome = '', deadline, jwe] = answer.split(' ');
+    return deadline === undefined || jwe === undefined
+      ? { outcome }
+      : { outcome: 'claimed', jwe, deadline: Number(deadline) };
   }
 
   /** Publishes the hint for a command that is still pending once more; returns the state it found. */
-  async nudge(doorId: string, commandId: string): Promise<CommandState | undefined> {
-    const keys = doorKeys(doorId);
-    const state = (await this.#link.call(
-      'command_nudge',
-      [keys.command(commandId), keys.live],
-      [doorId, commandId, channels.node('')],
-    )) as string;
-    return state === '' ? undefined : (state as CommandState);
+  async nudge(command: CommandName): Promise<CommandState | undefined> {
+    return stateOf(await this.#runOn(command, 'nudge'));
   }
 
   /** Stores the door's answer. Idempotent: a second call changes nothing. */
   async settle(fields: SettleFields): Promise<{ state: CommandState | undefined; settled: boolean }> {
-    const keys = doorKeys(fields.doorId);
-    const [state, settled] = (await this.#link.call(
-      'command_settle',
-      [
-        keys.command(fields.commandId),
-        keys.receipt(fields.commandId),
-        keys.cooldown(fields.siteId),
-        ...trailKeys(keys),
-      ],
-      [
-        fields.doorId,
-        fields.commandId,
-        fields.status,
-        refusalOf(fields),
-        fields.receipt ?? '',
-        fields.node,
-        channels.node(''),
-        fields.auditEntry,
-      ],
-    )) as [string, number];
-    return { state: state === '' ? undefined : (state as CommandState), settled: settled === 1 };
+    const { status, receipt = '', node, auditEntry } = fields;
+    const words = [status, refusalOf(fields), receipt, auditEntry];
+    const answer = await this.#runOn(fields, 'settle', words, { node, ends: true });
+    const [state = '', settled] = answer.split(' ');
+    return { state: stateOf(state), settled: settled === '1' };
   }
 
   /** Expires a command that was certainly never written to a socket. */
-  async abandon(doorId: string, commandId: string, node: string): Promise<void> {
-    const keys = doorKeys(doorId);
-    await this.#link.call(
-      'command_abandon',
-      [keys.command(commandId), ...trailKeys(keys)],
-      [doorId, commandId, node, channels.node('')],
-    );
+  async abandon(command: CommandName, node: string): Promise<void> {
+    await this.#runOn(command, 'abandon', [], { node, ends: true });
   }
 
-  async read(doorId: string, commandId: string): Promise<StoredCommand | undefined> {
-    const keys = doorKeys(doorId);
-    const [state, siteId, at, status, settledAt, receipt] = (await this.#link.call(
-      'command_read',
-      [keys.command(commandId), keys.receipt(commandId), ...trailKeys(keys)],
-      [doorId, commandId],
-    )) as string[];
+  async read(command: CommandName): Promise<StoredCommand | undefined> {
+    const answer = await this.#runOn(command, 'read', [], { ends: true });
+    const [state, siteId, at, status, settledAt, ...receipt] = answer.split('|');
     if (state === undefined || siteId === undefined) return undefined;
     return {
       state: state as CommandState,
@@ -179,20 +126,25 @@ export class CommandStore {
       submittedAt: Number(at),
       status: status === '200' ? 200 : status === '400' ? 400 : undefined,
       settledAt: settledAt === undefined || settledAt === '' ? undefined : Number(settledAt),
-      receipt: receipt === undefined || receipt === '' ? undefined : receipt,
+      receipt: receipt.join('|') || undefined,
     };
   }
 
-  /** Site that sent a command, for a result whose command this relay no longer remembers. */
-  async siteOf(doorId: string, commandId: string): Promise<string | undefined> {
-    return (await this.#link.run((client) => client.hget(doorKeys(doorId).command(commandId), 'site'))) ?? undefined;
+  #runOn(
+    { doorId, commandId, minute }: CommandName,
+    name: string,
+    words: readonly FunctionArgument[] = [],
+    how: ItemNeeds = {},
+  ): Promise<string> {
+    return this.#run(name, doorId, [commandId, minute ?? '', ...words], how);
+  }
+
+  async #run(name: string, doorId: string, words: readonly FunctionArgument[], how: ItemNeeds): Promise<string> {
+    return (await this.#batch.run(doorItem(name, doorId, words, how))) as string;
   }
 }
 
-/** Where commands under way and their ends are written; the last keys of every function that may end one. */
-function trailKeys(keys: ReturnType<typeof doorKeys>): string[] {
-  return [keys.underWay, keys.audit, keys.auditTraffic, keys.auditFold];
-}
+const stateOf = (text: string): CommandState | undefined => (text === '' ? undefined : (text as CommandState));
 
 /** A bare 400 may be anything, a guess too: it counts like a wrong credential (protocol 6.6). */
 function refusalOf({ status, credentialRefused, receipt }: SettleFields): 'credential' | 'bare' | '' {

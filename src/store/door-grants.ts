@@ -1,4 +1,4 @@
-import { doorKeys, siteKeys } from './keys.js';
+import { doorKeys, RECORD_FIELDS, siteKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
 /** A grant: `notBefore`, `notAfter` in Unix milliseconds (protocol 7.6). */
@@ -17,13 +17,19 @@ export class DoorGrantStore {
   }
 
   async grant(doorId: string, siteId: string): Promise<Grant | undefined> {
-    const text = await this.#link.run((client) => client.hget(doorKeys(doorId).grants, siteId));
+    const text = await this.#link.run((client) =>
+      client.hget(doorKeys(doorId).record, `${RECORD_FIELDS.grant}${siteId}`),
+    );
     return text === null ? undefined : parseGrant(text);
   }
 
   async grants(doorId: string): Promise<ReadonlyMap<string, Grant>> {
-    const all = await this.#link.run((client) => client.hgetall(doorKeys(doorId).grants));
-    return new Map(Object.entries(all).map(([siteId, text]) => [siteId, parseGrant(text)]));
+    const record = await this.#link.run((client) => client.hgetall(doorKeys(doorId).record));
+    return new Map(
+      Object.entries(record)
+        .filter(([field]) => field.startsWith(RECORD_FIELDS.grant))
+        .map(([field, text]) => [field.slice(RECORD_FIELDS.grant.length), parseGrant(text)]),
+    );
   }
 
   /** Doors a site may have a grant for: an index, to be checked against the grant itself. */
@@ -36,16 +42,12 @@ export class DoorGrantStore {
     // Index first, grant second: the index alone gives no access, and a grant without it could not be listed.
     await this.#link.run((client) => client.sadd(siteKeys(siteId).doors, doorId));
     const args = [siteId, formatGrant(grant), auditEntry];
-    return (await this.#link.call('door_grant', [keys.record, keys.grants, keys.audit], args)) as 'ok' | 'missing';
+    return (await this.#link.call('door_grant', [keys.record, keys.audit], args)) as 'ok' | 'missing';
   }
 
   async removeGrant(doorId: string, siteId: string, auditEntry: string): Promise<'ok' | 'missing' | 'no_grant'> {
     const keys = doorKeys(doorId);
-    const outcome = await this.#link.call(
-      'door_grant',
-      [keys.record, keys.grants, keys.audit],
-      [siteId, '', auditEntry],
-    );
+    const outcome = await this.#link.call('door_grant', [keys.record, keys.audit], [siteId, '', auditEntry]);
     await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome as 'ok' | 'missing' | 'no_grant';
   }

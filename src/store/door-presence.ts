@@ -1,4 +1,7 @@
-import { channels, doorKeys, nodeKeys } from './keys.js';
+import { doorItem, type ItemNeeds } from './door-items.js';
+import type { FunctionArgument } from './function-library.js';
+import type { GroupCommit } from './group-commit.js';
+import { doorKeys, nodeKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
 /** Where a door is connected, and what it last said. */
@@ -35,15 +38,19 @@ export interface AttachFields {
 /** Where a door is connected, and what it says (protocol 5). */
 export class DoorPresenceStore {
   readonly #link: RedisLink;
+  readonly #batch: GroupCommit;
+  /** Doors that come to a relay in this turn, and the one command that puts them into its index. */
+  #indexing: { readonly relay: string; readonly doorIds: string[]; readonly done: Promise<void> } | undefined;
 
-  constructor(link: RedisLink) {
+  constructor(link: RedisLink, batch: GroupCommit) {
     this.#link = link;
+    this.#batch = batch;
   }
 
   async presence(doorId: string): Promise<DoorPresence> {
     const keys = doorKeys(doorId);
     const [live, state] = await this.#link.run((client) =>
-      Promise.all([client.hmget(keys.live, 'node', 'conn'), client.hmget(keys.state, 'lastSeen', 'state', 'at')]),
+      Promise.all([client.hmget(keys.record, 'node', 'conn'), client.hmget(keys.state, 'lastSeen', 'state', 'at')]),
     );
     return {
       relay: live[0] ?? undefined,
@@ -55,47 +62,33 @@ export class DoorPresenceStore {
   }
 
   async attach(fields: AttachFields): Promise<AttachResult> {
-    const keys = doorKeys(fields.doorId);
-    await this.#index(fields.relay, fields.doorId);
-    const [outcome, epoch, , conn, recorded, turns] = (await this.#link.call(
-      'door_attach',
-      [keys.record, keys.live, keys.state, keys.auditTraffic],
-      [
-        fields.sessionHash,
-        fields.relay,
-        fields.conn,
-        fields.doorEpoch,
-        fields.address,
-        channels.door(fields.doorId),
-        channels.node(''),
-        fields.auditEntry,
-      ],
-    )) as ['ok' | 'session' | 'disabled' | 'epoch', string, string, string, string, number];
-    if (outcome !== 'ok') return { outcome };
+    const { doorId, relay, sessionHash, conn, doorEpoch, address, auditEntry } = fields;
+    await this.#index(relay, doorId);
+    const answer = await this.#run('attach', doorId, [sessionHash, conn, doorEpoch, address, auditEntry], {
+      node: relay,
+    });
+    const [outcome, epoch, recorded, turns, replaced] = answer.split(' ');
+    if (outcome !== 'ok') return { outcome: outcome as 'session' | 'disabled' | 'epoch' };
     return {
       outcome,
       epoch: Number(epoch),
-      replacedConn: conn === '' ? undefined : conn,
+      replacedConn: replaced === '' ? undefined : replaced,
       recordedEpoch: Number(recorded),
-      sourcesTakeTurns: turns === 1,
+      sourcesTakeTurns: turns === '1',
     };
   }
 
   async reassert(doorId: string, relay: string, conn: string, epoch: number): Promise<'ok' | 'superseded' | 'missing'> {
-    const keys = doorKeys(doorId);
     await this.#index(relay, doorId);
-    const args = [relay, conn, epoch, channels.door(doorId)];
-    return (await this.#link.call('door_reassert', [keys.record, keys.live], args)) as 'ok' | 'superseded' | 'missing';
+    return (await this.#run('reassert', doorId, [conn, epoch], { node: relay })) as 'ok' | 'superseded' | 'missing';
   }
 
   /** Takes presence away if this very connection (or, of a dead relay, this relay) still has it; true when it had. */
   async detach(doorId: string, from: 'conn' | 'node', value: string, auditEntry: string): Promise<boolean> {
-    const keys = doorKeys(doorId);
-    const args = [from, value, channels.door(doorId), auditEntry];
-    return (await this.#link.call('door_detach', [keys.live, keys.state, keys.auditTraffic], args)) === 1;
+    return (await this.#run('detach', doorId, [from, value, auditEntry], { ends: true })) === '1';
   }
 
-  /** Doors that are (or were) on a relay, in pages: an index; a door's `live` hash is the truth. */
+  /** Doors that are (or were) on a relay, in pages: an index; a door's record is the truth. */
   async *doorsOn(relay: string): AsyncGenerator<readonly string[]> {
     let cursor = '0';
     do {
@@ -110,18 +103,31 @@ export class DoorPresenceStore {
   }
 
   /** Records an event and tells subscribers; `frame` is the client frame without `door`. */
-  async event(doorId: string, frame: string, auditEntry: string): Promise<void> {
-    const { auditTraffic, auditFold } = doorKeys(doorId);
-    await this.#link.call('door_event', [auditTraffic, auditFold], [doorId, channels.door(doorId), frame, auditEntry]);
+  async event(doorId: string, kind: string, frame: string, auditEntry: string): Promise<void> {
+    await this.#run('event', doorId, [kind, frame, auditEntry]);
   }
 
   async saveState(doorId: string, state: string, at: number, frame: string): Promise<void> {
-    await this.#link.call('door_state', [doorKeys(doorId).state], [state, at, channels.door(doorId), frame]);
+    await this.#run('state', doorId, [state, at, frame]);
+  }
+
+  async #run(name: string, doorId: string, words: readonly FunctionArgument[], how: ItemNeeds = {}): Promise<string> {
+    return (await this.#batch.run(doorItem(name, doorId, words, how))) as string;
   }
 
   /** Before anything else: a door that is live on a relay but in no index would stay online when the relay dies. */
-  async #index(relay: string, doorId: string): Promise<void> {
-    await this.#link.run((client) => client.sadd(nodeKeys(relay).doors, doorId));
+  #index(relay: string, doorId: string): Promise<void> {
+    const doorIds = this.#indexing?.relay === relay ? this.#indexing.doorIds : [];
+    doorIds.push(doorId);
+    if (this.#indexing?.relay !== relay) {
+      const turnEnded = new Promise<void>((resolve) => setImmediate(resolve));
+      const done = turnEnded.then(async () => {
+        if (this.#indexing?.doorIds === doorIds) this.#indexing = undefined;
+        await this.#link.run((client) => client.sadd(nodeKeys(relay).doors, ...doorIds));
+      });
+      this.#indexing = { relay, doorIds, done };
+    }
+    return this.#indexing.done;
   }
 }
 

@@ -1,4 +1,4 @@
-import { doorKeys, fleetKeys, siteKeys } from './keys.js';
+import { doorKeys, fleetKeys, RECORD_FIELDS, siteKeys } from './keys.js';
 import type { RedisLink } from './redis-link.js';
 
 /** A door as stored. Times in Unix milliseconds. */
@@ -52,6 +52,12 @@ export interface RegisterFields {
 /** Doors read at once: other work of the relay gets its turn in between. */
 const OVERVIEW_BATCH = 50;
 
+/** Fields of a record that say what the door is; it also holds its grants, its connection and its commands under way. */
+const SHOWN = [
+  ...(['name', 'createdAt', 'kid', 'publicKey', 'registeredAt', 'disabled', 'banned', 'epoch', 'firmware'] as const),
+  'enrolUntil',
+] as const;
+
 const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
 
 /** What a door is: enrolment, key, session, flags. Typed calls of `redis/functions/doors.lua`. */
@@ -63,20 +69,22 @@ export class DoorRecordStore {
   }
 
   async record(doorId: string): Promise<DoorRecord | undefined> {
-    const fields = await this.#link.run((client) => client.hgetall(doorKeys(doorId).record));
-    if (fields['createdAt'] === undefined) return undefined;
+    const values = await this.#link.run((client) => client.hmget(doorKeys(doorId).record, ...SHOWN));
+    const fields = new Map(SHOWN.map((name, index) => [name, values[index] ?? undefined]));
+    const text = (name: (typeof SHOWN)[number]): string | undefined => fields.get(name);
+    if (text('createdAt') === undefined) return undefined;
     return {
       doorId,
-      name: fields['name'] ?? doorId,
-      createdAt: Number(fields['createdAt']),
-      kid: fields['kid'],
-      publicKey: fields['publicKey'],
-      registeredAt: number(fields['registeredAt']),
-      disabled: fields['disabled'] !== undefined,
-      banned: fields['banned'] !== undefined,
-      epoch: number(fields['epoch']) ?? 0,
-      firmware: fields['firmware'],
-      enrolUntil: number(fields['enrolUntil']),
+      name: text('name') ?? doorId,
+      createdAt: Number(text('createdAt')),
+      kid: text('kid'),
+      publicKey: text('publicKey'),
+      registeredAt: number(text('registeredAt')),
+      disabled: text('disabled') !== undefined,
+      banned: text('banned') !== undefined,
+      epoch: number(text('epoch')) ?? 0,
+      firmware: text('firmware'),
+      enrolUntil: number(text('enrolUntil')),
     };
   }
 
@@ -84,23 +92,16 @@ export class DoorRecordStore {
     return (await this.#link.run((client) => client.hget(doorKeys(doorId).record, 'firmware'))) ?? undefined;
   }
 
-  /** Many doors with two small reads each, all on their way at once; doors that are gone are left out. */
+  /** Many doors with one small read each, all on their way at once; doors that are gone are left out. */
   async overviews(doorIds: readonly string[]): Promise<readonly DoorOverview[]> {
     const all: DoorOverview[] = [];
     for (let from = 0; from < doorIds.length; from += OVERVIEW_BATCH) {
       const batch = doorIds.slice(from, from + OVERVIEW_BATCH);
+      const fields = ['createdAt', 'firmware', 'disabled', 'banned', 'node'] as const;
       const rows = await this.#link.run((client) =>
-        Promise.all(
-          batch.map(async (doorId) =>
-            Promise.all([
-              client.hmget(doorKeys(doorId).record, 'createdAt', 'firmware', 'disabled', 'banned'),
-              client.hget(doorKeys(doorId).live, 'node'),
-            ]),
-          ),
-        ),
+        Promise.all(batch.map((doorId) => client.hmget(doorKeys(doorId).record, ...fields))),
       );
-      rows.forEach(([record, relay], index) => {
-        const [createdAt, firmware, disabled, banned] = record;
+      rows.forEach(([createdAt, firmware, disabled, banned, relay], index) => {
         if (typeof createdAt === 'string')
           all.push({
             doorId: batch[index] ?? '',
@@ -135,7 +136,7 @@ export class DoorRecordStore {
   ): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
     const args = [fields.tokenHash, fields.tokenUntil, fields.kid ?? '', fields.auditEntry];
-    return (await this.#link.call('door_reset', [keys.record, keys.live, keys.audit], args)) as 'ok' | 'missing';
+    return (await this.#link.call('door_reset', [keys.record, keys.audit], args)) as 'ok' | 'missing';
   }
 
   /** Sets or clears a flag; with `kid` only while the door has that key. */
@@ -153,9 +154,11 @@ export class DoorRecordStore {
 
   async remove(doorId: string, auditEntry: string): Promise<'ok' | 'missing'> {
     const keys = doorKeys(doorId);
-    const sites = await this.#link.run((client) => client.hkeys(keys.grants));
-    const all = [keys.record, keys.grants, keys.live, keys.state, keys.audit];
+    const fields = await this.#link.run((client) => client.hkeys(keys.record));
+    const all = [keys.record, keys.state, keys.audit];
     const outcome = (await this.#link.call('door_remove', all, [auditEntry])) as 'ok' | 'missing';
+    const grants = fields.filter((field) => field.startsWith(RECORD_FIELDS.grant));
+    const sites = grants.map((field) => field.slice(RECORD_FIELDS.grant.length));
     for (const siteId of sites) await this.#link.run((client) => client.srem(siteKeys(siteId).doors, doorId));
     return outcome;
   }

@@ -20,6 +20,22 @@ const UNUSED_AFTER_MS = 30 * DAY_MS;
 
 export type FunctionArgument = string | number;
 
+/** Arguments as they are sent, and how many they are. */
+export interface Words {
+  readonly text: string;
+  readonly count: number;
+}
+
+/** Writes arguments as Redis reads them (RESP): each with its length in bytes before it. */
+export function wordsOf(args: readonly FunctionArgument[]): Words {
+  let text = '';
+  for (const arg of args) {
+    const word = String(arg);
+    text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+  }
+  return { text, count: args.length };
+}
+
 export class FunctionLibrary {
   readonly hash: string;
   readonly #source: string;
@@ -47,19 +63,24 @@ export class FunctionLibrary {
   }
 
   /** FCALL; loads the library again when a master lacks it (failover, FUNCTION FLUSH), which proves the call did not run. */
-  async call(
+  call(
     client: RedisClient,
     name: string,
     keys: readonly string[],
     args: readonly FunctionArgument[],
   ): Promise<unknown> {
-    const words = [`${libraryName(this.hash)}_${name}`, String(keys.length), ...keys, ...args.map(String)];
+    return this.callWords(client, name, keys, wordsOf(args));
+  }
+
+  /** As `call`, with the arguments written already. */
+  async callWords(client: RedisClient, name: string, keys: readonly string[], args: Words): Promise<unknown> {
+    const fullName = `${libraryName(this.hash)}_${name}`;
     try {
-      return await send(client, words);
+      return await send(client, fullName, keys, args);
     } catch (error) {
       if (!isReply(error, /^ERR Function not found/)) throw error;
       await this.load(client);
-      return send(client, words);
+      return send(client, fullName, keys, args);
     }
   }
 
@@ -117,20 +138,23 @@ export class FunctionLibrary {
  * looks at each argument several times to find out what it is.
  */
 class FunctionCall extends Command {
-  constructor(words: string[]) {
+  readonly #words: Words;
+
+  /** `args` of a command of ioredis are what it finds the slot of a Cluster by: name and keys. */
+  constructor(name: string, keys: readonly string[], words: Words) {
     super('fcall', [], { replyEncoding: 'utf8' });
-    this.args = words;
+    this.args = [name, String(keys.length), ...keys];
+    this.#words = words;
   }
 
   override toWritable(): string {
-    let text = `*${this.args.length + 1}\r\n$5\r\nfcall\r\n`;
-    for (const word of this.args as string[]) text += `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
-    return text;
+    const { text, count } = wordsOf(this.args as string[]);
+    return `*${1 + count + this.#words.count}\r\n$5\r\nfcall\r\n${text}${this.#words.text}`;
   }
 }
 
-function send(client: RedisClient, words: string[]): Promise<unknown> {
-  const call = new FunctionCall(words);
+function send(client: RedisClient, name: string, keys: readonly string[], words: Words): Promise<unknown> {
+  const call = new FunctionCall(name, keys, words);
   client.sendCommand(call);
   return call.promise;
 }

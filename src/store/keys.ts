@@ -1,42 +1,84 @@
 /**
- * Every Redis key and channel, built here and nowhere else. All keys of one door share the hash tag `{door:<id>}`, all of
- * one site `{site:<id>}`, so that a Redis function may change them together, also in a Cluster. `redis/README.md` lists
- * type, TTL and owner of each.
+ * Every Redis key and channel, built here and nowhere else. Doors are spread over shards: all keys of the doors of one shard have
+ * the hash tag `{d:<shard>}`, so that one Redis function may change many doors at once, also in a Cluster; all of one site have
+ * `{site:<id>}`. The parts the functions put names together from reach Lua through lua-constants.ts. `redis/README.md` lists type,
+ * TTL and owner of each.
  */
+
+/** Shards doors are spread over; changing it would lose every door. */
+export const DOOR_SHARDS = 64;
+
+/** The shard of a door, three digits: FNV-1a, 32 bit, over the characters of its id. */
+export function shardOf(doorId: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < doorId.length; index += 1) hash = Math.imul(hash ^ doorId.charCodeAt(index), 0x01000193);
+  return String((hash >>> 0) % DOOR_SHARDS).padStart(3, '0');
+}
+
+/** What the keys of a shard begin with. All are of one length: the functions cut it off a door's base. */
+export const shardTag = (shard: string): string => `ol:{d:${shard}}`;
+
+/** What follows the tag of a shard, the base of a door, the tag of a site. */
+export const KEY_PARTS = {
+  door: ':door:',
+  commands: ':commands:',
+  receipts: ':receipts:',
+  record: ':record',
+  state: ':state',
+  nonces: ':nonces',
+  audit: ':audit',
+  auditTraffic: ':audit-traffic',
+  auditFold: ':audit-fold',
+  session: ':session:',
+  bucket: ':bucket',
+} as const;
+
+/** Fields of a door's record that there is one of for each site. */
+export const RECORD_FIELDS = { grant: 'g:', cooldown: 'c:' } as const;
+
+/** What all keys of a door begin with, behind the tag of its shard; the functions put the names together themselves. */
+export const doorBase = (doorId: string): string => `${shardTag(shardOf(doorId))}${KEY_PARTS.door}${doorId}`;
+
 export const doorKeys = (doorId: string) => {
-  const tag = `ol:{door:${doorId}}`;
+  const base = doorBase(doorId);
   return {
-    record: `${tag}:record`,
-    grants: `${tag}:grants`,
-    live: `${tag}:live`,
-    state: `${tag}:state`,
-    /** Commands under way, with what the trail will say of them. */
-    underWay: `${tag}:under-way`,
-    /** What happened. */
-    audit: `${tag}:audit`,
-    /** What came and went: refusals, folded, and sockets and events. */
-    auditTraffic: `${tag}:audit-traffic`,
-    /** Refusals of this minute. */
-    auditFold: `${tag}:audit-fold`,
-    cooldown: (siteId: string) => `${tag}:cooldown:${siteId}`,
+    record: `${base}${KEY_PARTS.record}`,
+    state: `${base}${KEY_PARTS.state}`,
     /** Challenges that were used. */
-    nonces: `${tag}:nonces`,
-    command: (commandId: string) => `${tag}:command:${commandId}`,
-    jwe: (commandId: string) => `${tag}:jwe:${commandId}`,
-    receipt: (commandId: string) => `${tag}:receipt:${commandId}`,
+    nonces: `${base}${KEY_PARTS.nonces}`,
+    /** What happened. */
+    audit: `${base}${KEY_PARTS.audit}`,
+    /** What came and went: refusals, folded, and sockets and events. */
+    auditTraffic: `${base}${KEY_PARTS.auditTraffic}`,
+    /** Refusals of this minute. */
+    auditFold: `${base}${KEY_PARTS.auditFold}`,
   } as const;
 };
 
-export const siteKeys = (siteId: string) => {
-  const tag = `ol:{site:${siteId}}`;
+/** What the doors of a shard have in common. */
+export const shardKeys = (shard: string) => {
+  const tag = shardTag(shard);
   return {
-    record: `${tag}:record`,
+    /** Commands by the minute of their `iat`: id -> state. */
+    commands: (minute: number | string) => `${tag}${KEY_PARTS.commands}${minute}`,
+    /** Receipts by the 30 seconds in which they came: id -> receipt. */
+    receipts: (slice: number | string) => `${tag}${KEY_PARTS.receipts}${slice}`,
+  } as const;
+};
+
+/** What all keys of a site begin with. */
+export const siteTag = (siteId: string): string => `ol:{site:${siteId}}`;
+
+export const siteKeys = (siteId: string) => {
+  const tag = siteTag(siteId);
+  return {
+    record: `${tag}${KEY_PARTS.record}`,
     doors: `${tag}:doors`,
-    bucket: `${tag}:bucket`,
-    audit: `${tag}:audit`,
-    auditTraffic: `${tag}:audit-traffic`,
+    bucket: `${tag}${KEY_PARTS.bucket}`,
+    audit: `${tag}${KEY_PARTS.audit}`,
+    auditTraffic: `${tag}${KEY_PARTS.auditTraffic}`,
     sessions: `${tag}:sessions`,
-    session: (sessionId: string) => `${tag}:session:${sessionId}`,
+    session: (sessionId: string) => `${tag}${KEY_PARTS.session}${sessionId}`,
     successor: (sessionId: string) => `${tag}:successor:${sessionId}`,
   } as const;
 };
@@ -80,7 +122,9 @@ export const fleetKeys = {
   /** Index of all site ids. */
   sites: 'ol:sites',
   /** Relays with a lease: node id scored by the lease's end (Unix ms). */
-  nodes: 'ol:nodes',
+  relays: 'ol:relays',
+  /** Which layout of keys this store has. */
+  layout: 'ol:layout',
   /** Banned key ids. */
   bans: 'ol:bans',
   /** Entries that belong to no door and no site. */

@@ -1,9 +1,10 @@
 /**
  * What TypeScript and the functions in Redis must agree on, in one place: the loader writes it into the head of the functions
- * library (`ROLE_RANK.viewer`, `AUDIT_MAX.door`, …), so that no number stands in both languages.
+ * library (`ROLE_RANK.viewer`, `AUDIT_MAX.door`, …), so that no number and no part of a key's name stands in both languages.
  */
 import { ROLES, SCOPE_ROLES } from '../protocol/api.js';
 import { LIMITS } from '../protocol/limits.js';
+import { channels, KEY_PARTS, RECORD_FIELDS, shardTag } from './keys.js';
 
 /**
  * Entries a stream of the audit trail holds, about (protocol 10.1). Doors, sites, firmware and the fleet have two streams each, of
@@ -21,8 +22,13 @@ export const LUA_CONSTANTS = {
     freshness_ms: LIMITS.freshnessMs,
     in_flight_per_door: 4, // 6.5
     in_flight_per_site: 2, // 6.5: one site cannot take all places of a door
-    state_ms: 600_000, // 6.7
+    /** How long the commands of a minute are kept after it: ten minutes (6.7) for the last that may come, a minute late (6.5). */
+    kept_minutes: 12,
+    /** A minute early (6.5) to the end of that: where a command can be whose minute nobody knows. */
+    minutes: 14,
     receipt_ms: 60_000, // 6.7
+    /** Receipts are forgotten together that came in the same time. */
+    receipt_slice_ms: 30_000,
   },
   /** Wrong credentials and bare 400s of one site at one door (protocol 6.6). */
   COOLDOWN: {
@@ -40,6 +46,16 @@ export const LUA_CONSTANTS = {
     /** Keys a door once had, the newest first (4.4). */
     kids_before: 8,
   },
+  KEY: {
+    ...KEY_PARTS,
+    ...RECORD_FIELDS,
+    /** Length of the tag of a shard, and where the id stands in the base of a door. */
+    shard_chars: shardTag('000').length,
+    door_from: shardTag('000').length + KEY_PARTS.door.length + 1,
+  },
+  CHANNEL: { node: channels.node(''), door: channels.door('') },
+  /** One message between relays is cut at about so many bytes. */
+  MAIL_BYTES: 32_768,
 } as const;
 
 type LuaValue = number | string | { readonly [name: string]: LuaValue };

@@ -6,7 +6,7 @@
 import type { Clock } from '../clock.js';
 import { ConfigError } from '../config.js';
 import { OpenLockError } from '../protocol/problem.js';
-import { FunctionLibrary, type FunctionArgument } from './function-library.js';
+import { FunctionLibrary, wordsOf, type FunctionArgument, type Words } from './function-library.js';
 import {
   createCommandClient,
   createSubscriberConnection,
@@ -28,7 +28,7 @@ export interface RedisLinkOptions {
   readonly clientName: string;
   /** A command without a reply after this many milliseconds counts as lost: its effect is unknown (protocol 6.7). */
   readonly commandTimeoutMs: number;
-  readonly clock: Pick<Clock, 'after' | 'every'>;
+  readonly clock: Pick<Clock, 'after' | 'every' | 'monotonic'>;
   /** How long {@link RedisLink.open} waits for Redis, in milliseconds; default 3000. */
   readonly openTimeoutMs?: number;
 }
@@ -48,8 +48,8 @@ const REDIRECTION_ALLOWANCE_MS = 100;
 export class RedisLink {
   readonly client: RedisClient;
   readonly library: FunctionLibrary;
+  readonly clock: RedisLinkOptions['clock'];
   readonly #settings: ClientSettings;
-  readonly #clock: RedisLinkOptions['clock'];
   readonly #subscriber: Subscriber;
   readonly #changes = new Set<(change: ConnectionChange) => void>();
   readonly #resubscribed = new Set<() => void>();
@@ -61,7 +61,7 @@ export class RedisLink {
 
   private constructor(settings: ClientSettings, clock: RedisLinkOptions['clock']) {
     this.#settings = settings;
-    this.#clock = clock;
+    this.clock = clock;
     this.client = createCommandClient(settings);
     this.library = new FunctionLibrary();
     this.#subscriber = new Subscriber(
@@ -102,7 +102,12 @@ export class RedisLink {
 
   /** Calls a function of the library (`redis/functions`). Its effect is unknown when this throws `store_unavailable`. */
   call(name: string, keys: readonly string[], args: readonly FunctionArgument[]): Promise<unknown> {
-    return this.run((client) => this.library.call(client, name, keys, args));
+    return this.callWords(name, keys, wordsOf(args));
+  }
+
+  /** As `call`, with the arguments written already. */
+  callWords(name: string, keys: readonly string[], args: Words): Promise<unknown> {
+    return this.run((client) => this.library.callWords(client, name, keys, args));
   }
 
   /** Runs single-key commands on the client, with connection errors turned into `store_unavailable`. */
@@ -156,6 +161,11 @@ export class RedisLink {
     return describeRedisTarget(this.#settings.target);
   }
 
+  /** Keys are spread over several masters: those of one call must have the same tag. */
+  get isCluster(): boolean {
+    return this.client.isCluster;
+  }
+
   /** True while commands would be sent at once. */
   get ready(): boolean {
     return isReady(this.client);
@@ -171,7 +181,7 @@ export class RedisLink {
     const ended = connected ? new Promise((resolve) => this.client.once('end', resolve)) : Promise.resolve();
     const unsubscribed = this.#subscriber.close();
     this.client.disconnect();
-    await withinTime(this.#clock, CLOSE_TIMEOUT_MS, Promise.all([ended, unsubscribed])).catch(() => undefined);
+    await withinTime(this.clock, CLOSE_TIMEOUT_MS, Promise.all([ended, unsubscribed])).catch(() => undefined);
   }
 
   async #start(): Promise<void> {
@@ -191,7 +201,7 @@ export class RedisLink {
   #bounded<T>(work: Promise<T>): Promise<T> {
     // One connection limits every command by itself; a Cluster client counts anew for each redirection.
     if (!this.client.isCluster) return work;
-    return withinTime(this.#clock, this.#settings.commandTimeoutMs + REDIRECTION_ALLOWANCE_MS, work);
+    return withinTime(this.clock, this.#settings.commandTimeoutMs + REDIRECTION_ALLOWANCE_MS, work);
   }
 
   #tellResubscribed(): void {

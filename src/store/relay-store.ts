@@ -19,7 +19,7 @@ export class RelayStore {
   }
 
   async beat(relayId: string, leaseMs: number): Promise<Beat> {
-    const [had, count, ...relays] = (await this.#link.call('node_beat', [fleetKeys.nodes], [relayId, leaseMs])) as [
+    const [had, count, ...relays] = (await this.#link.call('node_beat', [fleetKeys.relays], [relayId, leaseMs])) as [
       number,
       number,
       ...string[],
@@ -31,14 +31,14 @@ export class RelayStore {
   async live(): Promise<readonly string[]> {
     return this.#link.run(async (client) => {
       const [seconds] = await client.time();
-      return client.zrangebyscore(fleetKeys.nodes, Number(seconds) * 1000, '+inf');
+      return client.zrangebyscore(fleetKeys.relays, Number(seconds) * 1000, '+inf');
     });
   }
 
   /** Gives a lease up, at a graceful stop or for a dead relay whose doors were taken offline. */
   async leave(relayId: string): Promise<void> {
     await this.#link.run(async (client) => {
-      await client.zrem(fleetKeys.nodes, relayId);
+      await client.zrem(fleetKeys.relays, relayId);
       await client.del(nodeKeys(relayId).doors);
     });
   }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 
 import { readTrail } from '../../src/operators/trail.js';
 import { AuditStore } from '../../src/store/audit-store.js';
+import { doorBatch } from '../../src/store/door-items.js';
 import { DoorPresenceStore } from '../../src/store/door-presence.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
 import { doorKeys, firmwareKeys, fleetKeys, siteKeys, operatorKeys } from '../../src/store/keys.js';
@@ -22,7 +23,7 @@ describe('the streams of the audit trail (protocol 10.1)', () => {
     link = await redis.link();
     store = new AuditStore(link);
     doors = new DoorRecordStore(link);
-    presence = new DoorPresenceStore(link);
+    presence = new DoorPresenceStore(link, doorBatch(link));
     for (const doorId of ['front', 'back'])
       await doors.add(doorId, { name: doorId, tokenHash: 'x', tokenUntil: 1, kid: undefined, auditEntry: ENTRY });
     await link.client.sadd(fleetKeys.sites, 'site_1');
@@ -94,6 +95,7 @@ describe('the streams of the audit trail (protocol 10.1)', () => {
     const event = (kind: string): Promise<void> =>
       presence.event(
         'back',
+        kind,
         JSON.stringify({ t: 'event', kind, at: 1 }),
         JSON.stringify({ at: 1, kind: 'door_event', code: kind }),
       );
@@ -118,7 +120,7 @@ describe('the streams of the audit trail (protocol 10.1)', () => {
     await link.client.hset(auditFold, { minute: '60000', [field]: 7 });
     const closed = '{"at":60000,"kind":"command_settled","code":"refused","count":7}';
     const last = async (): Promise<string | undefined> => (await store.newest(auditTraffic, 1))[0]?.text;
-    await presence.event('front', JSON.stringify({ kind: 'lockout' }), ENTRY);
+    await presence.event('front', 'lockout', JSON.stringify({ kind: 'lockout' }), ENTRY);
     expect(await last()).to.equal(closed);
     await store.closeDoorFolds();
     expect(await last(), 'this minute is not over').to.equal(closed);

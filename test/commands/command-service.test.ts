@@ -39,7 +39,7 @@ describe('a command, in its own time (protocol 6.7)', () => {
   it('of a door elsewhere is answered as soon as the other relay tells', async () => {
     await submit();
     await room.clock.advance(120);
-    await room.tell({ t: 'settled', id, state: 'executed', status: 200, receipt: 'opened' });
+    await room.tell({ t: 'settled', commands: [{ id, state: 'executed', status: 200, receipt: 'opened' }] });
     await settle();
     expect(heard).to.equal('executed');
     expect(room.store.timesOf('nudge'), 'nothing was lost').to.deep.equal([]);
@@ -87,7 +87,7 @@ describe('a command, in its own time (protocol 6.7)', () => {
     expect(room.failures).to.deep.equal(['nudge', 'nudge']);
     expect(heard).to.equal(undefined);
     room.store.isAway = false;
-    await room.tell({ t: 'settled', id, state: 'executed' });
+    await room.tell({ t: 'settled', commands: [{ id, state: 'executed' }] });
     await settle();
     expect(heard).to.equal('executed');
   });
@@ -142,7 +142,7 @@ describe('a command, in its own time (protocol 6.7)', () => {
   it('leaves no timer behind, however it ends', async () => {
     const before = room.clock.pending;
     await submit();
-    await room.tell({ t: 'settled', id, state: 'executed' });
+    await room.tell({ t: 'settled', commands: [{ id, state: 'executed' }] });
     await settle();
     expect(room.clock.pending).to.equal(before);
   });

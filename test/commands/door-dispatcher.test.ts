@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 
 import { settle } from '../support/fake-clock.js';
-import { commandRoom, DOOR, SITE, TIMEOUT_MS } from './support.js';
+import { commandRoom, DOOR, TIMEOUT_MS } from './support.js';
 
 const ID = 'A'.repeat(43);
+const MINUTE = 29_000_000;
+const HINT = { t: 'claim', commands: [{ door: DOOR, id: ID, minute: String(MINUTE) }] };
 
 describe("the door's side of a command, in its own time (protocol 6.7)", () => {
   let room: ReturnType<typeof commandRoom>;
@@ -12,24 +14,27 @@ describe("the door's side of a command, in its own time (protocol 6.7)", () => {
     room = commandRoom();
   });
 
-  const command = () => ({ commandId: ID, jwe: 'jwe', deadline: room.clock.now() + TIMEOUT_MS, siteId: SITE.siteId });
+  const command = () => ({
+    ...{ doorId: DOOR, commandId: ID, minute: MINUTE },
+    ...{ jwe: 'jwe', deadline: room.clock.now() + TIMEOUT_MS },
+  });
 
   it('claims what a hint is about, and writes it', async () => {
     const link = room.attach();
-    await room.tell({ t: 'claim', door: DOOR, id: ID });
+    await room.tell(HINT);
     expect(link.sent).to.deep.equal([{ t: 'command', id: ID, jwe: 'jwe', deadline: room.clock.now() + TIMEOUT_MS }]);
     expect(room.dispatcher.awaits(ID)).to.equal(true);
   });
 
   it('leaves a hint alone when the door is not here', async () => {
-    await room.tell({ t: 'claim', door: DOOR, id: ID });
+    await room.tell(HINT);
     expect(room.store.asked).to.deep.equal([]);
   });
 
   it('writes nothing when the claim was not confirmed: its deadline ends the command', async () => {
     const link = room.attach();
     room.store.isAway = true;
-    await room.tell({ t: 'claim', door: DOOR, id: ID });
+    await room.tell(HINT);
     expect(link.sent).to.deep.equal([]);
     expect(room.failures).to.deep.equal(['claim']);
     expect(room.dispatcher.inFlight).to.equal(0);

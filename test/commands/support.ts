@@ -8,7 +8,13 @@ import type { DoorLink } from '../../src/doors/door-link.js';
 import { Metrics } from '../../src/metrics.js';
 import type { RelayFrame } from '../../src/protocol/door-frames.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
-import type { AdmitResult, ClaimResult, CommandStore, StoredCommand } from '../../src/store/command-store.js';
+import type {
+  AdmitResult,
+  ClaimResult,
+  CommandName,
+  CommandStore,
+  StoredCommand,
+} from '../../src/store/command-store.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 export const DOOR = 'front-door';
@@ -23,10 +29,7 @@ export const CONTEXT = { requestId: 'r', address: '198.51.100.7', origin: undefi
 export const TIMEOUT_MS = 5000;
 
 /** Says of a command what the test wants, and writes down what it was asked. */
-export class ToldStore implements Pick<
-  CommandStore,
-  'abandon' | 'admit' | 'claim' | 'nudge' | 'read' | 'settle' | 'siteOf'
-> {
+export class ToldStore implements Pick<CommandStore, 'abandon' | 'admit' | 'claim' | 'nudge' | 'read' | 'settle'> {
   readonly asked: { readonly call: string; readonly atMs: number }[] = [];
   admits: AdmitResult['outcome'] = 'pending';
   state: StoredCommand['state'] = 'pending';
@@ -55,7 +58,7 @@ export class ToldStore implements Pick<
 
   async claim(): Promise<ClaimResult> {
     await this.#note('claim');
-    return { outcome: 'claimed', jwe: 'jwe', deadline: this.#clock.now() + TIMEOUT_MS, siteId: SITE.siteId };
+    return { outcome: 'claimed', jwe: 'jwe', deadline: this.#clock.now() + TIMEOUT_MS };
   }
 
   async nudge(): Promise<StoredCommand['state']> {
@@ -77,14 +80,9 @@ export class ToldStore implements Pick<
     return { state: this.state, settled: true };
   }
 
-  async abandon(doorId: string): Promise<void> {
+  async abandon({ doorId }: CommandName): Promise<void> {
     await this.#note(`abandon ${doorId}`);
     this.state = 'expired';
-  }
-
-  async siteOf(): Promise<string> {
-    await this.#note('siteOf');
-    return SITE.siteId;
   }
 
   async #note(call: string): Promise<void> {

@@ -133,7 +133,8 @@ describe('a door on a channel that is no WebSocket', () => {
     const jwe = lookalike(doorId, { kid: KID });
     await here.bus.stop();
     const answer = there.commands.submit(site, doorId, jwe, context);
-    while ((await there.stores.commands.read(doorId, idOf(jwe))) === undefined) await sleep(systemClock, 5);
+    const name = { doorId, commandId: idOf(jwe), minute: undefined };
+    while ((await there.stores.commands.read(name)) === undefined) await sleep(systemClock, 5);
     await here.bus.start();
     door.say({ t: 'result', id: (await command).id, status: 200 });
     expect(await answer).to.include({ state: 'executed' });

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 
 import { systemRandom } from '../../src/clock.js';
 import { COMMAND_STATES } from '../../src/protocol/client-frames.js';
-import { CommandStore } from '../../src/store/command-store.js';
+import { CommandStore, minuteOf, type CommandName } from '../../src/store/command-store.js';
+import { doorBatch } from '../../src/store/door-items.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
-import { channels, doorKeys } from '../../src/store/keys.js';
+import { channels, doorKeys, shardKeys, shardOf } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import {
@@ -55,11 +56,14 @@ describe('the model and redis/functions/commands.lua', function () {
   const published: string[] = [];
   let onMark = (): void => undefined;
   const keys = doorKeys(DOOR);
+  const iat = Date.now();
+  const minuteKey = shardKeys(shardOf(DOOR)).commands(minuteOf(iat));
+  const named = (commandId: string): CommandName => ({ doorId: DOOR, commandId, minute: minuteOf(iat) });
 
   before(async () => {
     redis = await startTestRedis();
     link = await redis.link();
-    commands = new CommandStore(link);
+    commands = new CommandStore(doorBatch(link));
     await new DoorRecordStore(link).add(DOOR, {
       name: '',
       tokenHash: 'x',
@@ -76,9 +80,10 @@ describe('the model and redis/functions/commands.lua', function () {
     );
     for (const relay of RELAYS)
       await link.subscribe(channels.node(relay), (message) => {
-        const { t, state } = JSON.parse(message) as { t: string; state?: string };
+        const { t, commands: about } = JSON.parse(message) as { t: string; commands?: { state?: string }[] };
         if (t === 'mark') onMark();
-        else published.push(t === 'claim' ? `hint to ${relay}` : `${t} ${state} to ${relay}`);
+        for (const { state } of about ?? [])
+          published.push(t === 'claim' ? `hint to ${relay}` : `${t} ${state} to ${relay}`);
       });
   });
 
@@ -88,23 +93,11 @@ describe('the model and redis/functions/commands.lua', function () {
     const { live, liveAt, command, late, jwe, admittedBy } = store;
     const now = Date.now();
     const at = late ? now - 60_000 : now;
-    const batch = link.client.pipeline().del(keys.live, keys.underWay, keys.command(id), keys.jwe(id));
-    if (live !== 0) batch.hset(keys.live, 'node', liveAt, 'conn', `conn-${live}`, 'epoch', live);
-    if (command !== 'none')
-      batch.hset(
-        keys.command(id),
-        'state',
-        command,
-        'site',
-        SITE,
-        'node',
-        admittedBy,
-        'at',
-        at,
-        'deadline',
-        at + 30_000,
-      );
-    if (jwe) batch.set(keys.jwe(id), 'the envelope');
+    const batch = link.client.pipeline().hdel(keys.record, 'node', 'conn', 'open').del(minuteKey);
+    if (live !== 0) batch.hset(keys.record, 'node', liveAt, 'conn', `conn-${live}`, 'epoch', live);
+    const settled = command === 'executed' ? `|200|${at}` : command === 'refused' ? `|400|${at}` : '';
+    const rest = command === 'pending' ? `|${jwe ? 'the envelope' : ''}` : settled;
+    if (command !== 'none') batch.hset(minuteKey, id, `${command}|${SITE}|${admittedBy}|${at}|${at + 30_000}|${rest}`);
     await batch.exec();
   }
 
@@ -125,14 +118,12 @@ describe('the model and redis/functions/commands.lua', function () {
     const id = systemRandom.bytes(32).toString('base64url');
     await put(store, id);
     const reply = await call(id);
-    const [state, jwe] = await Promise.all([
-      link.client.hget(keys.command(id), 'state'),
-      link.client.exists(keys.jwe(id)),
-    ]);
+    const [state, , , , , , envelope] = (await link.client.hget(minuteKey, id))?.split('|') ?? [];
+    const jwe = state === 'pending' && envelope !== '' && envelope !== undefined;
     const told = await messages();
     const { hint, settled } = expected;
     expect(
-      { reply: reply ?? expected.reply, state: state ?? 'none', jwe: jwe === 1, told },
+      { reply: reply ?? expected.reply, state: state ?? 'none', jwe, told },
       `${JSON.stringify(store)} ${args}`,
     ).to.deep.equal({
       reply: expected.reply,
@@ -145,7 +136,7 @@ describe('the model and redis/functions/commands.lua', function () {
     });
   }
 
-  const named = (conn: Conn): string => `conn-${conn}`;
+  const connection = (conn: Conn): string => `conn-${conn}`;
 
   it('agree on admit', async () => {
     for (const store of stores('A')) {
@@ -158,9 +149,9 @@ describe('the model and redis/functions/commands.lua', function () {
             jwe: 'the envelope',
             scope: 'operate',
             kid: KID,
-            iat: Date.now(),
+            iat,
             node: relay,
-            conn: conn === 0 ? undefined : named(conn),
+            conn: conn === 0 ? undefined : connection(conn),
             liveNodes: ',A,B,',
             timeoutMs: 30_000,
             builtInRole: undefined,
@@ -176,7 +167,7 @@ describe('the model and redis/functions/commands.lua', function () {
     for (const store of stores('A')) {
       for (const { relay, conn } of CALLERS.filter(({ conn: link_ }) => link_ !== 0))
         await compare(store, `${relay} ${conn}`, STORE_FUNCTIONS.claim(store, relay, conn, guards), async (id) => {
-          const result = await commands.claim(DOOR, id, relay, named(conn));
+          const result = await commands.claim(named(id), relay, connection(conn));
           return 'jwe' in result ? WITH_ENVELOPE : result.outcome;
         });
     }
@@ -184,7 +175,7 @@ describe('the model and redis/functions/commands.lua', function () {
 
   it('agree on nudge', async () => {
     for (const store of stores('A'))
-      await compare(store, '', STORE_FUNCTIONS.nudge(store), async (id) => (await commands.nudge(DOOR, id)) ?? 'none');
+      await compare(store, '', STORE_FUNCTIONS.nudge(store), async (id) => (await commands.nudge(named(id))) ?? 'none');
   });
 
   it('agree on settle', async () => {
@@ -197,9 +188,7 @@ describe('the model and redis/functions/commands.lua', function () {
             STORE_FUNCTIONS.settle(store, relay, status, guards),
             async (id) => {
               const { state } = await commands.settle({
-                doorId: DOOR,
-                commandId: id,
-                siteId: SITE,
+                ...named(id),
                 status,
                 credentialRefused: false,
                 receipt: undefined,
@@ -217,7 +206,7 @@ describe('the model and redis/functions/commands.lua', function () {
     for (const store of RELAYS.flatMap((relay) => stores(relay))) {
       for (const relay of RELAYS)
         await compare(store, relay, STORE_FUNCTIONS.abandon(store, relay, guards), async (id) => {
-          await commands.abandon(DOOR, id, relay);
+          await commands.abandon(named(id), relay);
           return undefined; // it tells nobody
         });
     }
@@ -229,7 +218,7 @@ describe('the model and redis/functions/commands.lua', function () {
         store,
         '',
         STORE_FUNCTIONS.read(store, guards),
-        async (id) => (await commands.read(DOOR, id))?.state ?? 'none',
+        async (id) => (await commands.read(named(id)))?.state ?? 'none',
       );
   });
 });

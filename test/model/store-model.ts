@@ -76,7 +76,8 @@ function change(store: StoreModel, to: CommandState): StoreModel {
 /** The end of what nobody settled in time; local to commands.lua. */
 export function overdue(store: StoreModel, guards: Guards): StoreModel {
   if (!store.late && guards.has('overdue: only past the deadline')) return store;
-  if (store.command === 'pending') return change(store, 'expired');
+  // The envelope stands behind the state, and goes with it.
+  if (store.command === 'pending') return { ...change(store, 'expired'), jwe: false };
   if (store.command !== 'claimed') return store;
   return change(store, guards.has('overdue: a claimed command may have run') ? 'indeterminate' : 'expired');
 }
@@ -107,7 +108,9 @@ export const STORE_FUNCTIONS = {
       return { store: now, reply: now.command };
     const live = now.liveAt === by && now.live === conn;
     if (!live && guards.has('claim: only for the connection that is live')) return { store: now, reply: 'not_live' };
-    if (!now.jwe) return { store: now, reply: 'gone' };
+    // Behind a state that is settled stands something else.
+    const behind = now.jwe || now.command === 'executed' || now.command === 'refused';
+    if (!behind) return { store: now, reply: 'gone' };
     return { store: { ...change(now, 'claimed'), jwe: false }, reply: WITH_ENVELOPE };
   },
 

@@ -2,10 +2,17 @@ import { expect } from 'chai';
 
 import { systemClock, systemRandom } from '../../src/clock.js';
 import { AuditStore } from '../../src/store/audit-store.js';
-import { CommandStore, type AdmitFields, type SettleFields } from '../../src/store/command-store.js';
+import {
+  CommandStore,
+  minuteOf,
+  type AdmitFields,
+  type CommandName,
+  type SettleFields,
+} from '../../src/store/command-store.js';
+import { doorBatch } from '../../src/store/door-items.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
-import { channels, doorKeys } from '../../src/store/keys.js';
+import { channels, doorKeys, shardKeys, shardOf } from '../../src/store/keys.js';
 import type { RedisLink } from '../../src/store/redis-link.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 
@@ -26,7 +33,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
   before(async () => {
     redis = await startTestRedis();
     link = await redis.link();
-    commands = new CommandStore(link);
+    commands = new CommandStore(doorBatch(link));
     doors = new DoorRecordStore(link);
     grants = new DoorGrantStore(link);
   });
@@ -43,8 +50,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
       kid: undefined,
       auditEntry: entry,
     });
-    await link.client.hset(keys.record, 'kid', KID, 'publicKey', 'pem');
-    await link.client.hset(keys.live, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
+    await link.client.hset(keys.record, 'kid', KID, 'publicKey', 'pem', 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
     await grants.setGrant(doorId, 'site_1', { role: 'manager', notBefore: undefined, notAfter: undefined }, entry);
   });
 
@@ -67,6 +73,10 @@ describe('command store (protocol 6.5, 6.7)', () => {
     };
   }
 
+  /** A command of this minute, or of one nobody knows any more: the store finds both. */
+  const named = (commandId: string, minute?: number): CommandName => ({ doorId, commandId, minute });
+  const kept = (): ReturnType<typeof shardKeys> => shardKeys(shardOf(doorId));
+
   /** Resolves once subscribed; `message` is the first one. */
   async function listen(node: string): Promise<{ message: Promise<string> }> {
     let resolve!: (message: string) => void;
@@ -84,9 +94,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
 
   const answer = (commandId: string, status: 200 | 400, how: Partial<SettleFields> = {}): Promise<unknown> =>
     commands.settle({
-      doorId,
-      commandId,
-      siteId: 'site_1',
+      ...named(commandId),
       status,
       credentialRefused: false,
       receipt: undefined,
@@ -100,8 +108,8 @@ describe('command store (protocol 6.5, 6.7)', () => {
     await answer(commandId, status, how);
   };
   const trail = async (stream: 'audit' | 'auditTraffic'): Promise<Record<string, unknown>[]> =>
-    (await link.client.xrange(doorKeys(doorId)[stream], '-', '+')).map(
-      ([, values]) => JSON.parse(values[1] ?? '') as Record<string, unknown>,
+    (await new AuditStore(link).read(doorKeys(doorId)[stream], '-', 1000)).map(
+      ({ text }) => JSON.parse(text) as Record<string, unknown>,
     );
   const kinds = async (stream: 'audit' | 'auditTraffic'): Promise<unknown[]> =>
     (await trail(stream)).map(({ kind, code }) => code ?? kind);
@@ -119,7 +127,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
   it('stores the envelope for a newer connection elsewhere, though it had claimed to have the door itself', async () => {
     const command = fields({ conn: 'conn-0' });
     await commands.admit(command);
-    expect(await commands.claim(doorId, command.commandId, 'node-a', 'conn-1')).to.include({
+    expect(await commands.claim(named(command.commandId, minuteOf(command.iat)), 'node-a', 'conn-1')).to.include({
       outcome: 'claimed',
       jwe: 'jwe-text',
     });
@@ -127,9 +135,10 @@ describe('command store (protocol 6.5, 6.7)', () => {
 
   it('publishes a hint to the relay that has the door', async () => {
     const heard = await listen('node-a');
-    const commandId = id();
-    await commands.admit(fields({ node: 'node-b', conn: undefined, commandId }));
-    expect(JSON.parse(await heard.message)).to.deep.equal({ t: 'claim', door: doorId, id: commandId });
+    const command = fields({ node: 'node-b', conn: undefined });
+    await commands.admit(command);
+    const hint = { door: doorId, id: command.commandId, minute: String(minuteOf(command.iat)) };
+    expect(JSON.parse(await heard.message)).to.deep.equal({ t: 'claim', commands: [hint] });
   });
 
   it('refuses in the order of 6.5 and records nothing of a refused envelope', async () => {
@@ -147,7 +156,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
     await doors.setFlag(doorId, 'disabled', true, entry);
     expect(await refusedWith({})).to.equal('door_disabled');
     expect(await link.client.xlen(doorKeys(doorId).audit), 'added, granted twice, banned, disabled').to.equal(5);
-    expect(await link.client.hlen(doorKeys(doorId).underWay)).to.equal(0);
+    expect(await link.client.hexists(doorKeys(doorId).record, 'open')).to.equal(0);
   });
 
   it('heeds the dates of a grant', async () => {
@@ -209,25 +218,23 @@ describe('command store (protocol 6.5, 6.7)', () => {
   it('gives a pending command to the live connection once, and to no other', async () => {
     const commandId = id();
     await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
-    expect(await commands.claim(doorId, commandId, 'node-a', 'conn-0')).to.deep.equal({ outcome: 'not_live' });
-    expect(await commands.claim(doorId, commandId, 'node-b', 'conn-1')).to.deep.equal({ outcome: 'not_live' });
+    expect(await commands.claim(named(commandId), 'node-a', 'conn-0')).to.deep.equal({ outcome: 'not_live' });
+    expect(await commands.claim(named(commandId), 'node-b', 'conn-1')).to.deep.equal({ outcome: 'not_live' });
     const claims = await Promise.all(
-      Array.from({ length: 20 }, () => commands.claim(doorId, commandId, 'node-a', 'conn-1')),
+      Array.from({ length: 20 }, () => commands.claim(named(commandId), 'node-a', 'conn-1')),
     );
     expect(claims.filter((claim) => 'jwe' in claim)).to.have.length(1);
-    expect(claims.find((claim) => 'jwe' in claim)).to.include({ jwe: 'jwe-text', siteId: 'site_1' });
+    expect(claims.find((claim) => 'jwe' in claim)).to.include({ jwe: 'jwe-text' });
   });
 
   it('expires what was pending past its deadline, and never gives it out afterwards', async () => {
     const commandId = id();
     await commands.admit(fields({ commandId, node: 'node-b', conn: undefined, timeoutMs: 100 }));
     await new Promise((resolve) => setTimeout(resolve, 120));
-    expect(await commands.claim(doorId, commandId, 'node-a', 'conn-1')).to.deep.equal({ outcome: 'expired' });
-    expect((await commands.read(doorId, commandId))?.state).to.equal('expired');
+    expect(await commands.claim(named(commandId), 'node-a', 'conn-1')).to.deep.equal({ outcome: 'expired' });
+    expect((await commands.read(named(commandId)))?.state).to.equal('expired');
     const settled = await commands.settle({
-      doorId,
-      commandId,
-      siteId: 'site_1',
+      ...named(commandId),
       status: 200,
       credentialRefused: false,
       receipt: undefined,
@@ -241,12 +248,10 @@ describe('command store (protocol 6.5, 6.7)', () => {
     const commandId = id();
     await commands.admit(fields({ commandId, timeoutMs: 100 }));
     await new Promise((resolve) => setTimeout(resolve, 120));
-    expect((await commands.read(doorId, commandId))?.state).to.equal('indeterminate');
+    expect((await commands.read(named(commandId)))?.state).to.equal('indeterminate');
     const settle = (status: 200 | 400) =>
       commands.settle({
-        doorId,
-        commandId,
-        siteId: 'site_1',
+        ...named(commandId),
         status,
         credentialRefused: false,
         receipt: 'sealed',
@@ -255,7 +260,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
       });
     expect(await settle(200)).to.deep.equal({ state: 'executed', settled: true });
     expect(await settle(400), 'a second answer changes nothing').to.deep.equal({ state: 'executed', settled: false });
-    expect(await commands.read(doorId, commandId)).to.include({
+    expect(await commands.read(named(commandId))).to.include({
       state: 'executed',
       status: 200,
       receipt: 'sealed',
@@ -267,11 +272,9 @@ describe('command store (protocol 6.5, 6.7)', () => {
     const heard = await listen('node-b');
     const commandId = id();
     await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
-    await commands.claim(doorId, commandId, 'node-a', 'conn-1');
+    await commands.claim(named(commandId), 'node-a', 'conn-1');
     await commands.settle({
-      doorId,
-      commandId,
-      siteId: 'site_1',
+      ...named(commandId),
       status: 200,
       credentialRefused: false,
       receipt: 'sealed',
@@ -280,10 +283,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
     });
     expect(JSON.parse(await heard.message)).to.deep.equal({
       t: 'settled',
-      id: commandId,
-      state: 'executed',
-      status: 200,
-      receipt: 'sealed',
+      commands: [{ id: commandId, state: 'executed', status: 200, receipt: 'sealed' }],
     });
   });
 
@@ -292,11 +292,15 @@ describe('command store (protocol 6.5, 6.7)', () => {
     const command = fields();
     const result = await commands.admit(command);
     if (result.outcome === 'refused') return result.code === 'rate_limited' ? result.retryAfterMs : NaN;
-    await commands.abandon(doorId, command.commandId, 'node-a');
+    await commands.abandon(named(command.commandId), 'node-a');
     return 0;
   };
   /** Lets a pause be over, as if its time had passed. */
-  const endPause = (): Promise<number> => link.client.hset(doorKeys(doorId).cooldown('site_1'), 'until', 1);
+  const endPause = async (): Promise<void> => {
+    const { record } = doorKeys(doorId);
+    const [count, level, , at] = (await link.client.hget(record, 'c:site_1'))?.split('|') ?? [];
+    await link.client.hset(record, 'c:site_1', `${count}|${level}|1|${at}`);
+  };
 
   for (const [name, how] of [
     ['wrong credentials', { credentialRefused: true }],
@@ -343,12 +347,67 @@ describe('command store (protocol 6.5, 6.7)', () => {
     expect(await pauseOf()).to.be.within(50_000, 60_000);
   });
 
-  it('keeps states ten minutes and receipts one', async () => {
+  it('keeps states ten minutes at least and receipts one, and both no longer than they must', async () => {
+    const command = fields();
+    await commands.admit(command);
+    await answer(command.commandId, 200, { receipt: 'sealed' });
+    const settledAt = (await commands.read(named(command.commandId)))?.settledAt ?? 0;
+    const commandsEnd = await link.client.pttl(kept().commands(minuteOf(command.iat)));
+    expect(commandsEnd).to.be.within(600_000, 14 * 60_000);
+    const receiptsEnd = await link.client.pttl(kept().receipts(Math.floor(settledAt / 30_000)));
+    expect(receiptsEnd).to.be.within(60_000 - 1000, 90_000);
+  });
+
+  it('finds a command whose minute nobody knows any more, as early and as late as it may be', async () => {
+    const now = systemClock.now();
+    for (const iat of [now - 59_000, now, now + 59_000]) {
+      const command = fields({ iat });
+      expect(await commands.admit(command)).to.include({ outcome: 'claimed' });
+      expect(await answer(command.commandId, 200, { receipt: 'sealed' })).to.deep.equal({
+        state: 'executed',
+        settled: true,
+      });
+      expect(await commands.read(named(command.commandId))).to.include({ state: 'executed', receipt: 'sealed' });
+      expect(await commands.admit(command)).to.deep.equal({ outcome: 'replayed', state: 'executed' });
+    }
+    expect(await commands.read(named(id()))).to.equal(undefined);
+  });
+
+  it('keeps receipts of any text as they are', async () => {
+    const receipt = 'ü|\u2028 "quoted" \n€𝄞';
+    const heard = await listen('node-b');
+    const commandId = id();
+    await commands.admit(fields({ commandId, node: 'node-b', conn: undefined }));
+    await commands.claim(named(commandId), 'node-a', 'conn-1');
+    // Among other items of one call: a wrong length would spoil them all.
+    const others = [refusedWith({ siteId: 'ß' }), refusedWith({ siteId: '𝄞' })];
+    await Promise.all([answer(commandId, 200, { receipt }), ...others]);
+    expect(await Promise.all(others)).to.deep.equal(['door_not_found', 'door_not_found']);
+    expect(await commands.read(named(commandId))).to.include({ state: 'executed', receipt });
+    const { commands: told } = JSON.parse(await heard.message) as { commands: { receipt: string }[] };
+    expect(told[0]?.receipt).to.equal(receipt);
+  });
+
+  it('forgets refusals after thirty silent days, and with the grant', async () => {
+    const { record } = doorKeys(doorId);
+    const past = systemClock.now() - 31 * 24 * 3_600_000;
+    await link.client.hset(record, 'c:site_1', `9|5|${systemClock.now() + 60_000}|${past}`);
+    expect(await pauseOf()).to.equal(0);
+    await submitAndAnswer(400);
+    expect(await link.client.hget(record, 'c:site_1')).to.match(/^1\|0\|0\|\d+$/);
+    await grants.removeGrant(doorId, 'site_1', entry);
+    expect(await link.client.hexists(record, 'c:site_1')).to.equal(0);
+  });
+
+  it('remembers what was under way at a door that is removed, for its trail alone', async () => {
     const commandId = id();
     await commands.admit(fields({ commandId }));
-    await answer(commandId, 200, { receipt: 'sealed' });
-    expect(await link.client.pttl(doorKeys(doorId).command(commandId))).to.be.within(595_000, 600_000);
-    expect(await link.client.pttl(doorKeys(doorId).receipt(commandId))).to.be.within(55_000, 60_000);
+    expect(await doors.remove(doorId, entry)).to.equal('ok');
+    expect([await doors.record(doorId), await grants.grant(doorId, 'site_1')]).to.deep.equal([undefined, undefined]);
+    expect(await refusedWith({})).to.equal('door_not_found');
+    await answer(commandId, 400);
+    expect(await link.client.exists(doorKeys(doorId).record), 'nothing is left of it').to.equal(0);
+    expect((await new AuditStore(link).openFolds(doorId)).join()).to.contain('"code":"refused_bare"');
   });
 
   describe('in the audit trail (protocol 10.1)', () => {
@@ -357,14 +416,15 @@ describe('command store (protocol 6.5, 6.7)', () => {
     it('an executed command has its submission and its end', async () => {
       await submitAndAnswer(200, { receipt: 'sealed' });
       expect(await kinds('audit')).to.deep.equal([...before, 'command_submitted', 'executed']);
-      expect(await link.client.exists(doorKeys(doorId).auditFold, doorKeys(doorId).underWay)).to.equal(0);
+      expect(await link.client.exists(doorKeys(doorId).auditFold)).to.equal(0);
+      expect(await link.client.hexists(doorKeys(doorId).record, 'open')).to.equal(0);
     });
 
     it('one that may have run has both too, and its late answer', async () => {
       const commandId = id();
       await commands.admit(fields({ commandId, timeoutMs: 50 }));
       await new Promise((resolve) => setTimeout(resolve, 60));
-      await commands.read(doorId, commandId);
+      await commands.read(named(commandId));
       expect(await kinds('audit')).to.deep.equal([...before, 'command_submitted', 'indeterminate']);
       await answer(commandId, 200);
       expect((await kinds('audit')).slice(-2)).to.deep.equal(['indeterminate', 'executed']);
@@ -377,7 +437,7 @@ describe('command store (protocol 6.5, 6.7)', () => {
       for (let count = 0; count < 300; count += 1) {
         const commandId = id();
         expect(await refusedWith({ siteId: 'site_2', scope: 'query', commandId })).to.equal('claimed');
-        await answer(commandId, 400, { siteId: 'site_2', receipt: 'stale' });
+        await answer(commandId, 400, { receipt: 'stale' });
       }
       await submitAndAnswer(400, { credentialRefused: true });
       expect(await trail('audit')).to.deep.equal(happened);
@@ -397,17 +457,18 @@ describe('command store (protocol 6.5, 6.7)', () => {
       const [pending, unwritten] = [id(), id()];
       await commands.admit(fields({ commandId: pending, node: 'node-b', conn: undefined, timeoutMs: 50 }));
       await commands.admit(fields({ commandId: unwritten }));
-      await commands.abandon(doorId, unwritten, 'node-a');
+      await commands.abandon(named(unwritten), 'node-a');
       await new Promise((resolve) => setTimeout(resolve, 60));
-      await commands.read(doorId, pending);
+      await commands.read(named(pending));
       expect(await kinds('audit')).to.deep.equal(before);
       expect((await new AuditStore(link).openFolds(doorId)).join()).to.contain('"code":"expired"');
     });
 
     it('a command whose relay died with it is found by the next one, even when its state is forgotten', async () => {
-      const commandId = id();
-      await commands.admit(fields({ commandId, timeoutMs: 50 }));
-      await link.client.del(doorKeys(doorId).command(commandId));
+      const command = fields({ timeoutMs: 50 });
+      const { commandId } = command;
+      await commands.admit(command);
+      await link.client.hdel(kept().commands(minuteOf(command.iat)), commandId);
       await new Promise((resolve) => setTimeout(resolve, 60));
       await commands.admit(fields());
       expect((await trail('audit')).slice(-2)).to.deep.include({ ...JSON.parse(entry) });

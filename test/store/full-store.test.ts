@@ -4,7 +4,8 @@ import { expect } from 'chai';
 
 import { systemClock } from '../../src/clock.js';
 import { AuditStore } from '../../src/store/audit-store.js';
-import { CommandStore } from '../../src/store/command-store.js';
+import { CommandStore, minuteOf } from '../../src/store/command-store.js';
+import { doorBatch } from '../../src/store/door-items.js';
 import { DoorGrantStore } from '../../src/store/door-grants.js';
 import { DoorPresenceStore } from '../../src/store/door-presence.js';
 import { DoorRecordStore } from '../../src/store/door-records.js';
@@ -38,10 +39,11 @@ describe('a store that fills up', () => {
     harness = await Harness.start({ redisArguments: ['--maxmemory', '16mb', '--maxmemory-policy', 'noeviction'] });
     link = harness.link;
     admin = await openAdmin(harness.redis);
-    commands = new CommandStore(link);
+    const batch = doorBatch(link);
+    commands = new CommandStore(batch);
     doors = new DoorRecordStore(link);
     grants = new DoorGrantStore(link);
-    presence = new DoorPresenceStore(link);
+    presence = new DoorPresenceStore(link, batch);
     ratios.length = 0;
     memory = new StoreMemory({
       link,
@@ -54,7 +56,7 @@ describe('a store that fills up', () => {
     memory.start();
     await doors.add('front', { name: 'Front', tokenHash: 'x', tokenUntil: 1, kid: undefined, auditEntry: ENTRY });
     await link.client.hset(doorKeys('front').record, 'kid', KID);
-    await link.client.hset(doorKeys('front').live, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
+    await link.client.hset(doorKeys('front').record, 'node', 'node-a', 'conn', 'conn-1', 'epoch', 1);
     await grants.setGrant('front', 'site_1', { role: 'user', notBefore: undefined, notAfter: undefined }, ENTRY);
   });
   afterEach(async () => {
@@ -106,7 +108,7 @@ describe('a store that fills up', () => {
     commands.settle({
       doorId: 'front',
       commandId,
-      siteId: 'site_1',
+      minute: minuteOf(systemClock.now()),
       status: 200,
       credentialRefused: false,
       receipt: 'sealed',
@@ -163,8 +165,8 @@ describe('a store that fills up', () => {
     await overfill();
     const refused = await submit();
     expect(refused.outcome).to.equal('store_unavailable');
-    expect(await commands.read('front', refused.commandId).catch(() => undefined)).to.equal(undefined);
-    expect(await link.client.exists(doorKeys('front').command(refused.commandId))).to.equal(0);
+    const { commandId } = refused;
+    expect(await commands.read({ doorId: 'front', commandId, minute: undefined }), 'nothing of it').to.equal(undefined);
     expect(memory.isFull, 'a refused write says so at once').to.equal(true);
     expect(ratios.at(-1)).to.be.at.least(1);
     expect(await settle(claimed.commandId)).to.deep.equal({ state: 'executed', settled: true });

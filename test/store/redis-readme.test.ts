@@ -2,16 +2,25 @@ import { readFileSync } from 'node:fs';
 
 import { expect } from 'chai';
 
-import { channels, doorKeys, firmwareKeys, fleetKeys, nodeKeys, operatorKeys, siteKeys } from '../../src/store/keys.js';
+import {
+  channels,
+  doorKeys,
+  DOOR_SHARDS,
+  firmwareKeys,
+  fleetKeys,
+  nodeKeys,
+  operatorKeys,
+  shardKeys,
+  shardOf,
+  siteKeys,
+} from '../../src/store/keys.js';
 
 const README = readFileSync(new URL('../../redis/README.md', import.meta.url), 'utf8');
 
 /** Builders whose parameter is not called what its name in the table is. */
 const PARAMETERS: Readonly<Record<string, string>> = {
-  cooldown: '<siteId>',
-  command: '<commandId>',
-  jwe: '<commandId>',
-  receipt: '<commandId>',
+  commands: '<minute>',
+  receipts: '<slice>',
   session: '<sessionId>',
   successor: '<sessionId>',
   auditFold: '<minute>',
@@ -33,10 +42,17 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   rolloutDoors: '<rolloutId>',
 };
 
+function withShard(keys: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const own = `{d:${shardOf('<doorId>')}}`;
+  return Object.fromEntries(Object.entries(keys).map(([name, key]) => [name, key.replace(own, '{d:<shard>}')]));
+}
+
 /** Every name keys.ts can build, with placeholders for its parameters. */
 function patterns(): readonly string[] {
   const groups: readonly Readonly<Record<string, unknown>>[] = [
-    doorKeys('<doorId>'),
+    // The shard of this placeholder is any other's placeholder.
+    withShard(doorKeys('<doorId>')),
+    shardKeys('<shard>'),
     siteKeys('<siteId>'),
     operatorKeys,
     nodeKeys('<nodeId>'),
@@ -72,5 +88,21 @@ describe('redis/README.md', () => {
       ).to.equal(true);
       expect(cells.length, name).to.be.oneOf([2, 4]);
     }
+  });
+});
+
+describe('the shards of doors', () => {
+  it('are where every version has to look for a door: these never change', () => {
+    expect(DOOR_SHARDS).to.equal(64);
+    const shards = ['front-door', 'back-door', 'd00', 'A_-9'].map(shardOf);
+    expect(shards).to.deep.equal(['039', '001', '043', '047']);
+  });
+
+  it('share doors out evenly', () => {
+    const doors = Array.from({ length: 64_000 }, (_, index) => shardOf(`door-${index}`));
+    const sizes = new Map<string, number>();
+    for (const shard of doors) sizes.set(shard, (sizes.get(shard) ?? 0) + 1);
+    expect(sizes.size).to.equal(64);
+    for (const [shard, size] of sizes) expect(size, shard).to.be.within(700, 1300);
   });
 });
