@@ -41,7 +41,7 @@ const STORE_WORK = [
   'upgrade',
   'other',
 ] as const;
-const LIMITS = ['address', 'site', 'door', 'login', 'sockets'] as const;
+const LIMITS = ['address', 'site', 'relay', 'door', 'login', 'sockets'] as const;
 /** What ends a connection before its first request (protocol 8.4). */
 const CONNECTION_LIMITS = ['address_handshakes', 'address_waiting', 'all_handshakes', 'all_waiting'] as const;
 const AUTH_KINDS = ['login', 'token', 'refresh', 'register', 'access_token', 'door_session'] as const;
@@ -79,6 +79,10 @@ export class Metrics {
     Object.keys(PROBLEMS) as (keyof typeof PROBLEMS)[],
   );
   readonly limiterHits = this.#counter('openlock_limiter_hits_total', 'Requests over a limit', 'limit', LIMITS);
+  readonly commandShare = this.#gauge(
+    'openlock_commands_let_in_ratio',
+    'Part of new commands that is let in; below 1 the relay has more to do than it can and refuses the rest',
+  );
   readonly connectionsRefused = this.#counter(
     'openlock_connections_refused_total',
     'Connections ended before a TLS handshake or request, by the limit they met',

@@ -2,6 +2,7 @@ import type { HostMember } from '../host/host-link.js';
 import { AddressLimiter, type LimiterPeers } from '../gate/address-limiter.js';
 import { ConnectionLimits } from '../gate/connection-limits.js';
 import { Gate } from '../gate/gate.js';
+import { Overload } from '../gate/overload.js';
 import { OperatorSessions } from '../operators/operator-sessions.js';
 import type { AccessTokens } from '../sites/access-tokens.js';
 import type { SiteService } from '../sites/site-service.js';
@@ -45,6 +46,14 @@ export function makeGate(base: Base, link: RedisLink, parts: { sites: SiteServic
     onBlocked: (address) => audit.refusal({ kind: 'address_blocked', actor: 'anonymous', code: 'ip_blocked', address }),
   });
   const operators = new OperatorSessions({ ...base, ...parts, store: stores.operators });
+  base.metrics.commandShare.set(1);
+  const overload = new Overload({
+    clock,
+    store: { waiting: 0, oldestWaitMs: 0 },
+    onShare: (share) => base.metrics.commandShare.set(share),
+  });
+  overload.start();
+  base.onRelease(() => overload.stop());
   const gate = new Gate({
     ...base,
     ...config,
@@ -52,6 +61,7 @@ export function makeGate(base: Base, link: RedisLink, parts: { sites: SiteServic
     operators,
     doors: stores.records,
     failures,
+    overload,
     addressLimiter: new AddressLimiter({
       ...{ clock, random, ratePerSecond: config.addressRate },
       peers: member && limiterPeers(member, 'requests', config.addressRate),

@@ -3,6 +3,7 @@ import { metricsOf } from '../host/host-metrics.js';
 import { CertificateKeeper } from '../http/certificate-keeper.js';
 import { createMetricsListener, type MetricsSource } from '../http/metrics-listener.js';
 import { HttpApi } from '../http/server.js';
+import { FleetSecrets } from '../sites/fleet-secrets.js';
 import type { SiteService } from '../sites/site-service.js';
 import type { Ambient } from './ambient.js';
 import type { Commands } from './commands.js';
@@ -27,15 +28,17 @@ export function makeHttp(base: Base, parts: HttpParts): HttpApi {
 export async function keepCertificates({
   config,
   clock,
+  random,
   log,
   metrics,
   member,
 }: Unopened): Promise<CertificateKeeper | undefined> {
   if (!config.tls) return undefined;
   const onExpiry = (at: number): void => metrics.certificateExpiry.set(at / 1000);
+  const ticketSecret = await FleetSecrets.load(config.secretsDir, random);
   // Of the processes of a host one renews what comes of age; the others find it on disk within a minute.
   const renews = (member?.slot ?? 1) === 1;
-  return CertificateKeeper.load({ ...config, renews }, { clock, log, onExpiry });
+  return CertificateKeeper.load({ ...config, renews }, { clock, log, onExpiry, ticketSecret });
 }
 
 /** The metrics of one process of a host, for its parent. */

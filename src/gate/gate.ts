@@ -13,6 +13,7 @@ import { DOOR_ID } from '../protocol/ids.js';
 import { OpenLockError, type ProblemCode } from '../protocol/problem.js';
 import { addressOf, type AddressedRequest } from './client-address.js';
 import { Places, type SharedPlaces } from './places.js';
+import { SpentBuckets } from './spent-buckets.js';
 import { asProblem, entryOf, isFailedProof, limitMet } from './refusals.js';
 import type { LimitName, Visit } from './visit.js';
 
@@ -40,6 +41,8 @@ export interface GateDependencies {
   readonly addressLimiter: {
     take(address: string): { readonly allowed: boolean; readonly retryAfterMs: number; readonly sustained: boolean };
   };
+  /** What new commands meet when there is too much to do: after how many milliseconds to come again; 0: let in. */
+  readonly overload: { turnAway(): number };
   readonly audit: { refusal(refusal: Refusal): void };
   readonly metrics: GateMetrics;
   readonly log: GateLog;
@@ -66,6 +69,8 @@ export interface GateLog {
   error(fields: object, message: string): void;
 }
 
+type VisitKind = Pick<Visit, 'work' | 'proof' | 'block'> & Partial<Pick<Visit, 'givesWay'>>;
+
 /** When it makes sense to ask for a place again: nobody knows when one becomes free. */
 const PLACE_RETRY_MS = 10_000;
 
@@ -73,15 +78,17 @@ export class Gate {
   readonly #deps: GateDependencies;
   readonly #sitePlaces: Places;
   readonly #addressPlaces: Places;
+  readonly #spent: SpentBuckets;
 
   constructor(dependencies: GateDependencies) {
     this.#deps = dependencies;
     this.#sitePlaces = new Places(dependencies.siteSockets, dependencies.peers?.sites);
     this.#addressPlaces = new Places(dependencies.addressSockets, dependencies.peers?.addresses);
+    this.#spent = new SpentBuckets(dependencies.clock);
   }
 
   /** A request comes in; it gets an id. */
-  open(request: AddressedRequest, what: Pick<Visit, 'work' | 'proof' | 'block'>): Visit {
+  open(request: AddressedRequest, what: VisitKind): Visit {
     const requestId = this.#deps.random.bytes(12).toString('base64url');
     const address = addressOf(request, this.#deps.trustProxyHops);
     return newVisit({ requestId, address, origin: request.headers.origin }, what);
@@ -175,10 +182,31 @@ export class Gate {
     );
   }
 
-  /** Session alive, not blocked, tokens left in the bucket (protocol 6.5, 8.1). Throws `token_expired`, `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`. */
+  /**
+   * Session alive, not blocked, tokens left in the bucket (protocol 6.5, 8.1), and time for a new command. Throws `token_expired`,
+   * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`.
+   */
   async admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
     visit.stage = 'admission';
+    // First whoever sends too much himself: his flood is not weighed against what others send.
+    if (cost > 0) this.#refuseSpent(caller);
+    if (visit.givesWay) this.#weigh(visit);
     await this.check(caller, cost);
+  }
+
+  #refuseSpent(caller: Caller): void {
+    const retryAfterMs = caller.kind === 'site' ? this.#spent.waitMs(caller.siteId) : 0;
+    if (retryAfterMs > 0)
+      throw new OpenLockError('rate_limited', 'This site sends more requests than it may.', { retryAfterMs });
+  }
+
+  #weigh(visit: Visit): void {
+    const retryAfterMs = this.#deps.overload.turnAway();
+    if (retryAfterMs === 0) return;
+    visit.stage = 'load';
+    throw new OpenLockError('rate_limited', 'This relay has more commands than it can carry; try again later.', {
+      retryAfterMs,
+    });
   }
 
   /** As `admit`, for a caller who asks for nothing just now; takes nothing from the bucket by default. */
@@ -187,7 +215,13 @@ export class Gate {
     if (caller.expiresAt <= this.#deps.clock.now())
       throw new OpenLockError('token_expired', 'The access token has expired; refresh it.');
     if (caller.kind === 'operator') return this.#deps.operators.admit(caller);
-    return this.#deps.sites.admit(caller, cost);
+    try {
+      await this.#deps.sites.admit(caller, cost);
+    } catch (error) {
+      if (error instanceof OpenLockError && error.code === 'rate_limited')
+        this.#spent.note(caller.siteId, error.extras.retryAfterMs ?? 0);
+      throw error;
+    }
   }
 
   /**
@@ -235,8 +269,8 @@ export class Gate {
   }
 }
 
-function newVisit(context: Visit['context'], what: Pick<Visit, 'work' | 'proof' | 'block'>): Visit {
-  return { ...what, context, stage: 'address', tried: false, principal: undefined, door: undefined };
+function newVisit(context: Visit['context'], what: VisitKind): Visit {
+  return { givesWay: false, ...what, context, stage: 'address', tried: false, principal: undefined, door: undefined };
 }
 
 function blocked(retryAfterMs: number): OpenLockError {

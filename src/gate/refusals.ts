@@ -31,14 +31,15 @@ export function isFailedProof(visit: Visit, error: OpenLockError): boolean {
 }
 
 /** True when the one who asked is at fault, rather than a door, the store or this relay. */
-export function isCallersFault(error: OpenLockError): boolean {
-  return error.status < 500 && error.code !== 'door_refused';
+export function isCallersFault({ stage }: Pick<Visit, 'stage'>, error: OpenLockError): boolean {
+  return error.status < 500 && error.code !== 'door_refused' && stage !== 'load';
 }
 
 /** The limit a `rate_limited` visit met. */
 export function limitMet({ stage, principal }: Visit): LimitName {
   if (stage === 'address') return 'address';
   if (stage === 'places') return 'sockets';
+  if (stage === 'load') return 'relay';
   if (stage !== 'work') return 'site';
   return principal === undefined ? 'login' : 'door';
 }

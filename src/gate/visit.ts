@@ -1,7 +1,7 @@
 import type { Principal, RequestContext } from '../principal.js';
 
 /** How far a visit came: which limit it would meet next, and what may be told about it in the audit trail. */
-export type Stage = 'address' | 'access' | 'places' | 'admission' | 'body' | 'work';
+export type Stage = 'address' | 'access' | 'places' | 'load' | 'admission' | 'body' | 'work';
 
 /**
  * What a blocked address (protocol 8.2) meets. `before`: it is refused at once. `on_failure`: it is refused when it fails
@@ -9,8 +9,8 @@ export type Stage = 'address' | 'access' | 'places' | 'admission' | 'body' | 'wo
  */
 export type BlockRule = 'before' | 'on_failure' | 'none';
 
-/** The limit that was met: 8.1's two, a site at one door (6.5, 6.6), the work behind a login (3.2), or sockets (8.4). */
-export type LimitName = 'address' | 'site' | 'door' | 'login' | 'sockets';
+/** The limit that was met: 8.1's three (`relay`: what it can do at all), a site at one door (6.5, 6.6), the work behind a login (3.2), or sockets (8.4). */
+export type LimitName = 'address' | 'site' | 'relay' | 'door' | 'login' | 'sockets';
 
 /** One request, upgrade or frame on its way through the gate. The way in and the gate write down here how far it came. */
 export interface Visit {
@@ -20,6 +20,8 @@ export interface Visit {
   /** What it has to prove, as failures are counted: `access_token`, `door_session`, or the operation that proves something itself. */
   readonly proof: string;
   readonly block: BlockRule;
+  /** A new command: refused first when the relay has too much to do (protocol 8.1). */
+  givesWay: boolean;
   stage: Stage;
   /** Something was presented that could be wrong: a token, a code, a proof. Who sends nothing guesses nothing. */
   tried: boolean;

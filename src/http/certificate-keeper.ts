@@ -1,9 +1,10 @@
-/** Keeps the relay's certificates current while it runs: renewed ones are shown to the next connection, without a restart. */
+/** Keeps the relay's certificates and the keys of its session tickets current while it runs: what is new holds from the next connection on, without a restart. */
 import type { SecureContext, Server as TlsServer, TlsOptions } from 'node:tls';
 
 import type { Cancel, Clock } from '../clock.js';
 import { loadTls, type TlsConfig, type TlsMaterial } from './certificates.js';
 import type { HttpLog } from './services.js';
+import { ticketKeys, ticketPeriod, type TicketSecret } from './ticket-keys.js';
 import { chooseByName, contextsByName, TLS_SETTINGS } from './tls-settings.js';
 
 export interface CertificateKeeperOptions {
@@ -11,17 +12,25 @@ export interface CertificateKeeperOptions {
   readonly log: HttpLog & { info(fields: object, message: string): void };
   /** Told the moment (Unix milliseconds) the certificate runs out, at the start and after every change. */
   readonly onExpiry?: (expiresAt: number) => void;
+  /** What keys of session tickets are made of, the same for the whole fleet; default: keys of this process's own. */
+  readonly ticketSecret?: TicketSecret | undefined;
 }
+
+type ServerTls = Pick<TlsOptions, 'cert' | 'key' | 'ticketKeys' | 'SNICallback'>;
 
 /** Configured files change under us, and the local CA's certificates come of age; both are looked at this often. */
 const LOOK_EVERY_MS = 60_000;
+/** Relays of a fleet turn to the next key of tickets this far apart, clocks aside. */
+const TURN_MS = 1000;
 
 export class CertificateKeeper {
   readonly #config: TlsConfig;
   readonly #options: CertificateKeeperOptions;
   #material: TlsMaterial;
   #contexts: ReadonlyMap<string, SecureContext>;
-  #cancel: Cancel | undefined;
+  /** Of the ticket keys in use. */
+  #period: number;
+  #timers: readonly Cancel[] = [];
   /** What was said last about files that cannot be used, so that it is said once. */
   #lastProblem: string | undefined;
 
@@ -29,7 +38,8 @@ export class CertificateKeeper {
     this.#config = config;
     this.#options = options;
     this.#material = material;
-    this.#contexts = contextsByName(material);
+    this.#period = ticketPeriod(options.clock.now());
+    this.#contexts = contextsByName(material, this.#ticketKeys);
   }
 
   /** Throws ConfigError as {@link loadTls}. */
@@ -40,9 +50,10 @@ export class CertificateKeeper {
   }
 
   /** For an https server that {@link start} is then called with. */
-  get serverOptions(): Pick<TlsOptions, 'cert' | 'key' | 'SNICallback'> {
+  get serverOptions(): ServerTls {
     const choose = chooseByName(() => this.#contexts);
-    return { cert: this.#material.cert, key: this.#material.key, ...(choose !== undefined && { SNICallback: choose }) };
+    const { cert, key } = this.#material;
+    return { cert, key, ticketKeys: this.#ticketKeys, ...(choose !== undefined && { SNICallback: choose }) };
   }
 
   get caPath(): string | undefined {
@@ -50,11 +61,15 @@ export class CertificateKeeper {
   }
 
   start(server: Pick<TlsServer, 'setSecureContext'>): void {
-    this.#cancel = this.#options.clock.every(LOOK_EVERY_MS, () => void this.look(server));
+    const { clock } = this.#options;
+    this.#timers = [
+      clock.every(LOOK_EVERY_MS, () => void this.look(server)),
+      clock.every(TURN_MS, () => this.#turnTicketKeys(server)),
+    ];
   }
 
   stop(): void {
-    this.#cancel?.();
+    for (const cancel of this.#timers) cancel();
   }
 
   /** Looks once. What cannot be used is said, and the certificate that is shown stays. */
@@ -64,10 +79,7 @@ export class CertificateKeeper {
       const material = await loadTls(this.#config, clock);
       this.#lastProblem = undefined;
       if (isSame(material, this.#material)) return;
-      const contexts = contextsByName(material);
-      server.setSecureContext({ ...TLS_SETTINGS, cert: material.cert, key: material.key });
-      this.#material = material;
-      this.#contexts = contexts;
+      this.#show(server, material);
       log.info({ expiresAt: new Date(material.expiresAt).toISOString() }, 'a renewed certificate is in use');
       this.#tellExpiry();
     } catch (error) {
@@ -77,6 +89,26 @@ export class CertificateKeeper {
       }
       this.#lastProblem = problem;
     }
+  }
+
+  get #ticketKeys(): Buffer | undefined {
+    const { ticketSecret } = this.#options;
+    return ticketSecret && ticketKeys(ticketSecret, this.#period);
+  }
+
+  #turnTicketKeys(server: Pick<TlsServer, 'setSecureContext'>): void {
+    const period = ticketPeriod(this.#options.clock.now());
+    if (period === this.#period) return;
+    this.#period = period;
+    this.#show(server, this.#material);
+  }
+
+  /** Throws for a certificate OpenSSL does not take; nothing has changed then. */
+  #show(server: Pick<TlsServer, 'setSecureContext'>, material: TlsMaterial): void {
+    const contexts = contextsByName(material, this.#ticketKeys);
+    server.setSecureContext({ ...TLS_SETTINGS, cert: material.cert, key: material.key, ticketKeys: this.#ticketKeys });
+    this.#material = material;
+    this.#contexts = contexts;
   }
 
   #tellExpiry(): void {

@@ -38,7 +38,7 @@ export interface ListenerTimeouts {
 
 export interface ListenerOptions {
   /** PEM certificate chain and key; `undefined`: plain http, behind a proxy. */
-  readonly tls: Pick<TlsOptions, 'cert' | 'key' | 'SNICallback'> | undefined;
+  readonly tls: Pick<TlsOptions, 'cert' | 'key' | 'ticketKeys' | 'SNICallback'> | undefined;
   readonly handler: RequestHandler;
   readonly clock: Clock;
   readonly random: Random;

@@ -51,7 +51,7 @@ export class Pipeline {
     const { gate, clock, log } = this.#deps;
     const startedAt = clock.monotonic();
     const proof = route.audience === 'site' ? 'access_token' : route.id;
-    const visit = gate.open(request, { work: route.id, proof, block: route.block });
+    const visit = gate.open(request, { work: route.id, proof, block: route.block, givesWay: route.givesWay });
     visit.door = params['doorId'];
     const exchange: Exchange = { request, response, route, params, visit, clock, crossOriginDecided: false };
     const { requestId } = visit.context;

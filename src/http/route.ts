@@ -68,6 +68,8 @@ interface RouteFacts<Body> {
   readonly block?: BlockRule;
   /** True: matched before Express (the command route's speed); everything else about it stays the same. */
   readonly hot?: boolean;
+  /** True: refused first when the relay has too much to do (protocol 8.1). */
+  readonly givesWay?: boolean;
 }
 
 export interface Route extends Required<Omit<RouteFacts<unknown>, 'body' | 'description'>> {
@@ -120,6 +122,7 @@ const DEFAULTS = {
   crossOrigin: 'known',
   block: 'none',
   hot: false,
+  givesWay: false,
   cost: 1,
   allow: [],
 } as const;

@@ -2,6 +2,7 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 
 import type { TlsMaterial } from './certificates.js';
+import { TICKET_PERIOD_MS } from './ticket-keys.js';
 
 /** No RSA key exchange, which a stolen key would open afterwards, and no CBC. */
 export const TLS_SETTINGS: SecureContextOptions = {
@@ -17,11 +18,17 @@ export const TLS_SETTINGS: SecureContextOptions = {
     'ECDHE-ECDSA-CHACHA20-POLY1305',
     'ECDHE-RSA-CHACHA20-POLY1305',
   ].join(':'),
+  // Node makes it of the process's arguments otherwise: no relay would resume what another began.
+  sessionIdContext: 'openlock',
+  // Seconds. As long as the key of the tickets lives: a door comes back hours after it connected.
+  sessionTimeout: TICKET_PERIOD_MS / 1000,
 };
 
 /** The certificates by the name a client asks for. */
-export function contextsByName({ byName, key }: TlsMaterial): ReadonlyMap<string, SecureContext> {
-  return new Map([...byName].map(([name, cert]) => [name, createSecureContext({ ...TLS_SETTINGS, cert, key })]));
+export function contextsByName({ byName, key }: TlsMaterial, ticketKeys?: Buffer): ReadonlyMap<string, SecureContext> {
+  return new Map(
+    [...byName].map(([name, cert]) => [name, createSecureContext({ ...TLS_SETTINGS, cert, key, ticketKeys })]),
+  );
 }
 
 /** Node's callback for a client that names a host; an unknown one gets the server's own context. */

@@ -2,13 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { judge, type AimResult } from './aims.js';
+import { judge, type Verdict } from './aims.js';
 import { hireCrew, type Crew } from './crew.js';
 import { describeMachine, type Machine } from './machine.js';
 import { compareLanes, type LaneResult, type Say } from './measures/comparison.js';
 import { measureFlood, type FloodResult } from './measures/flood.js';
 import { measureFleets, type FleetResult } from './measures/fleets.js';
+import { measureKeepAlives, type KeepAliveResult } from './measures/keep-alives.js';
 import { measureMemory, type MemoryResult } from './measures/memory.js';
+import { measureOverload, type OverloadResult } from './measures/overload.js';
+import { measureProcesses, type ProcessesResult } from './measures/processes.js';
 import { measureRestart, type RestartResult } from './measures/restart.js';
 import { measureRollout, type RolloutResult } from './measures/rollout.js';
 import { measureStoreCost, type StoreCost } from './measures/store-cost.js';
@@ -25,16 +28,26 @@ export interface BenchResult {
   /** The relay ran from dist/ (what is shipped) or from src/. */
   readonly code: 'compiled' | 'source';
   readonly lanes?: readonly LaneResult[];
-  readonly aims?: readonly AimResult[];
+  /** Of the parts that were measured. */
+  readonly aims: readonly Verdict[];
   readonly store?: readonly StoreCost[];
   readonly memory?: MemoryResult;
   readonly fleets?: readonly FleetResult[];
+  readonly keepAlives?: KeepAliveResult;
+  readonly processes?: ProcessesResult;
+  readonly overload?: OverloadResult;
   readonly restart?: RestartResult;
   readonly rollout?: RolloutResult;
   readonly flood?: FloodResult;
   /** Parts that could not be measured, and why. */
   readonly failures: readonly string[];
 }
+
+/** What was measured. */
+export type Parts = Pick<
+  BenchResult,
+  'lanes' | 'store' | 'memory' | 'fleets' | 'keepAlives' | 'processes' | 'overload' | 'restart' | 'rollout' | 'flood'
+>;
 
 export interface BenchRun {
   readonly result: BenchResult;
@@ -60,6 +73,7 @@ export async function runBench(options: Options, say: Say): Promise<BenchRun> {
       raisedLimits: RAISED_LIMITS,
       code: stage.compiled ? 'compiled' : 'source',
       ...parts,
+      aims: judge(parts),
     };
     return { result, file: save(options.resultsDir, result) };
   } finally {
@@ -71,7 +85,7 @@ async function runParts(
   crew: Crew,
   { sizes, lanes, parts }: Options,
   say: Say,
-): Promise<Partial<BenchResult> & Pick<BenchResult, 'failures'>> {
+): Promise<Parts & Pick<BenchResult, 'failures'>> {
   const failures: string[] = [];
   const measure = async <T>(part: Part, work: () => Promise<T>): Promise<T | undefined> => {
     if (!parts.includes(part)) return undefined;
@@ -95,14 +109,20 @@ async function runParts(
   const store = await measure('store', () => measureStoreCost(crew, sizes));
   const memory = await measure('memory', () => measureMemory(crew, sizes));
   const fleets = await measure('fleets', () => measureFleets(crew, sizes, say));
-  const restart = await measure('restart', () => measureRestart(crew, sizes));
+  const keepAlives = await measure('keepalives', () => measureKeepAlives(crew, sizes));
+  const processes = await measure('processes', () => measureProcesses(crew, sizes));
+  const overload = await measure('overload', () => measureOverload(crew, sizes, say));
+  const restart = await measure('restart', () => measureRestart(crew, sizes, say));
   const rollout = await measure('rollout', () => measureRollout(crew, sizes, say));
   const flood = await measure('flood', () => measureFlood(crew, sizes));
   return {
-    ...(comparison !== undefined && { lanes: comparison, aims: judge(comparison) }),
+    ...(comparison !== undefined && { lanes: comparison }),
     ...(store !== undefined && { store }),
     ...(memory !== undefined && { memory }),
     ...(fleets !== undefined && { fleets }),
+    ...(keepAlives !== undefined && { keepAlives }),
+    ...(processes !== undefined && { processes }),
+    ...(overload !== undefined && { overload }),
     ...(restart !== undefined && { restart }),
     ...(rollout !== undefined && { rollout }),
     ...(flood !== undefined && { flood }),
@@ -114,6 +134,7 @@ async function runParts(
 function withinFiles(sizes: Sizes, filesLimit: number, say: Say): Sizes {
   const most = filesLimit - SPARE_FILES;
   const [few, many] = sizes.memoryDoors;
+  // The doors' two processes have half of a fleet each, of ours and of the relay it is compared with; one relay has one whole.
   if (Math.max(...sizes.fleets, many, sizes.restartDoors) <= most) return sizes;
   say(`a process may have ${filesLimit} files open here: fleets are cut to ${most} doors (raise it with ulimit -n)`);
   return {

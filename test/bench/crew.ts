@@ -4,6 +4,7 @@ import type { Methods } from './processes/worker.js';
 import type { Doors } from './programs/doors.js';
 import type { Load, WireKind } from './programs/load.js';
 import type { OpenLockRelay } from './programs/openlock-relay.js';
+import type { RawRelay } from './programs/raw-relay.js';
 import type { BenchRedis } from './redis/bench-redis.js';
 import { SITE, type Stage } from './stage.js';
 
@@ -25,9 +26,19 @@ export function hireCrew(stage: Stage): Crew {
 
 /** A relay that listens; what it is made of does not matter to who measures it. */
 export interface RunningRelay {
-  readonly child: Child<Methods>;
   readonly port: number;
   readonly redis: BenchRedis | undefined;
+  /** Processor time of all its processes so far, microseconds. */
+  cpuMicros(): Promise<number>;
+}
+
+/** One that is a process of the benchmark's own. */
+export interface RelayProcess extends RunningRelay {
+  readonly child: Child<Methods>;
+}
+
+export function relayIn(child: Child<Methods>, port: number, redis?: BenchRedis): RelayProcess {
+  return { child, port, redis, cpuMicros: async () => (await child.call('usage', {})).cpuMicros };
 }
 
 export function startChild<M extends Methods>(stage: Stage, program: string, options: ChildOptions = {}): Child<M> {
@@ -42,13 +53,20 @@ export async function startOpenLock(
   name: string,
   redis: BenchRedis,
   options: ChildOptions & { readonly port?: number; readonly environment?: Readonly<Record<string, string>> } = {},
-): Promise<RunningRelay> {
+): Promise<RelayProcess> {
   const child = startChild<OpenLockRelay>(stage, 'openlock-relay', { ...options, profileDir: stage.profileDir });
   const { port } = await child.call('start', {
     environment: { ...stage.relayEnvironment(name, redis.url, options.port), ...options.environment },
     compiled: stage.compiled,
   });
-  return { child, port, redis };
+  return relayIn(child, port, redis);
+}
+
+/** Lane a's relay: two hops, nothing checked. */
+export async function startRaw(stage: Stage, options: ChildOptions = {}): Promise<RelayProcess> {
+  const child = startChild<RawRelay>(stage, 'raw-relay', options);
+  const { cert, key } = stage.certificate;
+  return relayIn(child, (await child.call('start', { cert, key })).port);
 }
 
 export interface FleetPlan {
@@ -59,13 +77,14 @@ export interface FleetPlan {
   readonly kind?: 'ws' | 'socket.io';
   readonly connecting: number;
   readonly returns?: boolean;
+  readonly ownAddresses?: boolean;
 }
 
 /** Connects a fleet's doors to a relay; returns how long that took, in milliseconds. They leave before the relay does. */
 export async function connectFleet(
   stage: Stage,
   doors: Child<Doors>,
-  relay: RunningRelay,
+  relay: Pick<RunningRelay, 'port'>,
   plan: FleetPlan,
 ): Promise<number> {
   stage.onRelease(() => doors.call('close', { fleet: plan.fleet }));
@@ -75,6 +94,7 @@ export async function connectFleet(
     kind: plan.kind ?? 'ws',
     connecting: plan.connecting,
     returns: plan.returns ?? false,
+    ownAddresses: plan.ownAddresses ?? false,
     port: relay.port,
     ca: stage.certificate.ca,
     receipt: stage.receipt,
@@ -93,7 +113,11 @@ export interface LanePlan {
 }
 
 /** Connects the load to a relay; returns the cipher. It leaves before the relay does. */
-export async function openLane({ stage, load }: Crew, relay: RunningRelay, plan: LanePlan): Promise<string> {
+export async function openLane(
+  { stage, load }: Crew,
+  relay: Pick<RunningRelay, 'port'>,
+  plan: LanePlan,
+): Promise<string> {
   stage.onRelease(() => load.call('close', { lane: plan.lane }));
   const { cipher } = await load.call('open', {
     lane: plan.lane,

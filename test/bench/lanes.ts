@@ -1,8 +1,8 @@
-/** The lanes of issue 2, side by side. */
+/** The lanes, side by side. */
 import type { WireKind } from './programs/load.js';
 
-export type LaneId = 'a' | 'b-always' | 'b-everysec' | 'c' | 'd' | 'e';
-export type RelayKind = 'raw' | 'openlock-always' | 'openlock-everysec' | 'express' | 'socket.io';
+export type LaneId = 'a' | 'b-always' | 'b-everysec' | 'b-other' | 'c' | 'd' | 'e';
+export type RelayKind = 'raw' | 'openlock-always' | 'openlock-everysec' | 'openlock-other' | 'express' | 'socket.io';
 
 export interface LaneDefinition {
   readonly id: LaneId;
@@ -25,6 +25,13 @@ export const LANES: readonly LaneDefinition[] = [
     id: 'b-everysec',
     title: 'OpenLock, client socket, appendfsync everysec',
     relay: 'openlock-everysec',
+    wire: 'ws',
+    checked: true,
+  },
+  {
+    id: 'b-other',
+    title: 'OpenLock, client socket, doors at another relay (relay: both), appendfsync always',
+    relay: 'openlock-other',
     wire: 'ws',
     checked: true,
   },

@@ -4,7 +4,18 @@ import { parseArgs } from 'node:util';
 import { LANES, type LaneId } from './lanes.js';
 import { FULL, QUICK, type Sizes } from './sizes.js';
 
-export const PARTS = ['lanes', 'store', 'memory', 'fleets', 'restart', 'rollout', 'flood'] as const;
+export const PARTS = [
+  'lanes',
+  'store',
+  'memory',
+  'fleets',
+  'keepalives',
+  'processes',
+  'overload',
+  'restart',
+  'rollout',
+  'flood',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface Options {
@@ -21,7 +32,7 @@ export interface Options {
 
 export const USAGE = `usage: npm run bench -- [options]
   --quick           about a minute; figures that mean little
-  --lanes <list>    of a,b,c,d,e (default: all); b is both settings of the append-only file
+  --lanes <list>    of a,b,c,d,e (default: all); b is both settings of the append-only file, and doors at another relay
   --rounds <n>      interleaved rounds of the lanes (default: ${FULL.rounds})
   --parts <list>    of ${PARTS.join(',')} (default: all)
   --source          runs the relay from src/ instead of dist/

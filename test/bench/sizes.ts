@@ -25,6 +25,18 @@ export interface Sizes {
   readonly fleets: readonly number[];
   readonly fleetRounds: number;
   readonly restartDoors: number;
+  /** Ceiling of the jitter of doors whose relay was away for long (protocol 5.6: 60 s). */
+  readonly restartCeilingMs: number;
+  readonly keepAlives: { readonly doors: number; readonly each: number; readonly rounds: number };
+  /** Open load of so many times what the relay carries; doors and sockets enough that no limit of theirs is met first. */
+  readonly overload: {
+    readonly doors: number;
+    readonly sockets: number;
+    readonly times: readonly number[];
+    readonly measureMs: number;
+    readonly restMs: number;
+  };
+  readonly processes: { readonly doors: number; readonly sockets: number; readonly rounds: number };
   readonly rollout: {
     readonly doors: number;
     readonly imageBytes: number;
@@ -58,9 +70,13 @@ export const FULL: Sizes = {
   memoryRepeats: 2,
   settleMs: 300,
   fleets: [100, 1000, 10_000],
-  fleetRounds: 5,
-  restartDoors: 5000,
-  rollout: { doors: 500, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 4000, slicesBefore: 6 },
+  fleetRounds: 4,
+  restartDoors: 10_000,
+  restartCeilingMs: 60_000,
+  keepAlives: { doors: 1000, each: 10, rounds: 3 },
+  overload: { doors: 2000, sockets: 32, times: [0.5, 1, 1.5, 2], measureMs: 5000, restMs: 3000 },
+  processes: { doors: 100, sockets: 32, rounds: 4 },
+  rollout: { doors: 500, imageBytes: 768 * 1024, commandsPerSecond: 100, sliceMs: 4000, slicesBefore: 6 },
   flood: { sockets: 16, perSecond: 40, turnMs: 5000, turns: 4 },
   connecting: 64,
 };
@@ -77,9 +93,13 @@ export const QUICK: Sizes = {
   memoryDoors: [200, 800],
   memoryRepeats: 1,
   fleets: [100, 1000],
-  fleetRounds: 2,
+  fleetRounds: 1,
   restartDoors: 500,
-  rollout: { doors: 100, imageBytes: 1536 * 1024, commandsPerSecond: 100, sliceMs: 2000, slicesBefore: 3 },
+  restartCeilingMs: 4000,
+  keepAlives: { doors: 200, each: 5, rounds: 1 },
+  overload: { doors: 1000, sockets: 16, times: [0.5, 2], measureMs: 1000, restMs: 1000 },
+  processes: { doors: 100, sockets: 16, rounds: 1 },
+  rollout: { doors: 100, imageBytes: 384 * 1024, commandsPerSecond: 100, sliceMs: 2000, slicesBefore: 3 },
   flood: { sockets: 16, perSecond: 40, turnMs: 2000, turns: 2 },
 };
 
@@ -101,6 +121,10 @@ export const TINY: Sizes = {
   fleets: [4, 8],
   fleetRounds: 1,
   restartDoors: 8,
+  restartCeilingMs: 700,
+  keepAlives: { doors: 4, each: 2, rounds: 1 },
+  overload: { doors: 8, sockets: 2, times: [0.5, 2], measureMs: 150, restMs: 1 },
+  processes: { doors: 4, sockets: 2, rounds: 1 },
   rollout: { doors: 4, imageBytes: 200_000, commandsPerSecond: 10, sliceMs: 400, slicesBefore: 1 },
   flood: { sockets: 2, perSecond: 20, turnMs: 300, turns: 1 },
   connecting: 8,

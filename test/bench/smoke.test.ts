@@ -28,7 +28,7 @@ describe('the benchmark', () => {
 
     it('measures rate, latency and processor time of every lane', () => {
       const { lanes = [] } = run.result;
-      expect(lanes.map(({ lane }) => lane.id)).to.deep.equal(['a', 'b-always', 'b-everysec', 'c', 'd', 'e']);
+      expect(lanes.map(({ lane }) => lane.id)).to.deep.equal(['a', 'b-always', 'b-everysec', 'b-other', 'c', 'd', 'e']);
       for (const { rounds, envelopeChars } of lanes) {
         expect(rounds).to.have.length(TINY.rounds);
         expect(envelopeChars).to.be.within(1100, 1300);
@@ -62,9 +62,26 @@ describe('the benchmark', () => {
       expect(failures).to.deep.equal([]);
       expect(memory?.ratio.median).to.be.a('number');
       expect(fleets?.map(({ doors }) => doors)).to.deep.equal(TINY.fleets);
-      for (const { relayCpuMicros } of fleets ?? []) expect(relayCpuMicros.median).to.be.a('number');
-      expect(restart?.backMs).to.be.above(0);
+      for (const { ofRaw, relayCpuMicros } of fleets ?? [])
+        for (const { median } of [ofRaw, relayCpuMicros]) expect(median).to.be.a('number');
       expect(restart?.bareHandshakesMs).to.be.above(0);
+      expect(restart?.returns).to.have.length(4);
+      for (const { backMs, relayCpuMicros } of restart?.returns ?? [])
+        for (const figure of [backMs, relayCpuMicros]) expect(figure).to.be.above(0);
+      // Counts, not speeds: who resumes does, and whoever does not makes a handshake in full.
+      expect(restart?.returns.map(({ resumed }) => resumed)).to.deep.equal([0, TINY.restartDoors, 0, 0]);
+    });
+
+    it('measures keep-alives, processes and overload', () => {
+      const { keepAlives, processes, overload } = run.result;
+      expect(keepAlives?.openlockMicros.median).to.be.a('number');
+      for (const figure of [processes?.ratio.median, processes?.projectedOne, processes?.projectedTwo])
+        expect(figure).to.be.above(0);
+      expect(overload?.steps.map(({ times }) => times)).to.deep.equal(TINY.overload.times);
+      for (const { completed, refusedUntold, unanswered } of overload?.steps ?? []) {
+        expect(completed).to.be.above(0);
+        expect([refusedUntold, unanswered]).to.deep.equal([0, 0]);
+      }
     });
 
     it('measures commands, memory and bytes of a rollout', () => {
@@ -88,7 +105,7 @@ describe('the benchmark', () => {
     });
 
     it('prints a table and writes the same as JSON', () => {
-      expect(report(run.result)).to.match(/b-always \/ a: .*aim at least 0\.35/);
+      expect(report(run.result)).to.match(/rate of raw ws: b-always \/ a .*at least 0\.45/);
       expect(JSON.parse(readFileSync(run.file, 'utf8'))).to.have.nested.property(
         'lanes[0].rounds[0].saturated.perSecond',
       );
@@ -97,7 +114,7 @@ describe('the benchmark', () => {
 
   describe('its command line', () => {
     it('takes both settings of the append-only file for lane b', () => {
-      expect(parseOptions(['--lanes', 'a,b'], 'dir')?.lanes).to.deep.equal(['a', 'b-always', 'b-everysec']);
+      expect(parseOptions(['--lanes', 'a,b'], 'dir')?.lanes).to.deep.equal(['a', 'b-always', 'b-everysec', 'b-other']);
     });
 
     it('does everything by default', () => {

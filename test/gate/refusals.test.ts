@@ -153,6 +153,15 @@ const ROWS: readonly Row[] = [
     limit: 'site',
   },
   {
+    name: 'a relay with too much to do (8.1)',
+    arrange: (ways) => (ways.turnAwayMs = 1500),
+    http: api(command('x')),
+    frame: ask({ t: 'command', ref: 'r', door: DOOR, jwe: 'x' }),
+    code: 'rate_limited',
+    entry: 'limit_hit',
+    limit: 'relay',
+  },
+  {
     name: 'a store that is away (8.3)',
     arrange: refuseAdmission('store_unavailable'),
     http: api(),

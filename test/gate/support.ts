@@ -71,6 +71,8 @@ export class WaysIn {
   readonly log = new FakeLog();
   /** What `roleOf` refuses with. */
   noRole: OpenLockError | undefined;
+  /** What new commands meet; 0: let in. */
+  turnAwayMs = 0;
   verdict = { allowed: true, retryAfterMs: 0, sustained: false };
   readonly gate: Gate;
   readonly hub: ClientHub;
@@ -85,6 +87,7 @@ export class WaysIn {
       operators,
       doors: { session: () => Promise.resolve({ hash: 'another', until: Infinity, disabled: false, banned: false }) },
       failures,
+      overload: { turnAway: () => this.turnAwayMs },
       addressLimiter: { take: () => this.verdict },
       audit: trail,
       metrics,

@@ -134,7 +134,7 @@ export class ClientConnection {
     this.#answer(problem, ref);
     if (problem.code === 'token_revoked' || problem.code === 'token_expired') this.close('session_ended');
     if (problem.code === 'site_blocked') this.close('disabled');
-    if (isCallersFault(problem) && this.#isOneTooMany()) this.close('rate_limited');
+    if (isCallersFault(visit, problem) && this.#isOneTooMany()) this.close('rate_limited');
   }
 
   /** Counts a refused frame. A token that became free in between changes nothing: else a flood at twice the limit went on for ever. */

@@ -150,6 +150,7 @@ export class ClientHub implements ClientConnectionHandler {
     frame: Extract<ClientFrame, { t: 'command' }>,
     visit: Visit,
   ): Promise<void> {
+    visit.givesWay = true;
     await this.#admit(visit, connection.caller, frame.door);
     const answer = await this.#deps.commands.submit(connection.caller, frame.door, frame.jwe, connection.context);
     connection.send({ t: 'result', ref: frame.ref, ...answer });

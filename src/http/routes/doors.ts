@@ -56,6 +56,7 @@ export function commandRoutes(commands: CommandApi): readonly Route[] {
     path: '/v1/doors/:doorId/commands',
     id: 'submitCommand',
     hot: true,
+    givesWay: true,
     summary: 'Send an encrypted command and wait for the answer of the door',
     description:
       'The envelope is a compact JWE only the door can read. Sending the same one again is `replayed` and tells its state. The body of `door_refused` carries the `status` the door gave, 400.',

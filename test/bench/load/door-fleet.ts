@@ -2,7 +2,8 @@
  * Doors that cost next to nothing: they speak the socket of protocol 5, answer every command with the same receipt at once,
  * and decrypt nothing. Relays are compared, not doors; every lane has these.
  */
-import { createSecureContext, type SecureContext } from 'node:tls';
+import type { ClientRequest } from 'node:http';
+import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 
 import { WebSocket, type RawData } from 'ws';
 
@@ -18,10 +19,30 @@ export interface FleetSettings {
   readonly connecting: number;
   /** Comes back by itself when the relay goes away. */
   readonly returns: boolean;
+  /** Each door has an address of its own, as in life: the limits of protocol 8.4 are an address's. */
+  readonly ownAddresses: boolean;
   readonly receipt: string;
 }
 
+/** How doors come back. */
+export interface ReturnPlan {
+  /** `at once`: as many at a time as may connect. Else full jitter (protocol 5.6), whose ceiling begins here, in milliseconds. */
+  readonly wait: 'at once' | number;
+  /** Resumes its last TLS session instead of a handshake in full. */
+  readonly resumes: boolean;
+}
+
+/** A fleet that is whole again. */
+export interface FleetReturn {
+  readonly atUnixMs: number;
+  /** Doors whose TLS session was resumed. */
+  readonly resumed: number;
+}
+
 const RETRY_MS = 100;
+/** Protocol 5.6. */
+const JITTER_LEAST_MS = 500;
+const JITTER_MOST_MS = 60_000;
 /** Protocol 5.5 wants one keep-alive in ten seconds; each second a tenth of the fleet sends its own. */
 const KEEP_ALIVE_SLICES = 10;
 /** Silence a relay puts up with for certain. */
@@ -33,6 +54,16 @@ const HELLO = JSON.stringify({
   firmware: { version: '1.0.0', board: 'bench', securityVersion: 1 },
 });
 
+interface Door {
+  readonly doorId: string;
+  readonly address: string;
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Of 127.0.0.0/8, all of which is this machine: one for each of 65,024 doors. */
+const addressOf = (index: number): string => `127.1.${Math.floor(index / 254) % 256}.${(index % 254) + 1}`;
+
 export class DoorFleet {
   readonly #settings: FleetSettings;
   readonly #context: SecureContext;
@@ -40,6 +71,11 @@ export class DoorFleet {
   readonly #live = new Map<string, WebSocket>();
   readonly #keepAlive: NodeJS.Timeout;
   readonly #whenAll: (() => void)[] = [];
+  /** The last TLS session of each door, kept once it is to be resumed. */
+  readonly #sessions = new Map<string, Buffer>();
+  #return: ReturnPlan = { wait: 'at once', resumes: false };
+  #resumed = 0;
+  #answeredKeepAlives = 0;
   #slice = 0;
   /** Monotonic milliseconds since which this fleet has been silent on request. */
   #quietSince: number | undefined;
@@ -60,14 +96,29 @@ export class DoorFleet {
 
   /** Dials all doors; resolves once each is welcomed. */
   async connect(): Promise<void> {
-    for (const doorId of this.#settings.doorIds) void this.#keep(doorId);
+    this.#settings.doorIds.forEach((doorId, index) => void this.#keep({ doorId, address: addressOf(index) }));
     await this.complete();
   }
 
-  /** Resolves once every door is welcomed (again), with the Unix time of the last. */
-  async complete(): Promise<number> {
+  /** Resolves once every door is welcomed (again). */
+  async complete(): Promise<FleetReturn> {
     if (this.size < this.#settings.doorIds.length) await new Promise<void>((resolve) => this.#whenAll.push(resolve));
-    return this.#completeAt;
+    return { atUnixMs: this.#completeAt, resumed: this.#resumed };
+  }
+
+  setReturn(plan: ReturnPlan): void {
+    this.#return = plan;
+    this.#resumed = 0;
+  }
+
+  /** Each door sends `each`, `gapMs` apart; resolves when all are answered. */
+  async sendKeepAlives(each: number, gapMs: number): Promise<void> {
+    const wanted = this.#answeredKeepAlives + each * this.size;
+    for (let sent = 0; sent < each; sent += 1) {
+      this.#sendKeepAlives(() => true);
+      await sleep(gapMs);
+    }
+    while (this.#answeredKeepAlives < wanted) await sleep(1);
   }
 
   /**
@@ -86,15 +137,26 @@ export class DoorFleet {
     for (const socket of this.#live.values()) socket.terminate();
   }
 
-  async #keep(doorId: string): Promise<void> {
+  async #keep(door: Door): Promise<void> {
     while (!this.#stopped) {
-      const socket = await this.#gate.run(() => this.#dialOrPause(doorId));
+      const socket = await this.#comeBack(door);
       if (socket === undefined) continue;
-      this.#welcomed(doorId, socket);
+      this.#welcomed(door.doorId, socket);
       await new Promise((resolve) => socket.once('close', resolve));
-      this.#live.delete(doorId);
+      this.#live.delete(door.doorId);
       if (!this.#settings.returns) return;
     }
+  }
+
+  async #comeBack(door: Door): Promise<WebSocket | undefined> {
+    const { wait } = this.#return;
+    if (wait === 'at once') return this.#gate.run(() => this.#dialOrPause(door));
+    for (let ceilingMs = wait; !this.#stopped; ceilingMs = Math.min(JITTER_MOST_MS, ceilingMs * 2)) {
+      await sleep(JITTER_LEAST_MS + Math.random() * (ceilingMs - JITTER_LEAST_MS));
+      const socket = await this.#dial(door);
+      if (socket !== undefined) return socket;
+    }
+    return undefined;
   }
 
   #welcomed(doorId: string, socket: WebSocket): void {
@@ -105,15 +167,22 @@ export class DoorFleet {
   }
 
   /** Pauses within the gate, so that a relay that is away is tried a few hundred times a second, not as fast as it refuses. */
-  async #dialOrPause(doorId: string): Promise<WebSocket | undefined> {
-    const socket = await this.#dial(doorId);
-    if (socket === undefined) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  async #dialOrPause(door: Door): Promise<WebSocket | undefined> {
+    const socket = await this.#dial(door);
+    if (socket === undefined) await sleep(RETRY_MS);
     return socket;
   }
 
-  /** A full TLS handshake, the upgrade, hello and welcome; `undefined` when anything of it fails. */
-  #dial(doorId: string): Promise<WebSocket | undefined> {
+  /** A TLS handshake, the upgrade, hello and welcome; `undefined` when anything of it fails. */
+  #dial({ doorId, address }: Door): Promise<WebSocket | undefined> {
+    const session = this.#return.resumes ? this.#sessions.get(doorId) : undefined;
     const options = {
+      ...(this.#settings.ownAddresses && { localAddress: address }),
+      ...(session !== undefined && { session }),
+      finishRequest: (request: ClientRequest) => {
+        request.once('socket', (socket) => this.#watchSession(doorId, socket as TLSSocket));
+        request.end();
+      },
       headers: { authorization: `Bearer ${sessionTokenOf(doorId)}`, 'x-openlock-door': doorId },
       secureContext: this.#context,
       perMessageDeflate: false,
@@ -134,6 +203,14 @@ export class DoorFleet {
     });
   }
 
+  #watchSession(doorId: string, socket: TLSSocket): void {
+    if (!this.#settings.returns) return;
+    socket.on('session', (session: Buffer) => this.#sessions.set(doorId, session));
+    socket.once('secureConnect', () => {
+      if (socket.isSessionReused()) this.#resumed += 1;
+    });
+  }
+
   #receive(socket: WebSocket, data: RawData, welcomed: () => void): void {
     const frame = JSON.parse((data as Buffer).toString()) as {
       readonly t: string;
@@ -146,6 +223,7 @@ export class DoorFleet {
         `{"t":"result","id":"${frame.id ?? frame.ref ?? ''}","status":200,"receipt":"${this.#settings.receipt}"}`,
       );
     else if (frame.t === 'welcome') welcomed();
+    else if (frame.t === 'keepalive') this.#answeredKeepAlives += 1;
   }
 
   #tick(): void {

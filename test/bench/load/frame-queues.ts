@@ -6,10 +6,13 @@ import type { Frame } from './wire.js';
 
 export class FrameQueues {
   readonly #groups: Frame[][];
+  readonly #reused: boolean;
   readonly #cursors: number[] = [];
   #left = 0;
 
-  constructor(groups: number) {
+  /** `reused`: a command that was taken comes again after all others of its group, so that they never run out. */
+  constructor(groups: number, reused = false) {
+    this.#reused = reused;
     this.#groups = Array.from({ length: groups }, () => []);
   }
 
@@ -30,10 +33,12 @@ export class FrameQueues {
     const start = this.#cursors[sender] ?? 0;
     for (let step = 0; step < owned; step += 1) {
       const turn = (start + step) % owned;
-      const frame = this.#groups[first + turn * stride]?.pop();
+      const group = this.#groups[first + turn * stride];
+      const frame = this.#reused ? group?.shift() : group?.pop();
       if (frame === undefined) continue;
       this.#cursors[sender] = turn + 1;
-      this.#left -= 1;
+      if (this.#reused) group?.push(frame);
+      else this.#left -= 1;
       return frame;
     }
     return undefined;

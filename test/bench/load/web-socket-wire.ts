@@ -10,6 +10,7 @@ interface Answer {
   readonly ref?: string;
   readonly id?: string;
   readonly code?: string;
+  readonly retryAfterMs?: number;
 }
 
 export class WebSocketWire implements Wire {
@@ -65,6 +66,7 @@ export class WebSocketWire implements Wire {
     const ref = answer.ref ?? answer.id ?? '';
     const done = this.#waiting.get(ref);
     this.#waiting.delete(ref);
-    done?.(answer.t === 'result' ? undefined : (answer.code ?? answer.t));
+    if (answer.t === 'result') done?.(undefined);
+    else done?.(answer.code ?? answer.t, answer.retryAfterMs);
   }
 }

@@ -8,8 +8,8 @@ export interface Frame {
   readonly text: string;
 }
 
-/** `problem`: why there was no good answer; `undefined` when there was one. */
-export type Done = (problem: string | undefined) => void;
+/** `problem`: why there was no good answer; `undefined` when there was one. `retryAfterMs`: when to come again, where that was said. */
+export type Done = (problem: string | undefined, retryAfterMs?: number) => void;
 
 export interface Wire {
   /** The cipher every byte of it is under. */

@@ -1,9 +1,17 @@
 /** The lanes side by side, in interleaved rounds: whatever disturbs the machine disturbs neighbours alike. */
-import { connectFleet, openLane, startChild, startOpenLock, type Crew, type RunningRelay } from '../crew.js';
+import {
+  connectFleet,
+  openLane,
+  relayIn,
+  startChild,
+  startOpenLock,
+  startRaw,
+  type Crew,
+  type RunningRelay,
+} from '../crew.js';
 import { LANES, type LaneDefinition, type LaneId, type RelayKind } from '../lanes.js';
 import type { LoadResult } from '../load/closed-loop.js';
 import type { ExpressRelay } from '../programs/express-relay.js';
-import type { RawRelay } from '../programs/raw-relay.js';
 import type { SocketIoRelay } from '../programs/socket-io-relay.js';
 import type { Sizes } from '../sizes.js';
 import type { Stage } from '../stage.js';
@@ -118,28 +126,34 @@ async function startRelay({ stage, doors }: Crew, kind: RelayKind, sizes: Sizes)
     kind: fleetKind,
     connecting: sizes.connecting,
   });
-  return relay;
+  return kind === 'openlock-other' ? withAnother(stage, relay) : relay;
+}
+
+/** Clients are at another relay than the doors; what both spend counts. */
+async function withAnother(stage: Stage, owner: RunningRelay): Promise<RunningRelay> {
+  if (owner.redis === undefined) throw new Error('relays that know each other share a Redis');
+  const other = await startOpenLock(stage, 'openlock-other-client', owner.redis);
+  return { ...other, cpuMicros: async () => (await owner.cpuMicros()) + (await other.cpuMicros()) };
 }
 
 async function startRelayAlone(stage: Stage, kind: RelayKind, sizes: Sizes): Promise<RunningRelay> {
   const { cert, key } = stage.certificate;
   switch (kind) {
-    case 'raw': {
-      const child = startChild<RawRelay>(stage, 'raw-relay');
-      return { child, redis: undefined, ...(await child.call('start', { cert, key })) };
-    }
+    case 'raw':
+      return startRaw(stage);
     case 'express': {
       const child = startChild<ExpressRelay>(stage, 'express-relay');
-      return { child, redis: undefined, ...(await child.call('start', { cert, key })) };
+      return relayIn(child, (await child.call('start', { cert, key })).port);
     }
     case 'socket.io': {
       const redis = await stage.redis('redis-socket-io', 'off');
       const child = startChild<SocketIoRelay>(stage, 'socket-io-relay');
-      return { child, redis, ...(await child.call('start', { cert, key, redis: redis.admin })) };
+      return relayIn(child, (await child.call('start', { cert, key, redis: redis.admin })).port, redis);
     }
     case 'openlock-always':
-    case 'openlock-everysec': {
-      const redis = await stage.redis(`redis-${kind}`, kind === 'openlock-always' ? 'always' : 'everysec');
+    case 'openlock-everysec':
+    case 'openlock-other': {
+      const redis = await stage.redis(`redis-${kind}`, kind === 'openlock-everysec' ? 'everysec' : 'always');
       await furnish(redis.url, { prefix: prefixOf(kind), first: 0, count: sizes.doors }, stage.doorKey);
       return startOpenLock(stage, kind, redis);
     }

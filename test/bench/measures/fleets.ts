@@ -1,5 +1,5 @@
-/** Does the command rate depend on how many doors are connected? Fleets of several sizes, each with a relay and a Redis of its own. */
-import { connectFleet, openLane, startOpenLock, type Crew } from '../crew.js';
+/** Does the command rate depend on how many doors are connected, more than TLS and sockets do by themselves? A relay that checks nothing beside ours, with as many doors, in turns. */
+import { connectFleet, openLane, startOpenLock, startRaw, type Crew } from '../crew.js';
 import type { Sizes } from '../sizes.js';
 import { ratiosOf, spreadOf, type Spread } from '../stats.js';
 import { furnish } from '../store-setup.js';
@@ -9,14 +9,17 @@ import { commandsFor, takeTurn, type TurnParts } from './turn.js';
 export interface FleetResult {
   readonly doors: number;
   readonly perSecond: Spread;
-  /** Against the smallest fleet, round by round. */
-  readonly ratio: Spread;
+  readonly rawPerSecond: Spread;
+  /** Of the relay that checks nothing with as many doors, round by round. */
+  readonly ofRaw: Spread;
   readonly relayCpuMicros: Spread;
+  readonly rawCpuMicros: Spread;
 }
+
+type Kind = 'raw' | 'openlock';
 
 interface RunningFleet {
   readonly name: string;
-  readonly doors: number;
   readonly parts: TurnParts;
   readonly rates: number[];
   readonly relayCpu: number[];
@@ -24,32 +27,46 @@ interface RunningFleet {
 }
 
 export async function measureFleets(crew: Crew, sizes: Sizes, say: Say): Promise<readonly FleetResult[]> {
-  const { stage } = crew;
-  const mark = stage.mark;
-  const fleets = await Promise.all(sizes.fleets.map((count) => startFleet(crew, sizes, count)));
-  say(`${sizes.fleets.join(', ')} doors connected`);
-  for (const fleet of fleets) await playTurn(fleets, fleet, sizes, sizes.pilotCommands);
-  for (const fleet of fleets) fleet.rates.length = fleet.relayCpu.length = 0;
-  for (let round = 0; round < sizes.fleetRounds; round += 1) {
-    for (const fleet of fleets)
-      await playTurn(fleets, fleet, sizes, commandsFor(fleet.perSecond, sizes, sizes.inFlight));
+  const results: FleetResult[] = [];
+  for (const count of sizes.fleets) {
+    results.push(await measureFleet(crew, sizes, count));
+    say(`${count} doors: ${results.at(-1)?.ofRaw.median.toFixed(2)} of a relay that checks nothing`);
   }
-  await stage.release(mark);
-  const smallest = fleets[0]?.rates ?? [];
-  return fleets.map(({ doors: count, rates, relayCpu }) => ({
-    doors: count,
-    perSecond: spreadOf(rates),
-    ratio: ratiosOf(rates, smallest),
-    relayCpuMicros: spreadOf(relayCpu),
-  }));
+  return results;
 }
 
-async function startFleet(crew: Crew, sizes: Sizes, count: number): Promise<RunningFleet> {
+async function measureFleet(crew: Crew, sizes: Sizes, count: number): Promise<FleetResult> {
+  const { stage } = crew;
+  const mark = stage.mark;
+  const raw = await startFleet(crew, sizes, 'raw', count);
+  const ours = await startFleet(crew, sizes, 'openlock', count);
+  const both = [raw, ours];
+  for (const fleet of both) await playTurn(both, fleet, sizes, sizes.pilotCommands);
+  for (const fleet of both) fleet.rates.length = fleet.relayCpu.length = 0;
+  for (let round = 0; round < sizes.fleetRounds; round += 1) {
+    for (const fleet of both) await playTurn(both, fleet, sizes, commandsFor(fleet.perSecond, sizes, sizes.inFlight));
+  }
+  await stage.release(mark);
+  return {
+    doors: count,
+    perSecond: spreadOf(ours.rates),
+    rawPerSecond: spreadOf(raw.rates),
+    ofRaw: ratiosOf(ours.rates, raw.rates),
+    relayCpuMicros: spreadOf(ours.relayCpu),
+    rawCpuMicros: spreadOf(raw.relayCpu),
+  };
+}
+
+async function startFleet(crew: Crew, sizes: Sizes, kind: Kind, count: number): Promise<RunningFleet> {
   const { stage, doors, load } = crew;
-  const name = `fleet-${count}`;
-  const redis = await stage.redis(`redis-${name}`, 'always');
-  await furnish(redis.url, { prefix: name, first: 0, count }, stage.doorKey);
-  const relay = await startOpenLock(stage, name, redis);
+  const name = `fleet-${kind}-${count}`;
+  const start = async (): Promise<TurnParts['relay']> => {
+    if (kind === 'raw') return startRaw(stage);
+    const redis = await stage.redis(`redis-${name}`, 'always');
+    await furnish(redis.url, { prefix: name, first: 0, count }, stage.doorKey);
+    return startOpenLock(stage, name, redis);
+  };
+  const relay = await start();
   const share = Math.ceil(count / doors.length);
   const plan = { fleet: name, prefix: name, connecting: sizes.connecting };
   await Promise.all(
@@ -67,9 +84,9 @@ async function startFleet(crew: Crew, sizes: Sizes, count: number): Promise<Runn
     prefix: name,
     doors: count,
     connections: sizes.sockets,
-    fresh: true,
+    fresh: kind === 'openlock',
   });
-  return { name, doors: count, parts: { relay, doors, load }, rates: [], relayCpu: [], perSecond: 0 };
+  return { name, parts: { relay, doors, load }, rates: [], relayCpu: [], perSecond: 0 };
 }
 
 async function playTurn(
@@ -79,7 +96,7 @@ async function playTurn(
   commands: number,
 ): Promise<void> {
   const { doors, load } = fleet.parts;
-  // Keep-alives of the fleets that are not measured would take time from the one that is.
+  // Keep-alives of the fleet that is not measured would take time from the one that is.
   for (const { name } of fleets)
     await Promise.all(doors.map((child) => child.call('setQuiet', { fleet: name, quiet: name !== fleet.name })));
   await load.call('prepare', { lane: fleet.name, count: commands });

@@ -1,6 +1,5 @@
 /** Resident memory of a relay per connected TLS door, against a bare ws+TLS server with the same doors. */
-import { connectFleet, startChild, startOpenLock, type Crew, type RunningRelay } from '../crew.js';
-import type { RawRelay } from '../programs/raw-relay.js';
+import { connectFleet, startOpenLock, startRaw, type Crew, type RelayProcess } from '../crew.js';
 import type { Sizes } from '../sizes.js';
 import type { Stage } from '../stage.js';
 import { furnish } from '../store-setup.js';
@@ -60,7 +59,7 @@ export async function measureMemory(crew: Crew, sizes: Sizes): Promise<MemoryRes
 async function sample({ stage, doors: [doors] }: Crew, sizes: Sizes, kind: Kind, name: string): Promise<Sample> {
   const mark = stage.mark;
   const [few, many] = sizes.memoryDoors;
-  const relay = kind === 'bare' ? await startBare(stage) : await startOurs(stage, name, many);
+  const relay = kind === 'bare' ? await startRaw(stage, { exposeGc: true }) : await startOurs(stage, name, many);
   const plan = { prefix: name, connecting: sizes.connecting };
   const empty = await settled(relay, sizes);
   await connectFleet(stage, doors, relay, { ...plan, fleet: `${name}-few`, count: few });
@@ -82,20 +81,14 @@ async function sample({ stage, doors: [doors] }: Crew, sizes: Sizes, kind: Kind,
   };
 }
 
-async function startBare(stage: Stage): Promise<RunningRelay> {
-  const child = startChild<RawRelay>(stage, 'raw-relay', { exposeGc: true });
-  const { cert, key } = stage.certificate;
-  return { child, redis: undefined, ...(await child.call('start', { cert, key })) };
-}
-
-async function startOurs(stage: Stage, name: string, count: number): Promise<RunningRelay> {
+async function startOurs(stage: Stage, name: string, count: number): Promise<RelayProcess> {
   const redis = await stage.redis(`redis-${name}`, 'always');
   await furnish(redis.url, { prefix: name, first: 0, count }, stage.doorKey);
   return startOpenLock(stage, name, redis, { exposeGc: true });
 }
 
 async function settled(
-  relay: RunningRelay,
+  relay: RelayProcess,
   { settleMs }: Sizes,
 ): Promise<{ readonly rssBytes: number; readonly heapUsedBytes: number }> {
   await new Promise((resolve) => setTimeout(resolve, settleMs));

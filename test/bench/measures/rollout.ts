@@ -10,7 +10,7 @@ import { RolloutStore } from '../../../src/store/rollout-store.js';
 import { freePorts } from '../../support/redis.js';
 import { makeRelease, makeReleaseKey } from '../../support/releases.js';
 import { UpdateOperator } from '../../support/updates.js';
-import { connectFleet, openLane, startChild, startOpenLock, type Crew, type RunningRelay } from '../crew.js';
+import { connectFleet, openLane, startChild, startOpenLock, type Crew, type RelayProcess } from '../crew.js';
 import type { LoadResult } from '../load/closed-loop.js';
 import type { Child } from '../processes/child.js';
 import type { UpdatableDoors } from '../programs/updatable-doors.js';
@@ -86,7 +86,7 @@ interface Slice {
 interface Set {
   readonly crew: Crew;
   readonly sizes: Sizes;
-  readonly relay: RunningRelay;
+  readonly relay: RelayProcess;
   readonly fleet: Child<UpdatableDoors>;
 }
 

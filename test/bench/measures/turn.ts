@@ -34,9 +34,9 @@ interface Spent {
 
 async function spent({ relay, doors, load }: TurnParts): Promise<Spent> {
   const doorUsages = await Promise.all(doors.map((child) => child.call('usage', {})));
-  const [relayUsage, loadUsage] = await Promise.all([relay.child.call('usage', {}), load.call('usage', {})]);
+  const [relayMicros, loadUsage] = await Promise.all([relay.cpuMicros(), load.call('usage', {})]);
   return {
-    relay: relayUsage.cpuMicros,
+    relay: relayMicros,
     load: loadUsage.cpuMicros,
     doors: doorUsages.reduce((sum, usage) => sum + usage.cpuMicros, 0),
     redis: await relay.redis?.counts(),

@@ -17,6 +17,9 @@ type Parameter<F> = F extends (params: infer P) => unknown ? P : never;
 type Result<F> = F extends (params: never) => infer R ? Awaited<R> : never;
 
 const STOP_MS = 10_000;
+/** Every relay, ours and those that check nothing, runs as `openlock serve` is started. */
+export const RELAY_FLAGS = ['--max-semi-space-size=64'];
+
 export class Child<M extends Methods> {
   readonly name: string;
   readonly #process: ChildProcess;
@@ -31,6 +34,7 @@ export class Child<M extends Methods> {
     this.#process = fork(path, [], {
       execArgv: [
         ...['--import', 'tsx'],
+        ...(program.endsWith('-relay') ? RELAY_FLAGS : []),
         ...(options.exposeGc === true ? ['--expose-gc'] : []),
         ...(options.profileDir === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', options.profileDir]),
       ],

@@ -3,7 +3,7 @@ import { createSecureContext, connect } from 'node:tls';
 
 import { io, type Socket } from 'socket.io-client';
 
-import { DoorFleet } from '../load/door-fleet.js';
+import { DoorFleet, type FleetReturn, type ReturnPlan } from '../load/door-fleet.js';
 import { doorNames, type DoorRange } from '../load/door-names.js';
 import { Gate } from '../load/gate.js';
 import { serve } from '../processes/worker.js';
@@ -20,6 +20,7 @@ export interface ConnectRequest extends Target {
   readonly kind: 'ws' | 'socket.io';
   readonly connecting: number;
   readonly returns: boolean;
+  readonly ownAddresses: boolean;
   readonly receipt: string;
 }
 
@@ -41,8 +42,22 @@ const methods = {
   },
 
   /** Waits until a fleet that returns is whole again. */
-  async complete({ fleet }: { readonly fleet: string }): Promise<{ readonly atUnixMs: number }> {
-    return { atUnixMs: (await fleets.get(fleet)?.complete()) ?? 0 };
+  async complete({ fleet }: { readonly fleet: string }): Promise<FleetReturn> {
+    return (await fleets.get(fleet)?.complete()) ?? { atUnixMs: 0, resumed: 0 };
+  },
+
+  /** How a fleet comes back from now on. */
+  setReturn({ fleet, how }: { readonly fleet: string; readonly how: ReturnPlan }): void {
+    fleets.get(fleet)?.setReturn(how);
+  },
+
+  /** Each door sends so many keep-alives, one every `gapMs`; resolves when the last was answered. */
+  async keepAlives(request: { readonly fleet: string; readonly each: number; readonly gapMs: number }): Promise<void> {
+    await fleets.get(request.fleet)?.sendKeepAlives(request.each, request.gapMs);
+  },
+
+  size({ fleet }: { readonly fleet: string }): number {
+    return fleets.get(fleet)?.size ?? 0;
   },
 
   setQuiet({ fleet, quiet }: { readonly fleet: string; readonly quiet: boolean }): void {

@@ -6,6 +6,7 @@ import { doorName } from '../load/door-names.js';
 import { makeEnvelope } from '../load/envelopes.js';
 import { FrameQueues } from '../load/frame-queues.js';
 import { HttpWire } from '../load/http-wire.js';
+import { runOffered, type OfferedResult } from '../load/offered-load.js';
 import { runOpenLoop, type OpenLoop } from '../load/open-loop.js';
 import { SocketIoWire } from '../load/socket-io-wire.js';
 import { WebSocketWire } from '../load/web-socket-wire.js';
@@ -35,8 +36,8 @@ interface Lane {
 
 /** Groups of doors; the most commands in flight a lane can have is four times this. */
 const GROUPS = 200;
-/** Envelopes made for a lane that does not look at them. */
-const REUSED = 200;
+/** Commands a door has in turn in a lane that does not look at them: more than it ever has in flight. */
+const REUSED_EACH = 8;
 
 const lanes = new Map<string, Lane>();
 const wires = { ws: WebSocketWire, http: HttpWire, 'socket.io': SocketIoWire } as const;
@@ -65,16 +66,16 @@ const methods = {
     const known = find(lane);
     known.queues = emptyQueues(known.request);
     const { doors, kid, fresh } = known.request;
-    const jwes: string[] = [];
-    for (let index = 0; index < count; index += 1) {
+    const needed = fresh ? count : Math.min(count, REUSED_EACH * doors.count);
+    let jwe = '';
+    for (let index = 0; index < needed; index += 1) {
       const door = doorName(doors.prefix, index % doors.count);
-      const jwe = (fresh ? undefined : jwes[index % REUSED]) ?? makeEnvelope(known.key, kid, door);
-      jwes.push(jwe);
+      if (fresh || index === 0) jwe = makeEnvelope(known.key, kid, door);
       known.refs += 1;
       known.queues.add(index % doors.count, known.wire.render(`${lane}-${known.refs}`, door, jwe));
     }
     await known.wire.refresh?.();
-    return { bytes: jwes[0]?.length ?? 0 };
+    return { bytes: jwe.length };
   },
 
   closedLoop({ lane, load }: { readonly lane: string; readonly load: ClosedLoop }): Promise<LoadResult> {
@@ -85,6 +86,11 @@ const methods = {
   openLoop({ lane, load }: { readonly lane: string; readonly load: OpenLoop }): Promise<LoadResult> {
     const { wire, queues } = find(lane);
     return runOpenLoop(wire, queues, load);
+  },
+
+  offer({ lane, load }: { readonly lane: string; readonly load: OpenLoop }): Promise<OfferedResult> {
+    const { wire, queues } = find(lane);
+    return runOffered(wire, queues, load);
   },
 
   close({ lane }: { readonly lane: string }): void {
@@ -99,8 +105,8 @@ function find(lane: string): Lane {
   return known;
 }
 
-function emptyQueues({ doors }: OpenRequest): FrameQueues {
-  return new FrameQueues(Math.min(GROUPS, doors.count));
+function emptyQueues({ doors, fresh }: OpenRequest): FrameQueues {
+  return new FrameQueues(Math.min(GROUPS, doors.count), !fresh);
 }
 
 export type Load = typeof methods;

@@ -84,6 +84,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     audit: parts.trail,
     random,
     addressLimiter: new AddressLimiter({ ratePerSecond: options.ratePerSecond ?? 1_000_000, clock, random }),
+    overload: { turnAway: () => 0 },
     trustProxyHops: 0,
     siteSockets: 20,
     addressSockets: 50,
