@@ -14,6 +14,7 @@ import type { HttpApi } from '../http/server.js';
 import { createStartingHandler } from '../http/starting.js';
 import { createLog, RepeatedTroubles, standardError } from '../log.js';
 import { OpenLockError } from '../protocol/problem.js';
+import { EarlierCommands } from '../store/layout/earlier-commands.js';
 import type { Release } from './ambient.js';
 import { makePresence, makeSockets } from './channels.js';
 import { makeCommands } from './commands.js';
@@ -136,9 +137,10 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   const origins = publicOrigins(config, port);
 
   const clientName = `openlock-relay-${process.pid}`;
-  const link = await openStore(ambient, { clientName, commandTimeoutMs: STORE_TIMEOUT_MS });
+  const onUpgrade = (text: string): void => log.info(text);
+  const link = await openStore(ambient, { clientName, commandTimeoutMs: STORE_TIMEOUT_MS, onUpgrade });
   const memory = watchMemory(link, ambient);
-  const stores = storesOn(link);
+  const stores = storesOn(link, undefined, await EarlierCommands.of(link, clock));
   const audit = new AuditTrail({ store: stores.audit, clock, node: name, onError: (error) => onError(error, 'audit') });
   audit.start();
   onRelease(() => audit.stop());

@@ -28,10 +28,14 @@ export interface Operator extends OperatorDesk {
 const COMMAND_TIMEOUT_MS = 5000;
 
 /**
- * Opens the store of `config` for one who acts, starting its private redis-server when no relay has. Throws
- * `store_unavailable`, ConfigError.
+ * Opens the store of `config` for one who acts, starting its private redis-server when no relay has. `onUpgrade` is told how far a move
+ * to this version's layout is. Throws `store_unavailable`, ConfigError.
  */
-export async function openOperator(config: Config, by: Acting): Promise<Operator> {
+export async function openOperator(
+  config: Config,
+  by: Acting,
+  onUpgrade: (text: string) => void = () => undefined,
+): Promise<Operator> {
   const steps: Release[] = [];
   const onRelease = (step: Release): void => void steps.push(step);
   const ambient = { config, clock, random, log: pino({ level: 'silent' }), onRelease };
@@ -40,7 +44,7 @@ export async function openOperator(config: Config, by: Acting): Promise<Operator
   };
   prepare(config);
   try {
-    const link = await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS });
+    const link = await openStore(ambient, { clientName: 'cli', commandTimeoutMs: COMMAND_TIMEOUT_MS, onUpgrade });
     const stores = storesOn(link);
     const audit = new AuditTrail({ store: stores.audit, clock, node: 'cli', onError: () => undefined });
     onRelease(() => audit.flush());

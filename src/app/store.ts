@@ -10,6 +10,8 @@ import { DoorRecordStore } from '../store/door-records.js';
 import { FirmwareStore } from '../store/firmware-store.js';
 import { KeyBanStore } from '../store/key-bans.js';
 import { OperatorStore } from '../store/operator-store.js';
+import type { EarlierCommands } from '../store/layout/earlier-commands.js';
+import { upgradeStore } from '../store/layout/upgrade.js';
 import { PrivateRedis } from '../store/private/private-redis.js';
 import { RedisLink } from '../store/redis-link.js';
 import { RelayMail } from '../store/relay-mail.js';
@@ -19,10 +21,22 @@ import { SiteStore } from '../store/site-store.js';
 import { StoreMemory } from '../store/store-memory.js';
 import type { Ambient } from './ambient.js';
 
-/** Opens the store: the configured Redis, or the private one. */
+/** How long to wait for another relay or command line that moves the store to this version's layout. */
+const UPGRADE_WAIT_MS = 600_000;
+
+export interface StoreOptions {
+  readonly clientName: string;
+  readonly commandTimeoutMs: number;
+  readonly onUpgrade: (text: string) => void;
+}
+
+/**
+ * Opens the store, the configured Redis or the private one, and moves it to this version's layout if it has an earlier one; `onUpgrade` is
+ * told how far that is.
+ */
 export async function openStore(
-  { config, clock, log, onRelease }: Ambient,
-  options: { readonly clientName: string; readonly commandTimeoutMs: number },
+  { config, clock, random, log, onRelease }: Ambient,
+  { onUpgrade, ...options }: StoreOptions,
 ): Promise<RedisLink> {
   let url = config.redisUrl;
   if (url === undefined) {
@@ -35,6 +49,7 @@ export async function openStore(
   link.onConnectionChange(({ connected, reason }) =>
     connected ? log.info('the store is connected') : log.warn({ reason }, 'the store is disconnected'),
   );
+  await upgradeStore({ link, clock, random, tell: onUpgrade, waitMs: UPGRADE_WAIT_MS });
   return link;
 }
 
@@ -51,15 +66,15 @@ export function watchMemory(link: RedisLink, { clock, metrics, onError, onReleas
   return memory;
 }
 
-/** The typed stores, one a thing. `onBatch` is told how many things at doors went in one call. */
-export const storesOn = (link: RedisLink, onBatch?: (items: number) => void) => {
+/** The typed stores, one a thing. `onBatch` is told how many things at doors went in one call; `earlier`: see CommandStore. */
+export const storesOn = (link: RedisLink, onBatch?: (items: number) => void, earlier?: EarlierCommands) => {
   const batch = doorBatch(link, onBatch);
   return {
     audit: new AuditStore(link),
     bans: new KeyBanStore(link),
     /** What is done at doors waits here for its turn. */
     batch,
-    commands: new CommandStore(batch),
+    commands: new CommandStore(batch, earlier),
     firmware: new FirmwareStore(link),
     grants: new DoorGrantStore(link),
     mail: new RelayMail(link),

@@ -4,6 +4,7 @@ import type { ProblemCode } from '../protocol/problem.js';
 import { doorItem, type ItemNeeds } from './door-items.js';
 import type { FunctionArgument } from './function-library.js';
 import type { GroupCommit } from './group-commit.js';
+import type { EarlierCommands } from './layout/earlier-commands.js';
 
 export interface AdmitFields {
   readonly siteId: string;
@@ -66,25 +67,29 @@ export const minuteOf = (iat: number): number => Math.floor(iat / 60_000);
 /** Typed items of `redis/functions/commands.lua`: the life of a command (protocol 6.7). */
 export class CommandStore {
   readonly #batch: GroupCommit;
+  readonly #earlier: EarlierCommands | undefined;
 
-  constructor(batch: GroupCommit) {
+  /** `earlier`: commands of before the store was moved to this layout, while somebody may ask for them. */
+  constructor(batch: GroupCommit, earlier?: EarlierCommands) {
     this.#batch = batch;
+    this.#earlier = earlier;
   }
 
   async admit(fields: AdmitFields): Promise<AdmitResult> {
-    const [outcome = '', detail = ''] = (await this.#admit(fields)).split(' ');
+    const filed = this.#earlier && (await this.#earlier.minuteOf(fields.doorId, fields.commandId));
+    const [outcome = '', detail = ''] = (await this.#admit(fields, filed ?? minuteOf(fields.iat))).split(' ');
     if (outcome === 'elsewhere') return this.admit({ ...fields, conn: undefined });
     if (outcome === 'claimed' || outcome === 'pending') return { outcome, deadline: Number(detail) };
     if (outcome === 'replayed') return { outcome, state: stateOf(detail) };
     return { outcome: 'refused', code: outcome as ProblemCode, retryAfterMs: Number(detail) };
   }
 
-  #admit(fields: AdmitFields): Promise<string> {
+  #admit(fields: AdmitFields, minute: number): Promise<string> {
     const { siteId, doorId, commandId, scope, kid, iat, conn, node, timeoutMs, builtInRole = '', auditEntry } = fields;
     // Who is alive and the envelope matter to another relay only; one that has the door's socket need not send them.
     const here = conn !== undefined && fields.liveNodes.includes(`,${node},`);
     const elsewhere = here ? ['', ''] : [fields.liveNodes, fields.jwe];
-    const command = [siteId, commandId, scope, kid, iat, minuteOf(iat), conn ?? '', ...elsewhere];
+    const command = [siteId, commandId, scope, kid, iat, minute, conn ?? '', ...elsewhere];
     return this.#run('admit', doorId, [...command, timeoutMs, builtInRole, auditEntry], { node });
   }
 
@@ -130,13 +135,14 @@ export class CommandStore {
     };
   }
 
-  #runOn(
+  async #runOn(
     { doorId, commandId, minute }: CommandName,
     name: string,
     words: readonly FunctionArgument[] = [],
     how: ItemNeeds = {},
   ): Promise<string> {
-    return this.#run(name, doorId, [commandId, minute ?? '', ...words], how);
+    const where = minute ?? (await this.#earlier?.minuteOf(doorId, commandId)) ?? '';
+    return this.#run(name, doorId, [commandId, where, ...words], how);
   }
 
   async #run(name: string, doorId: string, words: readonly FunctionArgument[], how: ItemNeeds): Promise<string> {

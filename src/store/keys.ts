@@ -118,13 +118,17 @@ export const firmwareKeys = {
 
 export const fleetKeys = {
   /** Index of all door ids; a door's record is the truth. */
-  doors: 'ol:doors',
+  doors: 'ol:door-ids',
   /** Index of all site ids. */
   sites: 'ol:sites',
   /** Relays with a lease: node id scored by the lease's end (Unix ms). */
   relays: 'ol:relays',
   /** Which layout of keys this store has. */
   layout: 'ol:layout',
+  /** Held by whoever moves the store to this layout. */
+  layoutLock: 'ol:layout-lock',
+  /** There while commands of the layout before may be asked for. */
+  earlierCommands: 'ol:earlier-commands',
   /** Banned key ids. */
   bans: 'ol:bans',
   /** Entries that belong to no door and no site. */

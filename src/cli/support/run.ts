@@ -30,7 +30,7 @@ export class Run {
 
   /** Does store work as the machine's operator, with the relay up or down (protocol 11.2). */
   async operator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
-    const operator = await openOperator(this.config(), this.acting);
+    const operator = await openOperator(this.config(), this.acting, (text) => this.print.note(text));
     try {
       return await work(operator);
     } catch (error) {
