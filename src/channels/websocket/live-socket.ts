@@ -60,9 +60,9 @@ export class LiveSocket {
     return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
   }
 
-  /** Writes one frame; false when nothing was written. A socket with too much unread is ended. */
-  send(frame: object): boolean {
-    return this.#write(JSON.stringify(frame));
+  /** Writes one text frame; false when nothing was written. A socket with too much unread is ended. */
+  send(text: string): boolean {
+    return this.#write(text);
   }
 
   /** As `send`, a binary frame. */

@@ -33,7 +33,7 @@ describe('the bounds of a live socket', () => {
 
   it('reads nothing from a peer that is behind until it has caught up', async () => {
     peer.bufferedAmount = SEND_BUFFER_BYTES + 1;
-    socket.send({ t: 'ok' });
+    socket.send('{"t":"ok"}');
     await settle();
     expect(peer.paused).to.equal(true);
     await clock.advance(SLOW_READER_MS / 2);
@@ -46,7 +46,7 @@ describe('the bounds of a live socket', () => {
 
   it('ends one that never catches up, after five seconds', async () => {
     peer.bufferedAmount = SEND_BUFFER_BYTES + 1;
-    socket.send({ t: 'ok' });
+    socket.send('{"t":"ok"}');
     await settle();
     await clock.advance(SLOW_READER_MS - 10);
     expect(peer.terminated).to.equal(false);
