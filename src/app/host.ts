@@ -12,7 +12,7 @@ import { createLog, standardError } from '../log.js';
 import { Metrics } from '../metrics.js';
 import type { Release } from './ambient.js';
 import type { App, RelayUrls } from './app.js';
-import { startMetrics } from './http.js';
+import { startMetrics } from './metrics.js';
 
 export type { HostLink, HostMember } from '../host/host-link.js';
 

@@ -163,6 +163,7 @@ export class Supervisor {
       void slot.process?.send(this.#isStopping ? { t: 'stop' } : begin);
     } else if (message.t === 'listening') {
       slot.isListening = true;
+      log.info({ process: slot.number, pid: slot.process?.pid }, 'a relay process listens');
       if (this.#urls !== undefined && message.urls.port !== this.#urls.port) onMoved(message.urls);
       this.#urls = message.urls;
       this.#tellOthers(slot, { t: 'joined' });
@@ -193,19 +194,13 @@ export class Supervisor {
   }
 
   #startAgain(slot: Slot): void {
-    const { clock, log, onRestart } = this.#options;
+    const { clock, onRestart } = this.#options;
     if (clock.monotonic() - slot.startedAt > STEADY_MS) slot.quickEnds = 0;
     const delayMs = Math.min(RESTART_FIRST_MS * 2 ** slot.quickEnds, RESTART_MAX_MS);
     slot.quickEnds += 1;
     slot.cancelRestart = clock.after(delayMs, () => {
       onRestart();
-      this.#begin(slot).then(
-        () => {
-          if (slot.isListening)
-            log.info({ process: slot.number, pid: slot.process?.pid }, 'a relay process was started again');
-        },
-        (error: ProcessError) => this.#couldNotStart(slot, error),
-      );
+      this.#begin(slot).catch((error: ProcessError) => this.#couldNotStart(slot, error));
     });
   }
 
