@@ -24,10 +24,10 @@ const LATE_MS = 150;
 const STORE_WAIT_MS = 300;
 const STORE_WAITING = 2048;
 const CALM = 0.5;
-/** At most halved at a look, and not faster than that: one long pause (a garbage collection) is no overload. */
-const SHRINK_MOST = 0.5;
+/** At most to a quarter at a look: one long pause is no overload. */
+const SHRINK_MOST = 0.25;
 const SHRINK_EVERY_MS = 50;
-const GROWTH_PER_SECOND = 0.2;
+const GROWTH_PER_SECOND = 0.3;
 const LEAST_SHARE = 0.01;
 /** Let in whatever the pressure: so many at once, and a second. */
 const AT_ONCE = 50;
