@@ -43,7 +43,7 @@ describe('the overload guard (protocol 8.1)', () => {
 
   it('thinks little of one long pause', async () => {
     await busy(2000);
-    expect(letIn(95)).to.equal(95);
+    expect(letIn(65)).to.equal(65);
     expect(letIn(100)).to.be.below(60);
     await clock.advance(2500);
     expect(letIn(1000)).to.equal(1000);
