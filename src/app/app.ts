@@ -138,7 +138,7 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   const clientName = `openlock-relay-${process.pid}`;
   const link = await openStore(ambient, { clientName, commandTimeoutMs: STORE_TIMEOUT_MS });
   const memory = watchMemory(link, ambient);
-  const stores = storesOn(link);
+  const stores = storesOn(link, (items) => metrics.storeBatchItems.observe(items));
   const audit = new AuditTrail({ store: stores.audit, clock, node: name, onError: (error) => onError(error, 'audit') });
   audit.start();
   onRelease(() => audit.stop());
