@@ -49,7 +49,7 @@ export function makeGate(base: Base, link: RedisLink, parts: { sites: SiteServic
   base.metrics.commandShare.set(1);
   const overload = new Overload({
     clock,
-    store: { waiting: 0, oldestWaitMs: 0 },
+    store: stores.batch,
     onShare: (share) => base.metrics.commandShare.set(share),
   });
   overload.start();

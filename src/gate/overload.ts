@@ -3,9 +3,10 @@
  * long before their deadline. Only new commands give way: what ends one, what asks for its state and what keeps a door connected never do.
  *
  * Two things are looked at: how late this process's own clock rings, which is how long everything that arrived waits for its
- * turn, and the store's queue. A command waits about five such turns, so a lateness of 100 ms is half a second for it. From
+ * turn, and the store's queue. A command waits about five such turns, so a lateness of 150 ms is less than a second for it. From
  * both comes a pressure; above 1 the part of commands that is let in shrinks with it, below a half it grows slowly, and in between it
- * stays. Refused is every so-many-th, not everybody for a while: what is let in keeps the relay as busy as it can be.
+ * stays. Refused is every so-many-th, not everybody for a while: what is let in keeps the relay as busy as it can be. And a hundred a
+ * second are let in at any rate: a relay with little to do on a machine that is busy with something else refuses nobody.
  */
 import type { Cancel, Clock } from '../clock.js';
 
@@ -19,16 +20,18 @@ export interface OverloadOptions {
 
 const TICK_MS = 20;
 /** Each of these alone is a pressure of 1. */
-const LATE_MS = 100;
-const STORE_WAIT_MS = 200;
+const LATE_MS = 150;
+const STORE_WAIT_MS = 300;
 const STORE_WAITING = 2048;
 const CALM = 0.5;
-/** At most halved at a look, and not faster than that: one long pause (a garbage collection) is no overload. */
-const SHRINK_MOST = 0.5;
+/** At most to a quarter at a look: one long pause is no overload. */
+const SHRINK_MOST = 0.25;
 const SHRINK_EVERY_MS = 50;
-const GROWTH_PER_SECOND = 0.2;
-/** Somebody is always let in, or nobody would find out that it is over. */
-const LEAST_SHARE = 0.02;
+const GROWTH_PER_SECOND = 0.3;
+const LEAST_SHARE = 0.01;
+/** Let in whatever the pressure: so many at once, and a second. */
+const AT_ONCE = 50;
+const FLOOR_PER_SECOND = 100;
 /** Those refused are asked to come again after one second, up to this much later the fewer are let in. */
 const RETRY_MS = 1000;
 const RETRY_MORE_MS = 3000;
@@ -36,8 +39,8 @@ const RETRY_MORE_MS = 3000;
 export class Overload {
   readonly #options: OverloadOptions;
   #share = 1;
-  /** Commands that may be let in; each that comes adds the share of one. */
-  #credit = 0;
+  /** Commands that may be let in; each that comes adds the share of one, and time adds the floor. */
+  #credit = AT_ONCE;
   #lookedAt = 0;
   #shrunkAt = -Infinity;
   #cancel: Cancel | undefined;
@@ -59,7 +62,7 @@ export class Overload {
   /** A new command comes: 0 lets it in, anything else is after how many milliseconds to come again. */
   turnAway(): number {
     if (this.#share === 1) return 0;
-    this.#credit += this.#share;
+    this.#credit = Math.min(AT_ONCE, this.#credit + this.#share);
     if (this.#credit < 1) return RETRY_MS + Math.round((1 - this.#share) * RETRY_MORE_MS);
     this.#credit -= 1;
     return 0;
@@ -69,6 +72,7 @@ export class Overload {
     const now = this.#options.clock.monotonic();
     const elapsedMs = now - this.#lookedAt;
     this.#lookedAt = now;
+    this.#credit = Math.min(AT_ONCE, this.#credit + (FLOOR_PER_SECOND * elapsedMs) / 1000);
     const pressure = this.#pressure(elapsedMs - TICK_MS);
     if (pressure > 1 && now - this.#shrunkAt >= SHRINK_EVERY_MS) {
       this.#shrunkAt = now;
@@ -85,7 +89,6 @@ export class Overload {
 
   #set(share: number): void {
     this.#share = share;
-    if (share === 1) this.#credit = 0;
     this.#options.onShare?.(share);
   }
 }

@@ -74,7 +74,8 @@ export class DoorFleet {
   /** The last TLS session of each door, kept once it is to be resumed. */
   readonly #sessions = new Map<string, Buffer>();
   #return: ReturnPlan = { wait: 'at once', resumes: false };
-  #resumed = 0;
+  /** Doors whose present connection resumed one. */
+  readonly #resumed = new Set<string>();
   #answeredKeepAlives = 0;
   #slice = 0;
   /** Monotonic milliseconds since which this fleet has been silent on request. */
@@ -103,12 +104,12 @@ export class DoorFleet {
   /** Resolves once every door is welcomed (again). */
   async complete(): Promise<FleetReturn> {
     if (this.size < this.#settings.doorIds.length) await new Promise<void>((resolve) => this.#whenAll.push(resolve));
-    return { atUnixMs: this.#completeAt, resumed: this.#resumed };
+    return { atUnixMs: this.#completeAt, resumed: this.#resumed.size };
   }
 
   setReturn(plan: ReturnPlan): void {
     this.#return = plan;
-    this.#resumed = 0;
+    this.#resumed.clear();
   }
 
   /** Each door sends `each`, `gapMs` apart; resolves when all are answered. */
@@ -207,7 +208,8 @@ export class DoorFleet {
     if (!this.#settings.returns) return;
     socket.on('session', (session: Buffer) => this.#sessions.set(doorId, session));
     socket.once('secureConnect', () => {
-      if (socket.isSessionReused()) this.#resumed += 1;
+      if (socket.isSessionReused()) this.#resumed.add(doorId);
+      else this.#resumed.delete(doorId);
     });
   }
 

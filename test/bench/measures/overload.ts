@@ -41,7 +41,9 @@ export async function measureOverload(crew: Crew, sizes: Sizes, say: Say): Promi
   const saturate = async (commands: number): Promise<number> => {
     await load.call('prepare', { lane: NAME, count: commands });
     const closed = { senders: sizes.inFlight, warmUpMs: sizes.warmUpMs, measureMs: sizes.measureMs };
-    return (await takeTurn({ relay, doors: [doors[0]], load }, NAME, closed)).perSecond;
+    const turn = await takeTurn({ relay, doors: [doors[0]], load }, NAME, closed);
+    if (turn.completed === 0) throw new Error(`no command succeeded (${turn.problems.join(', ')})`);
+    return turn.perSecond;
   };
   const pilot = await saturate(sizes.pilotCommands);
   const capacityPerSecond = await saturate(commandsFor(pilot, sizes, sizes.inFlight));

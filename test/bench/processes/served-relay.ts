@@ -23,7 +23,7 @@ export class ServedRelay {
     const args = [...RELAY_FLAGS, COMMAND, 'serve', '--json', '--processes', String(processes)];
     const child = spawn(process.execPath, args, {
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     endsWithUs(child);
     return new ServedRelay(await portSaidBy(child), child);
@@ -44,15 +44,17 @@ export class ServedRelay {
   }
 }
 
-/** It prints one JSON value when it listens. */
+/** It prints one JSON value when it listens. What it says to people is for a start that fails. */
 async function portSaidBy(child: ChildProcess): Promise<number> {
   let text = '';
+  let said = '';
+  child.stderr?.on('data', (chunk) => (said = `${said}${String(chunk)}`.slice(-2000)));
   for await (const chunk of child.stdout ?? []) {
     text += String(chunk);
     const port = Number(/"port":\s*(\d+)/.exec(text)?.[1]);
     if (port > 0) return port;
   }
-  throw new Error(`openlock serve ended before it listened: ${text}`);
+  throw new Error(`openlock serve ended before it listened: ${said}`);
 }
 
 const MICROS_A_TICK = 1e6 / (Number(spawnSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }).stdout) || 100);
