@@ -1,6 +1,6 @@
 do
-  -- Moving a store of layout 1 to this one (src/store/layout). Each function may be called again after a stop at any point. None may be
-  -- refused for want of memory: a move takes as much away as it adds, and a full store must come through it to be emptied by an export.
+  -- Moving a store of layout 1 to this one (src/store/layout). Each function may be called again after a stop at any point. None is
+  -- refused for want of memory: a move takes as much away as it adds.
 
   -- layout_lock: takes or renews the lock of whoever moves a store. KEYS lock; ARGV holder, ms. Result: 1 | 0 (somebody else has it)
   register_ending('layout_lock', function(keys, args)

@@ -24,7 +24,7 @@ export async function moveDoor(link: StoreAccess, doorId: string): Promise<numbe
 
 /** Copies what a stream had when it was `told` of, behind what was copied before. */
 async function copyStream(link: StoreAccess, from: string, to: string, told: StreamTold | undefined): Promise<number> {
-  if (told === undefined) return 0;
+  if (told === undefined || told.length === 0) return 0;
   const last = (await link.call('layout_last', [to], [])) as string;
   for (let copied = 0, after = last === '' ? '-' : `(${last}`; ;) {
     const rows = await link.run((client) => client.xrange(from, after, told.last, 'COUNT', PAGE));
@@ -36,6 +36,7 @@ async function copyStream(link: StoreAccess, from: string, to: string, told: Str
       rows.flatMap(([id, fields]) => [id, fields[1] ?? '{}']),
     );
     copied += rows.length;
+    if (final[0] === told.last) return copied;
     after = `(${final[0]}`;
   }
 }

@@ -23,13 +23,13 @@ export interface UpgradeOptions {
 const LAYOUT = '2';
 /** What an older program meets in the place of its leases and its index of doors. */
 const MOVED = `moved: this store has layout ${LAYOUT}, which needs a later version of OpenLock`;
-const LOCK_MS = 30_000;
-const RENEW_MS = 5_000;
-const LOOK_MS = 500;
+const LOCK_MS = 15_000;
+const RENEW_MS = 3_000;
+const LOOK_MS = 200;
 const TELL_MS = 5_000;
 /** An older relay that lives renews its lease within 2.5 s, and a second more when Redis was away. */
 const SIGN_OF_LIFE_MS = 5_000;
-const DOORS_AT_ONCE = 8;
+const DOORS_AT_ONCE = 16;
 const MEMBERS_AT_ONCE = 1_000;
 /** A command of layout 1 lives ten minutes; one more, for what was under way when its relay stopped. */
 const EARLIER_COMMANDS_MS = 11 * 60_000;
