@@ -67,6 +67,8 @@ export interface GateLog {
 /** When it makes sense to ask for a place again: nobody knows when one becomes free. */
 const PLACE_RETRY_MS = 10_000;
 
+const CLIENT_FRAME = { work: 'client frame', proof: 'access_token', block: 'none' } as const;
+
 export class Gate {
   readonly #deps: GateDependencies;
   readonly #sitePlaces: Places;
@@ -87,7 +89,7 @@ export class Gate {
 
   /** A frame comes in on the socket of `caller`. What it may prove is a token; from a blocked address, too, as on the routes of sites. */
   openFrame(context: Visit['context'], caller: Caller): Visit {
-    const visit = newVisit(context, { work: 'client frame', proof: 'access_token', block: 'none' });
+    const visit = newVisit(context, CLIENT_FRAME);
     visit.principal = caller;
     return visit;
   }
@@ -174,9 +176,9 @@ export class Gate {
   }
 
   /** Session alive, not blocked, tokens left in the bucket (protocol 6.5, 8.1). Throws `token_expired`, `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`. */
-  async admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
+  admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
     visit.stage = 'admission';
-    await this.check(caller, cost);
+    return this.check(caller, cost);
   }
 
   /** As `admit`, for a caller who asks for nothing just now; takes nothing from the bucket by default. */
@@ -233,8 +235,8 @@ export class Gate {
   }
 }
 
-function newVisit(context: Visit['context'], what: Pick<Visit, 'work' | 'proof' | 'block'>): Visit {
-  return { ...what, context, stage: 'address', tried: false, principal: undefined, door: undefined };
+function newVisit(context: Visit['context'], { work, proof, block }: Pick<Visit, 'work' | 'proof' | 'block'>): Visit {
+  return { work, proof, block, context, stage: 'address', tried: false, principal: undefined, door: undefined };
 }
 
 function blocked(retryAfterMs: number): OpenLockError {
