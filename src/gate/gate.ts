@@ -74,6 +74,8 @@ type VisitKind = Pick<Visit, 'work' | 'proof' | 'block'> & Partial<Pick<Visit, '
 /** When it makes sense to ask for a place again: nobody knows when one becomes free. */
 const PLACE_RETRY_MS = 10_000;
 
+const CLIENT_FRAME = { work: 'client frame', proof: 'access_token', block: 'none' } as const;
+
 export class Gate {
   readonly #deps: GateDependencies;
   readonly #sitePlaces: Places;
@@ -96,7 +98,7 @@ export class Gate {
 
   /** A frame comes in on the socket of `caller`. What it may prove is a token; from a blocked address, too, as on the routes of sites. */
   openFrame(context: Visit['context'], caller: Caller): Visit {
-    const visit = newVisit(context, { work: 'client frame', proof: 'access_token', block: 'none' });
+    const visit = newVisit(context, CLIENT_FRAME);
     visit.principal = caller;
     return visit;
   }
@@ -191,7 +193,7 @@ export class Gate {
     // First whoever sends too much himself: his flood is not weighed against what others send.
     if (cost > 0) this.#refuseSpent(caller);
     if (visit.givesWay) this.#weigh(visit);
-    await this.check(caller, cost);
+    return this.check(caller, cost);
   }
 
   #refuseSpent(caller: Caller): void {
@@ -269,8 +271,18 @@ export class Gate {
   }
 }
 
-function newVisit(context: Visit['context'], what: VisitKind): Visit {
-  return { givesWay: false, ...what, context, stage: 'address', tried: false, principal: undefined, door: undefined };
+function newVisit(context: Visit['context'], { work, proof, block, givesWay = false }: VisitKind): Visit {
+  return {
+    work,
+    proof,
+    block,
+    givesWay,
+    context,
+    stage: 'address',
+    tried: false,
+    principal: undefined,
+    door: undefined,
+  };
 }
 
 function blocked(retryAfterMs: number): OpenLockError {

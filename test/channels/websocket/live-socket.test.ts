@@ -7,6 +7,7 @@ import { expect } from 'chai';
 import { WebSocket, WebSocketServer } from 'ws';
 
 import { LiveSocket, SEND_BUFFER_BYTES, SLOW_READER_MS } from '../../../src/channels/websocket/live-socket.js';
+import { countWrites } from '../../support/count-writes.js';
 import { FakeClock, settle } from '../../support/fake-clock.js';
 import { FakeWebSocket } from '../../support/fake-web-socket.js';
 
@@ -76,7 +77,7 @@ describe('what a live socket writes', () => {
       server.once('upgrade', (request, stream: Duplex, head) =>
         sockets.handleUpgrade(request, stream, head, (ws) => {
           writes = 0;
-          count(stream, () => (writes += 1));
+          countWrites(stream, () => (writes += 1));
           resolve(new LiveSocket(ws, stream, new FakeClock()));
         }),
       ),
@@ -130,17 +131,3 @@ describe('what a live socket writes', () => {
     expect(received.at(-1)).to.equal('next');
   });
 });
-
-/** Tells of every write that reaches what is below the stream. */
-function count(stream: Duplex, told: () => void): void {
-  const write = stream._write.bind(stream);
-  const writev = stream._writev?.bind(stream);
-  stream._write = (...args) => {
-    told();
-    write(...args);
-  };
-  stream._writev = (...args) => {
-    told();
-    writev?.(...args);
-  };
-}
