@@ -135,6 +135,12 @@ do
     return tonumber(count), tonumber(level), tonumber(pause_until) or 0
   end
 
+  -- Nearly all commands have as long, and writing a number costs more than looking it up.
+  local function deadline_in(batch, timeout_ms)
+    batch.deadlines[timeout_ms] = batch.deadlines[timeout_ms] or int(batch.now + timeout_ms)
+    return batch.deadlines[timeout_ms]
+  end
+
   local function replayed(batch, base, key, id, value, site)
     local _, _, sender = string.match(value, HEAD)
     return 'replayed ' .. (sender == site and state_now(batch, base, key, id, value) or '')
@@ -180,7 +186,7 @@ do
       return value and replayed(batch, base, key, id, value, site) or answer
     end
 
-    local state, deadline = here and 'claimed' or 'pending', int(now + timeout_ms)
+    local state, deadline = here and 'claimed' or 'pending', deadline_in(batch, timeout_ms)
     local value = state .. '|' .. site .. '|' .. batch.relay .. '|' .. batch.at .. '|' .. deadline .. '|' .. (refused_before and '1' or '')
     if redis.call('HSETNX', key, id, here and value or value .. '|' .. jwe) == 0 then
       return replayed(batch, base, key, id, redis.call('HGET', key, id), site)
