@@ -334,10 +334,12 @@ describe('a batch of things at doors', () => {
     expect(new Set(lost.flat())).to.deep.equal(new Set(['store_unavailable']));
     // Calls that are there run when it goes on.
     await admin.run((client) => client.client('UNPAUSE'));
-    await until(async () => (await codeOf(event('front', 'after'))) === 'undefined');
+    let tries = 0;
+    await until(async () => (await codeOf(event('front', `after ${(tries += 1)}`))) === 'undefined');
     const counts = await events();
     expect(new Set(counts.values())).to.deep.equal(new Set([1]));
-    expect(counts.size - 1, 'what was in line was never sent').to.be.at.most(128);
+    const hung = [...counts.keys()].filter((what) => what.startsWith('hung'));
+    expect(hung.length, 'what was in line was never sent').to.be.at.most(128);
     await admin.close();
   });
 
