@@ -22,19 +22,37 @@ do
     return nil, nil
   end
 
-  -- A door's commands under way are lines of the field `open` of its record, `id|deadline|site|minute|entry`, where `entry` is the audit
-  -- entry of the submission. It waits there for the command's end, so that what did nothing leaves a count and no entries of its own
-  -- (protocol 10.1).
-  local LINE = '^([^|]*)|(%d+)|([^|]*)|([^|]*)|(.*)$'
+  -- A door's commands under way are lines of the field `open` of its record, `id|minute|` and what the command held when it was admitted.
+  -- A line goes with its command's end, so that one that says `claimed` is right as long as it is there. The audit entry of the submission
+  -- waits in the field `e:<id>` for the end, so that what did nothing leaves a count and no entries of its own (protocol 10.1).
+  local LINE = '^([^|]*)|(%d+)|(%a+)(|([^|]*)|([^|]*)|(%d+)|(%d+)|(1?))$'
 
-  local function set_open(base, lines)
-    if lines then redis.call('HSET', base .. KEY.record, 'open', lines) else redis.call('HDEL', base .. KEY.record, 'open') end
+  -- The line of a command (nil: none), the entry of its submission, and the lines of the others.
+  local function under_way(base, id)
+    local open, submitted = unpack(redis.call('HMGET', base .. KEY.record, 'open', KEY.entry .. id))
+    local own, others
+    for line in string.gmatch(open or '', '[^\n]+') do
+      if string.sub(line, 1, #id) == id then own = line else others = others and others .. '\n' .. line or line end
+    end
+    return own, submitted, others
+  end
+
+  -- Takes a command off those under way; `others`: the lines that stay.
+  local function leave(base, id, others)
+    if others then
+      redis.call('HSET', base .. KEY.record, 'open', others)
+      redis.call('HDEL', base .. KEY.record, KEY.entry .. id)
+    else
+      redis.call('HDEL', base .. KEY.record, 'open', KEY.entry .. id)
+    end
   end
 
   -- Writes the end of a command that was under way: what ran, or may have, with both entries; what certainly did nothing as a count of
   -- its site, door, code and minute.
   local function write_end(batch, base, site, submitted, code, entry)
-    if code == 'executed' or code == 'indeterminate' then
+    if not submitted then
+      audit(base .. KEY.audit, AUDIT_MAX.door, entry)
+    elseif code == 'executed' or code == 'indeterminate' then
       redis.call('XADD', base .. KEY.audit, 'MAXLEN', '~', AUDIT_MAX.door, '*', 'e', submitted, 'e', entry)
     else
       local fields = '"kind":"command_settled","actor":"' .. site .. '","door":"' .. door_of(base) .. '","code":"' .. code .. '"'
@@ -43,15 +61,10 @@ do
   end
 
   -- Takes a command off those under way, and writes its end. An end after `indeterminate` is an entry in any case: it corrects one.
-  local function conclude(batch, base, id, code, entry)
-    local open = redis.call('HGET', base .. KEY.record, 'open')
-    local found, rest
-    for line in string.gmatch(open or '', '[^\n]+') do
-      if string.sub(line, 1, #id + 1) == id .. '|' then found = line else rest = rest and rest .. '\n' .. line or line end
-    end
-    if not found then return audit(base .. KEY.audit, AUDIT_MAX.door, entry) end
-    set_open(base, rest)
-    local _, _, site, _, submitted = string.match(found, LINE)
+  -- `own`, `submitted`, `others`: as `under_way` says.
+  local function conclude(batch, base, id, site, code, entry, own, submitted, others)
+    if not own then return audit(base .. KEY.audit, AUDIT_MAX.door, entry) end
+    leave(base, id, others)
     write_end(batch, base, site, submitted, code, entry)
   end
 
@@ -59,52 +72,55 @@ do
     return '{"at":' .. batch.at .. ',"node":"store","kind":"command_settled","actor":"relay","door":"' .. door_of(base) .. '","commandId":"' .. id .. '","code":"' .. code .. '"}'
   end
 
-  -- The end of a command that nobody settled in time (protocol 6.7): pending was certainly not sent, claimed may have run.
-  -- nil when it has not come to that.
-  local function overdue(state, deadline, now)
-    if now < tonumber(deadline) then return nil end
-    return state == 'pending' and 'expired' or state == 'claimed' and 'indeterminate' or nil
+  -- What a command comes to that nobody settled in time (protocol 6.7): pending was certainly not sent, claimed may have run.
+  -- Any other state stays.
+  local function overdue(state)
+    return state == 'pending' and 'expired' or state == 'claimed' and 'indeterminate' or state
   end
 
   -- The state as it is now, with its deadline taken into account. `value`: as it stands in `key`.
   local function state_now(batch, base, key, id, value)
-    local state, middle, _, _, _, deadline = string.match(value, HEAD)
-    local late = overdue(state, deadline, batch.now)
-    if not late then return state end
+    local state, middle, site, _, _, deadline = string.match(value, HEAD)
+    local late = overdue(state)
+    if late == state or batch.now < tonumber(deadline) then return state end
     redis.call('HSET', key, id, late .. middle)
-    conclude(batch, base, id, late, end_entry(batch, base, id, late))
+    conclude(batch, base, id, site, late, end_entry(batch, base, id, late), under_way(base, id))
     return late
   end
 
   -- The end of a line that is past its deadline, if nobody else wrote it down.
-  local function close_line(batch, base, id, site, minute, submitted)
+  local function close_line(batch, base, id, site, minute)
     local key = shard_of(base) .. KEY.commands .. minute
     local value = redis.call('HGET', key, id)
     -- No relay looked for ten minutes: nobody knows any more whether it was sent.
-    local state, middle, code = nil, nil, 'indeterminate'
+    local code = 'indeterminate'
     if value then
-      state, middle = string.match(value, HEAD)
-      code = state == 'pending' and 'expired' or state == 'claimed' and 'indeterminate' or state
+      local state, middle = string.match(value, HEAD)
+      code = overdue(state)
       if code ~= state then redis.call('HSET', key, id, code .. middle) end
     end
-    write_end(batch, base, site, submitted, code, end_entry(batch, base, id, code))
+    write_end(batch, base, site, redis.call('HGET', base .. KEY.record, KEY.entry .. id), code, end_entry(batch, base, id, code))
   end
 
   -- How many commands are under way, of all sites and of `own_site`, and their lines. What is past its deadline no longer counts.
   local function count_open(batch, base, own_site, open)
-    local all, own, lines, closed = 0, 0, nil, false
+    local all, own, lines = 0, 0, nil
+    local closed = {}
     for line in string.gmatch(open, '[^\n]+') do
-      local id, deadline, site, minute, submitted = string.match(line, LINE)
+      local id, minute, _, _, site, _, _, deadline = string.match(line, LINE)
       if tonumber(deadline) > batch.now then
         all = all + 1
         if site == own_site then own = own + 1 end
         lines = lines and lines .. '\n' .. line or line
       else
-        close_line(batch, base, id, site, minute, submitted)
-        closed = true
+        close_line(batch, base, id, site, minute)
+        closed[#closed + 1] = KEY.entry .. id
       end
     end
-    if closed then set_open(base, lines) end
+    if #closed > 0 then
+      if lines then redis.call('HSET', base .. KEY.record, 'open', lines) else closed[#closed + 1] = 'open' end
+      redis.call('HDEL', base .. KEY.record, unpack(closed))
+    end
     return all, own, lines
   end
 
@@ -170,8 +186,8 @@ do
       return replayed(batch, base, key, id, redis.call('HGET', key, id), site)
     end
     expire_at(key, (minute + COMMAND.kept_minutes) * MINUTE_MS)
-    local line = id .. '|' .. deadline .. '|' .. site .. '|' .. minute .. '|' .. entry
-    set_open(base, lines and lines .. '\n' .. line or line)
+    local line = id .. '|' .. minute .. '|' .. value
+    redis.call('HSET', base .. KEY.record, 'open', lines and lines .. '\n' .. line or line, KEY.entry .. id, entry)
     if not here then tell(batch, live_relay, 'claim', '{"door":"' .. door_of(base) .. '","id":"' .. id .. '","minute":"' .. minute .. '"}') end
     return state .. ' ' .. deadline
   end)
@@ -231,14 +247,23 @@ do
   -- `refusal`: 'credential', 'bare' (a 400 without a receipt) or ''; `receipt`: or ''; `entry`: audit entry of the end.
   -- Answer: '<state> 1' when this item settled it | '<state> 0' | '' when unknown
   item('settle', 7, function(batch, base, id, minute, status, refusal, receipt, entry)
-    local key, value = find(base, id, minute, batch.now)
-    if not value then return '' end
-    local before, middle, site, asker, _, _, forgives = string.match(value, HEAD)
-    if before ~= 'claimed' and before ~= 'indeterminate' then return before .. ' 0' end
+    local own, submitted, others = under_way(base, id)
+    local key, before, middle, site, asker, deadline, forgives, _
+    if own then
+      _, minute, before, middle, site, asker, _, deadline, forgives = string.match(own, LINE)
+      key = shard_of(base) .. KEY.commands .. minute
+    end
+    if before ~= 'claimed' or batch.now >= tonumber(deadline) then
+      local value
+      key, value = find(base, id, minute, batch.now)
+      if not value then return '' end
+      before, middle, site, asker, _, _, forgives = string.match(value, HEAD)
+      if before ~= 'claimed' and before ~= 'indeterminate' then return before .. ' 0' end
+    end
     local state = status == '200' and 'executed' or 'refused'
     redis.call('HSET', key, id, state .. middle .. '|' .. status .. '|' .. batch.at)
     if receipt ~= '' then keep_receipt(batch, base, id, receipt) end
-    conclude(batch, base, id, refusal == '' and state or 'refused_' .. refusal, entry)
+    conclude(batch, base, id, site, refusal == '' and state or 'refused_' .. refusal, entry, own, submitted, others)
     if refusal ~= '' then
       count_refusal(batch, base, site)
     elseif state == 'executed' and forgives == '1' then
@@ -256,10 +281,10 @@ do
   item('abandon', 3, function(batch, base, id, minute)
     local key, value = find(base, id, minute, batch.now)
     if not value then return '' end
-    local state, middle, _, asker = string.match(value, HEAD)
+    local state, middle, site, asker = string.match(value, HEAD)
     if state ~= 'claimed' then return state end
     redis.call('HSET', key, id, 'expired' .. middle)
-    conclude(batch, base, id, 'expired', end_entry(batch, base, id, 'expired'))
+    conclude(batch, base, id, site, 'expired', end_entry(batch, base, id, 'expired'), under_way(base, id))
     if asker ~= batch.relay then tell(batch, asker, 'settled', '{"id":"' .. id .. '","state":"expired"}') end
     return 'expired'
   end)

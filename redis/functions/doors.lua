@@ -59,10 +59,11 @@ do
   -- KEYS record, state, audit; ARGV audit entry
   -- Result: 'ok' | 'missing'
   register('door_remove', function(keys, args)
-    local created, open = unpack(redis.call('HMGET', keys[1], 'createdAt', 'open'))
-    if not created then return 'missing' end
-    redis.call('DEL', keys[1], keys[2])
-    if open then redis.call('HSET', keys[1], 'open', open) end
+    if redis.call('HEXISTS', keys[1], 'createdAt') == 0 then return 'missing' end
+    for _, field in ipairs(redis.call('HKEYS', keys[1])) do
+      if field ~= 'open' and string.sub(field, 1, #KEY.entry) ~= KEY.entry then redis.call('HDEL', keys[1], field) end
+    end
+    redis.call('DEL', keys[2])
     audit(keys[3], AUDIT_MAX.door, args[1])
     return 'ok'
   end)

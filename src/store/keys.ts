@@ -33,8 +33,8 @@ export const KEY_PARTS = {
   bucket: ':bucket',
 } as const;
 
-/** Fields of a door's record that there is one of for each site. */
-export const RECORD_FIELDS = { grant: 'g:', cooldown: 'c:' } as const;
+/** What fields of a door's record begin with: of a grant and of refusals, then the site follows; of the audit entry of a submission, then the command. */
+export const RECORD_FIELDS = { grant: 'g:', cooldown: 'c:', entry: 'e:' } as const;
 
 /** What all keys of a door begin with, behind the tag of its shard; the functions put the names together themselves. */
 export const doorBase = (doorId: string): string => `${shardTag(shardOf(doorId))}${KEY_PARTS.door}${doorId}`;

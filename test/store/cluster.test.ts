@@ -5,6 +5,9 @@ import { Redis } from 'ioredis';
 
 import { systemClock } from '../../src/clock.js';
 import type { OpenLockError } from '../../src/protocol/problem.js';
+import { storesOn } from '../../src/app/store.js';
+import { minuteOf } from '../../src/store/command-store.js';
+import { doorKeys, shardOf } from '../../src/store/keys.js';
 import { RedisLink } from '../../src/store/redis-link.js';
 import { imageOf, releaseDesk } from '../updates/support/releases.js';
 import { counts, countOnce, failureOf, until } from '../support/counting.js';
@@ -43,7 +46,7 @@ describe('a Redis Cluster of three masters', () => {
   it('runs a function of two keys under one hash tag, and commands on keys of every master', async () => {
     await countOnce(link, 'a');
     expect((await counts(link)).get('a')).to.equal(1);
-    const keys = Array.from({ length: 30 }, (_, door) => `ol:{door:d${door}}:record`);
+    const keys = Array.from({ length: 30 }, (_, door) => doorKeys(`door-${door}`).record);
     await Promise.all(keys.map((key) => link.run((client) => client.hset(key, 'name', key))));
     expect(await Promise.all(keys.map((key) => link.run((client) => client.hget(key, 'name'))))).to.deep.equal(keys);
     const sizes = await Promise.all(admins.map((admin) => admin.dbsize()));
@@ -58,6 +61,55 @@ describe('a Redis Cluster of three masters', () => {
     expect((await desk.service.publish({ image: imageOf(image), manifest })).outcome).to.equal('published');
     expect((await desk.store.readImage(sha256, 0, image.length)).equals(image)).to.equal(true);
     expect((await desk.service.withdraw('1.0.0')).changed).to.equal(true);
+  });
+
+  it('does in one turn what is asked of doors of many shards, and of many sites: a call a shard, a call a site', async () => {
+    const sizes: number[] = [];
+    const stores = storesOn(link, (items) => sizes.push(items));
+    const kid = 'k'.repeat(43);
+    const entry = '{"at":0,"node":"t","kind":"t","actor":"t"}';
+    const doorIds = Array.from({ length: 40 }, (_, door) => `busy-${door}`);
+    for (const doorId of doorIds) {
+      const token = { tokenHash: 'x', tokenUntil: 1, kid: undefined };
+      await stores.records.add(doorId, { name: '', ...token, auditEntry: entry });
+      const { record } = doorKeys(doorId);
+      await link.run((client) => client.hset(record, 'kid', kid, 'node', 'a', 'conn', 'c', 'epoch', 1));
+      const grant = { role: 'user', notBefore: undefined, notAfter: undefined };
+      await stores.grants.setGrant(doorId, 'site', grant, entry);
+    }
+    const iat = Date.now();
+    const name = (doorId: string) => ({ doorId, commandId: `id-${doorId}`, minute: minuteOf(iat) });
+    const admitted = await Promise.all(
+      doorIds.map((doorId) =>
+        stores.commands.admit({
+          ...{ ...name(doorId), siteId: 'site', jwe: 'jwe', scope: 'operate', kid, iat, node: 'b', conn: undefined },
+          ...{ liveNodes: ',a,b,', timeoutMs: 5000, builtInRole: undefined, auditEntry: entry },
+        }),
+      ),
+    );
+    expect(new Set(admitted.map(({ outcome }) => outcome))).to.deep.equal(new Set(['pending']));
+    expect(sizes, 'one call a shard').to.have.length(new Set(doorIds.map(shardOf)).size);
+    const claims = await Promise.all(doorIds.map((doorId) => stores.commands.claim(name(doorId), 'a', 'c')));
+    expect(claims.every((claim) => 'jwe' in claim)).to.equal(true);
+    const settled = await Promise.all(
+      doorIds.map((doorId) =>
+        stores.commands.settle({
+          ...{ ...name(doorId), status: 200, credentialRefused: false, receipt: 'r', node: 'a', auditEntry: entry },
+        }),
+      ),
+    );
+    expect(settled.every(({ state }) => state === 'executed')).to.equal(true);
+    const unknown = { ...name('busy-7'), minute: undefined };
+    expect(await stores.commands.read(unknown)).to.include({ state: 'executed', receipt: 'r' });
+    const session = { sessionId: 's', email: 'a@shop.example', origin: 'https://shop.example', verifiedAt: 1 };
+    const sites = Array.from({ length: 9 }, (_, site) => `busy-site-${site}`);
+    for (const siteId of sites)
+      await stores.sites.openSession({ siteId, ...session, refreshHash: 'x', lifeMs: 60_000, auditEntry: entry });
+    const asked = [...sites, ...sites, 'nobody'].map((siteId) => stores.sites.admit(siteId, 's', 1, 1, 0.001));
+    const waits = await Promise.all(asked);
+    expect(waits.slice(0, 9)).to.deep.equal(sites.map(() => 0));
+    for (const wait of waits.slice(9, 18)) expect(wait, 'its token is gone').to.be.above(0);
+    expect(waits.at(-1)).to.equal(-1);
   });
 
   it('loads the library on a master that lost it, without running a call twice', async () => {
@@ -116,7 +168,7 @@ describe('a Redis Cluster of three masters', () => {
   });
 
   it('refuses soon while a master is gone, and recovers by itself when it is back', async () => {
-    const keys = Array.from({ length: 12 }, (_, door) => `ol:{door:x${door}}:record`);
+    const keys = Array.from({ length: 12 }, (_, door) => doorKeys(`gone-${door}`).record);
     const touchAll = (): Promise<readonly PromiseSettledResult<unknown>[]> =>
       Promise.allSettled(keys.map((key) => link.run((client) => client.hset(key, 'a', '1'))));
     await cluster.nodes[1]?.kill();

@@ -163,13 +163,17 @@ describe('a store that fills up', () => {
     const session = { siteId: 'site_1', sessionId: 's1', email: 'a@shop.example', origin: 'https://shop.example' };
     await sites.openSession({ ...session, verifiedAt: 1, refreshHash: 'x', lifeMs: 60_000, auditEntry: ENTRY });
     await overfill();
-    const refused = await submit();
+    // In one call: Redis refuses all of it, and the ending goes again.
+    const [refused, settled] = await Promise.all([submit(), settle(claimed.commandId)]);
+    expect(settled).to.deep.equal({ state: 'executed', settled: true });
     expect(refused.outcome).to.equal('store_unavailable');
     const { commandId } = refused;
     expect(await commands.read({ doorId: 'front', commandId, minute: undefined }), 'nothing of it').to.equal(undefined);
     expect(memory.isFull, 'a refused write says so at once').to.equal(true);
     expect(ratios.at(-1)).to.be.at.least(1);
-    expect(await settle(claimed.commandId)).to.deep.equal({ state: 'executed', settled: true });
+    expect(await settle(claimed.commandId), 'alone, and for the second time').to.deep.equal({
+      ...{ state: 'executed', settled: false },
+    });
     expect(await doors.setFlag('front', 'disabled', true, ENTRY)).to.equal('ok');
     expect(await grants.removeGrant('front', 'site_1', ENTRY)).to.equal('ok');
     expect(await sites.endSession('site_1', 's1', ENTRY)).to.equal(true);
