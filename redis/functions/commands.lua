@@ -199,7 +199,8 @@ do
   end)
 
   -- claim: the relay that holds the door's socket takes a pending command for that very connection (protocol 6.7).
-  -- Answer: 'claimed <deadline> <jwe>' | state as it is, or 'gone' or 'not_live'
+  -- Answer: what the command held, `pending|site|node|at|deadline|counted|jwe`, as it is long: it is claimed now
+  --         | state as it is, or 'gone' or 'not_live'
   item('claim', 4, function(batch, base, id, minute, connection)
     local key, value = find(base, id, minute, batch.now)
     if not value then return 'gone' end
@@ -207,11 +208,11 @@ do
     if state ~= 'pending' then return state end
     local live_relay, live_connection = unpack(redis.call('HMGET', base .. KEY.record, 'node', 'conn'))
     if live_relay ~= batch.relay or live_connection ~= connection then return 'not_live' end
-    local _, middle, _, _, _, deadline = string.match(value, HEAD)
-    local jwe = string.sub(value, #state + #middle + 2)
-    if jwe == '' then return 'gone' end
+    local _, middle = string.match(value, HEAD)
+    local has_jwe = #value > #state + #middle + 1
+    if not has_jwe then return 'gone' end
     redis.call('HSET', key, id, 'claimed' .. middle)
-    return 'claimed ' .. deadline .. ' ' .. jwe
+    return value
   end)
 
   -- nudge: publishes the hint again when it may have been lost; the command itself is never sent twice by it.
