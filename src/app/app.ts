@@ -141,8 +141,8 @@ async function start(ambient: Unopened, name: string, extraSiteCa: readonly stri
   const onUpgrade = (text: string): void => log.info(text);
   const link = await openStore(ambient, { clientName, commandTimeoutMs: STORE_TIMEOUT_MS, onUpgrade });
   const memory = watchMemory(link, ambient);
-  const onBatch = (items: number): void => metrics.storeBatchItems.observe(items);
-  const stores = storesOn(link, onBatch, await EarlierCommands.of(link, clock));
+  const earlier = await EarlierCommands.of(link, clock);
+  const stores = storesOn(link, (items) => metrics.storeBatchItems.observe(items), earlier);
   const audit = new AuditTrail({ store: stores.audit, clock, node: name, onError: (error) => onError(error, 'audit') });
   audit.start();
   onRelease(() => audit.stop());

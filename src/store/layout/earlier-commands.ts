@@ -61,8 +61,15 @@ export const commandsGoneAt = (minute: number): number => (minute + KEPT_MINUTES
 
 /** A command as it is kept now (`redis/functions/commands.lua`). `jwe`: of one that nobody has claimed yet. */
 export function commandValue(fields: EarlierFields, jwe: string): string {
-  const { state = '', site = '', node = '', at = '', deadline = '', counted = '', status, settledAt } = fields;
-  const head = [state, site, node, at, deadline, counted];
-  if (state === 'pending') return [...head, jwe].join('|');
-  return [...head, ...(status === undefined || settledAt === undefined ? [] : [status, settledAt])].join('|');
+  const { state, status, settledAt } = fields;
+  if (state === 'pending') return `${commandHead(fields)}|${jwe}`;
+  return status === undefined || settledAt === undefined
+    ? commandHead(fields)
+    : `${commandHead(fields)}|${status}|${settledAt}`;
+}
+
+/** What it held when it was admitted. */
+export function commandHead(fields: EarlierFields): string {
+  const { state = '', site = '', node = '', at = '', deadline = '', counted = '' } = fields;
+  return [state, site, node, at, deadline, counted].join('|');
 }

@@ -1,6 +1,6 @@
 import { doorKeys, RECORD_FIELDS, shardKeys, shardOf } from '../keys.js';
 import { takeDoor, type DoorAsItWas, type StreamTold } from './door-as-it-was.js';
-import { commandsGoneAt, commandValue, minuteOfEarlier } from './earlier-commands.js';
+import { commandHead, commandsGoneAt, commandValue, minuteOfEarlier } from './earlier-commands.js';
 import { layout1DoorKeys, type StoreAccess } from './layout-1.js';
 
 /** Entries copied in one call: a millisecond of Redis, about. */
@@ -95,10 +95,16 @@ async function drop(link: StoreAccess, doorId: string, door: DoorAsItWas): Promi
 function recordOf(door: DoorAsItWas): readonly string[] {
   const open = door.underWay.map(({ id, value, fields }) => {
     const [deadline = '', site = ''] = value.split('|', 2);
+    // Of one that nobody looked for in ten minutes only this is left.
+    const command = { state: 'claimed', site, at: deadline, deadline, ...fields };
     const entry = value.slice(deadline.length + site.length + 2);
-    return [id, deadline, site, minuteOfEarlier({ at: deadline, ...fields }), entry].join('|');
+    return {
+      line: `${id}|${minuteOfEarlier(command)}|${commandHead(command)}`,
+      entry: [`${RECORD_FIELDS.entry}${id}`, entry],
+    };
   });
-  const underWay = open.length === 0 ? [] : ['open', open.join('\n')];
+  const underWay =
+    open.length === 0 ? [] : ['open', open.map(({ line }) => line).join('\n'), ...open.flatMap(({ entry }) => entry)];
   if (door.record.length === 0) return underWay;
   const { node, conn, since } = door.live;
   return [

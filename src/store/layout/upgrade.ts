@@ -66,7 +66,7 @@ async function isUpToDate(link: StoreAccess): Promise<boolean> {
   const layout = await link.run((client) => client.get(fleetKeys.layout));
   if (layout === null || layout === LAYOUT) return layout === LAYOUT;
   throw new ConfigError([
-    `OPENLOCK_REDIS_URL: the store has layout ${layout}, of a later version of OpenLock; this one knows ${LAYOUT}.`,
+    `The store has layout ${layout}, of a later version of OpenLock; this one knows layout ${LAYOUT}.`,
   ]);
 }
 
@@ -220,8 +220,8 @@ class Upgrade {
 }
 
 function olderRelays(count: number): ConfigError {
-  const relays = count === 1 ? 'a relay of an older version runs' : `${count} relays of an older version run`;
+  const relays = count === 1 ? 'A relay of an older version runs' : `${count} relays of an older version run`;
   return new ConfigError([
-    `OPENLOCK_REDIS_URL: ${relays} on this store. Stop ${count === 1 ? 'it' : 'them'} first, then start this version, which moves the store to a new layout. One that died is forgotten after 10 seconds.`,
+    `${relays} on this store. Stop ${count === 1 ? 'it' : 'them'} first, then start this version, which moves the store to a new layout. One that died is forgotten after 10 seconds.`,
   ]);
 }

@@ -151,11 +151,13 @@ describe('a store that was moved from layout 1 has', () => {
     const texts = (await link.client.xrange(doorKeys('front').audit, '-', '+'))
       .slice(TRAIL)
       .map(([, fields]) => fields.filter((_, index) => index % 2 === 1));
-    expect(texts[0], 'the one that was overdue').to.have.length(2);
-    expect(texts[0]?.[0]).to.equal(submitted('late'));
-    expect(texts[0]?.[1]).to.contain('indeterminate');
-    expect(texts[1]).to.deep.equal([submitted('running'), 'ended']);
-    expect(texts).to.have.length(2);
+    for (const [index, overdue] of ['old', 'late'].entries()) {
+      expect(texts[index]).to.have.length(2);
+      expect(texts[index]?.[0]).to.equal(submitted(overdue));
+      expect(texts[index]?.[1]).to.contain('indeterminate');
+    }
+    expect(texts[2]).to.deep.equal([submitted('running'), 'ended']);
+    expect(texts).to.have.length(3);
   });
 
   it('a command that waits for its door, with its envelope', async () => {

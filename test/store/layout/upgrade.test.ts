@@ -89,7 +89,7 @@ describe('moving a store of layout 1', () => {
     expect((await failureOf(work)).error)
       .to.be.instanceOf(ConfigError)
       .with.property('message')
-      .that.includes('a relay of an older');
+      .that.includes('A relay of an older');
     expect(await link.client.type('ol:nodes')).to.equal('zset');
   });
 

@@ -64,6 +64,15 @@ export function frontDoor(now: number): Layout1Door {
         jwe: 'j.w.e',
       },
       { id: 'late', site: SITE, state: 'claimed', at: now - 9000, deadline: now - 4000, submitted: submitted('late') },
+      // Its state was forgotten after ten minutes.
+      {
+        id: 'old',
+        site: SITE,
+        state: 'claimed',
+        at: now - 700_000,
+        deadline: now - 695_000,
+        submitted: submitted('old'),
+      },
     ],
     audit: {
       entries: Array.from({ length: TRAIL }, (_, index) => [`${now - 1_000_000 + index}-0`, entry(index)] as const),
