@@ -106,12 +106,24 @@ export class Supervisor {
     const [first, ...others] = this.#slots;
     try {
       if (first !== undefined) await this.#begin(first);
-      await Promise.all(others.map((slot) => this.#begin(slot)));
-      if (this.#urls === undefined) throw new Error('stopped before it had started');
+      await Promise.all(this.#isStopping ? [] : others.map((slot) => this.#begin(slot)));
+      if (this.#urls === undefined || this.#isStopping)
+        throw new ProcessError({ code: 'stopped_early', detail: 'The relay was stopped before it had started.' });
       return this.#urls;
     } catch (error) {
       await this.#stopAll();
       throw error;
+    }
+  }
+
+  /** Has all stop gracefully, and nobody start any more; {@link stop} waits for it. */
+  halt(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const slot of this.#slots) {
+      slot.cancelRestart();
+      slot.failure = undefined;
+      void slot.process?.send({ t: 'stop' });
     }
   }
 
@@ -235,12 +247,7 @@ export class Supervisor {
 
   /** The first thing that went wrong, if something did. */
   async #stopAll(): Promise<ProcessFailure | undefined> {
-    this.#isStopping = true;
-    for (const slot of this.#slots) {
-      slot.cancelRestart();
-      slot.failure = undefined;
-      void slot.process?.send({ t: 'stop' });
-    }
+    this.halt();
     const ended = new Promise<void>((resolve) => (this.#onAllEnded = resolve));
     this.#whenAllEnded();
     let isLate = false;
