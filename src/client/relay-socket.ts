@@ -133,7 +133,8 @@ export class RelaySocket {
           const answer = new Promise<RelayToClientFrame>((resolve, reject) =>
             this.#pending.set(ref, { resolve, reject }),
           );
-          sent = connection.send(JSON.stringify({ ...frame, ref }));
+          // `t` and `ref` first, as protocol 7.7 spells frames: what relays read fastest.
+          sent = connection.send(JSON.stringify({ t: frame['t'], ref, ...frame }));
           if (!sent) throw new UnreachableError('closed', 'the socket is closing', false);
           return answer;
         },

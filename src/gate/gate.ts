@@ -74,6 +74,8 @@ type VisitKind = Pick<Visit, 'work' | 'proof' | 'block'> & Partial<Pick<Visit, '
 /** When it makes sense to ask for a place again: nobody knows when one becomes free. */
 const PLACE_RETRY_MS = 10_000;
 
+const CLIENT_FRAME = { work: 'client frame', proof: 'access_token', block: 'none' } as const;
+
 export class Gate {
   readonly #deps: GateDependencies;
   readonly #sitePlaces: Places;
@@ -96,7 +98,7 @@ export class Gate {
 
   /** A frame comes in on the socket of `caller`. What it may prove is a token; from a blocked address, too, as on the routes of sites. */
   openFrame(context: Visit['context'], caller: Caller): Visit {
-    const visit = newVisit(context, { work: 'client frame', proof: 'access_token', block: 'none' });
+    const visit = newVisit(context, CLIENT_FRAME);
     visit.principal = caller;
     return visit;
   }
@@ -186,27 +188,25 @@ export class Gate {
    * Session alive, not blocked, tokens left in the bucket (protocol 6.5, 8.1), and time for a new command. Throws `token_expired`,
    * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`.
    */
-  async admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
+  admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
     visit.stage = 'admission';
     // First whoever sends too much himself: his flood is not weighed against what others send.
-    if (cost > 0) this.#refuseSpent(caller);
-    if (visit.givesWay) this.#weigh(visit);
-    await this.check(caller, cost);
+    const refusal = (cost > 0 ? this.#spentRefusal(caller) : undefined) ?? this.#overloadRefusal(visit);
+    return refusal === undefined ? this.check(caller, cost) : Promise.reject(refusal);
   }
 
-  #refuseSpent(caller: Caller): void {
+  #spentRefusal(caller: Caller): OpenLockError | undefined {
     const retryAfterMs = caller.kind === 'site' ? this.#spent.waitMs(caller.siteId) : 0;
-    if (retryAfterMs > 0)
-      throw new OpenLockError('rate_limited', 'This site sends more requests than it may.', { retryAfterMs });
+    if (retryAfterMs === 0) return undefined;
+    return new OpenLockError('rate_limited', 'This site sends more requests than it may.', { retryAfterMs });
   }
 
-  #weigh(visit: Visit): void {
-    const retryAfterMs = this.#deps.overload.turnAway();
-    if (retryAfterMs === 0) return;
+  #overloadRefusal(visit: Visit): OpenLockError | undefined {
+    const retryAfterMs = visit.givesWay ? this.#deps.overload.turnAway() : 0;
+    if (retryAfterMs === 0) return undefined;
     visit.stage = 'load';
-    throw new OpenLockError('rate_limited', 'This relay has more commands than it can carry; try again later.', {
-      retryAfterMs,
-    });
+    const detail = 'This relay has more commands than it can carry; try again later.';
+    return new OpenLockError('rate_limited', detail, { retryAfterMs });
   }
 
   /** As `admit`, for a caller who asks for nothing just now; takes nothing from the bucket by default. */
@@ -269,8 +269,18 @@ export class Gate {
   }
 }
 
-function newVisit(context: Visit['context'], what: VisitKind): Visit {
-  return { givesWay: false, ...what, context, stage: 'address', tried: false, principal: undefined, door: undefined };
+function newVisit(context: Visit['context'], { work, proof, block, givesWay = false }: VisitKind): Visit {
+  return {
+    work,
+    proof,
+    block,
+    givesWay,
+    context,
+    stage: 'address',
+    tried: false,
+    principal: undefined,
+    door: undefined,
+  };
 }
 
 function blocked(retryAfterMs: number): OpenLockError {

@@ -1,5 +1,5 @@
 /** Writing answers: the headers every response carries, JSON, and problem+json (protocol 2.2). */
-import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 
 import type { Clock } from '../clock.js';
 import { toProblemBody, type OpenLockError } from '../protocol/problem.js';
@@ -9,42 +9,29 @@ import type { Answer } from './route.js';
 const DISCARD_BYTES = 256 * 1024;
 const DISCARD_MS = 1_000;
 
-/** Headers that do not depend on the outcome; they are set before anything can fail. */
-export function setCommonHeaders(response: ServerResponse, requestId: string, strictTransport: boolean): void {
-  response.setHeader('X-Request-Id', requestId);
-  response.setHeader('Vary', 'Origin');
-  response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-  if (strictTransport) response.setHeader('Strict-Transport-Security', 'max-age=31536000');
+/** Names and values by turns, as `writeHead` takes them: what does not depend on request or outcome. */
+export function commonHeaders(strictTransport: boolean): readonly string[] {
+  return [
+    ...['Vary', 'Origin', 'Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff'],
+    ...['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
+    ...(strictTransport ? ['Strict-Transport-Security', 'max-age=31536000'] : []),
+  ];
 }
 
-export function sendAnswer(exchange: Exchange, answer: Answer): void {
-  for (const [name, value] of Object.entries(answer.headers ?? {})) exchange.response.setHeader(name, value);
-  send(
-    exchange,
-    answer.status,
-    'application/json',
-    answer.body === undefined ? undefined : JSON.stringify(answer.body),
-  );
+export function sendAnswer(exchange: Exchange, { status, body, headers }: Answer): void {
+  const own = headers === undefined ? [] : Object.entries(headers).flat();
+  send(exchange, status, own, 'application/json', body === undefined ? undefined : JSON.stringify(body));
 }
 
 export function sendProblem(exchange: Exchange, error: OpenLockError): void {
-  const { response, visit } = exchange;
   const { allow, retryAfterMs } = error.extras;
-  if (error.status === 401) response.setHeader('WWW-Authenticate', challengeFor(exchange, error));
-  if (allow !== undefined) response.setHeader('Allow', allow.join(', '));
-  if (retryAfterMs !== undefined) response.setHeader('Retry-After', String(seconds(retryAfterMs)));
-  if (error.code === 'upgrade_required') {
-    response.setHeader('Upgrade', 'websocket');
-    response.setHeader('Connection', 'Upgrade');
-  }
-  send(
-    exchange,
-    error.status,
-    'application/problem+json',
-    JSON.stringify(toProblemBody(error, visit.context.requestId)),
-  );
+  const own: string[] = [];
+  if (error.status === 401) own.push('WWW-Authenticate', challengeFor(exchange, error));
+  if (allow !== undefined) own.push('Allow', allow.join(', '));
+  if (retryAfterMs !== undefined) own.push('Retry-After', String(seconds(retryAfterMs)));
+  if (error.code === 'upgrade_required') own.push('Upgrade', 'websocket', 'Connection', 'Upgrade');
+  const text = JSON.stringify(toProblemBody(error, exchange.visit.context.requestId));
+  send(exchange, error.status, own, 'application/problem+json', text);
 }
 
 /** A whole answer, where there is no response to write it with: before an upgrade, and to what is no request. The connection ends with it. */
@@ -80,19 +67,33 @@ function challengeFor(exchange: Exchange, error: OpenLockError): string {
   return `Bearer realm="openlock", error="invalid_token", error_description="The access token is ${reason}"`;
 }
 
-function send({ request, response, clock }: Exchange, status: number, type: string, text: string | undefined): void {
+/** Head and body in one write: all headers in one list, but for those of `cors`, which the response has already. */
+function send(
+  exchange: Exchange,
+  status: number,
+  own: readonly string[],
+  type: string,
+  text: string | undefined,
+): void {
+  const { request, response, headers, visit, clock } = exchange;
   if (response.headersSent || response.destroyed) return;
-  response.statusCode = status;
-  if (text === undefined) {
-    // A 204 has no length; anything else without a body says so.
-    if (status !== 204) response.setHeader('Content-Length', '0');
-    response.end();
-  } else {
-    response.setHeader('Content-Type', type);
-    response.setHeader('Content-Length', Buffer.byteLength(text));
-    response.end(text);
-  }
+  const head = [
+    'X-Request-Id',
+    visit.context.requestId,
+    ...(own.length === 0 ? headers : without(headers, own)),
+    ...own,
+  ];
+  if (text !== undefined) head.push('Content-Type', type, 'Content-Length', String(Buffer.byteLength(text)));
+  // A 204 has no length; anything else without a body says so.
+  else if (status !== 204) head.push('Content-Length', '0');
+  response.writeHead(status, head).end(text);
   discardRest(request, clock);
+}
+
+/** An answer may have a header of its own in the place of a common one. */
+function without(headers: readonly string[], own: readonly string[]): readonly string[] {
+  const isOwn = (name: string | undefined): boolean => own.some((other, at) => at % 2 === 0 && other === name);
+  return headers.filter((_, at) => !isOwn(headers[at - (at % 2)]));
 }
 
 /**

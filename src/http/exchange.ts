@@ -12,6 +12,8 @@ export interface Exchange {
   readonly params: Readonly<Record<string, string>>;
   readonly visit: Visit;
   readonly clock: Clock;
+  /** Of every answer, names and values by turns. */
+  readonly headers: readonly string[];
   /** Whether this browser may read the answer has been decided (protocol 3.6). */
   crossOriginDecided: boolean;
 }

@@ -8,7 +8,7 @@ import type { Clock } from '../clock.js';
 import { bearerOf } from '../gate/bearer.js';
 import type { Gate } from '../gate/gate.js';
 import { LIMITS } from '../protocol/limits.js';
-import { sendAnswer, sendProblem, setCommonHeaders } from './answering.js';
+import { commonHeaders, sendAnswer, sendProblem } from './answering.js';
 import { CrossOrigin } from './cross-origin.js';
 import { ClientGone, type Exchange } from './exchange.js';
 import { checkHost } from './host-header.js';
@@ -33,11 +33,13 @@ export class Pipeline {
   readonly #deps: PipelineDependencies;
   readonly #crossOrigin: CrossOrigin;
   readonly #bodyLimits: BodyLimits;
+  readonly #headers: readonly string[];
 
   constructor(dependencies: PipelineDependencies) {
     this.#deps = dependencies;
     this.#crossOrigin = new CrossOrigin(dependencies);
     const { clock, bodyTimeoutMs: milliseconds = 10_000 } = dependencies;
+    this.#headers = commonHeaders(dependencies.strictTransport);
     this.#bodyLimits = { bytes: LIMITS.bodyBytes, milliseconds, clock };
   }
 
@@ -53,9 +55,8 @@ export class Pipeline {
     const proof = route.audience === 'site' ? 'access_token' : route.id;
     const visit = gate.open(request, { work: route.id, proof, block: route.block, givesWay: route.givesWay });
     visit.door = params['doorId'];
-    const exchange: Exchange = { request, response, route, params, visit, clock, crossOriginDecided: false };
-    const { requestId } = visit.context;
-    setCommonHeaders(response, requestId, this.#deps.strictTransport);
+    const headers = this.#headers;
+    const exchange: Exchange = { request, response, route, params, visit, clock, headers, crossOriginDecided: false };
     try {
       sendAnswer(exchange, await this.#answer(exchange));
     } catch (error) {
@@ -66,7 +67,7 @@ export class Pipeline {
     this.#deps.metrics.request(route.id, request.method ?? '', status, latencyMs / 1000);
     log.debug(
       {
-        requestId,
+        requestId: visit.context.requestId,
         clientRequestId: wellFormedId(request.headers['x-request-id']),
         route: route.id,
         status: response.statusCode,
@@ -82,8 +83,8 @@ export class Pipeline {
     const isForSites = route.audience === 'site';
     gate.take(visit);
     checkHost(request);
-    await gate.refuseBlocked(visit);
-    await this.#crossOrigin.enter(exchange);
+    if (visit.block === 'before') await gate.refuseBlocked(visit);
+    if (visit.context.origin !== undefined) await this.#crossOrigin.enter(exchange);
     const caller = isForSites ? gate.identify(visit, bearerOf(request.headers.authorization)) : undefined;
     if (caller !== undefined) await gate.admit(visit, caller, route.cost);
     visit.stage = 'body';
@@ -98,7 +99,10 @@ export class Pipeline {
     const { request, route } = exchange;
     if (route.body === undefined || (route.body.optional === true && !announcesBody(request.headers))) return undefined;
     requireJson(request.headers);
-    const json = parseBody(await readBody(request, this.#bodyLimits));
+    const bytes = await readBody(request, this.#bodyLimits);
+    const usual = route.body.readUsual?.(bytes);
+    if (usual !== undefined) return usual;
+    const json = parseBody(bytes);
     // Before the schema, so that a website can read what was wrong with its request.
     await this.#crossOrigin.enterWithBody(exchange, json);
     return checkSchema(route.body.schema, json);

@@ -40,6 +40,9 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
     new OpenLockError('payload_too_large', `The body may have ${limits.bytes} bytes.`);
   if (Number(request.headers['content-length'] ?? 0) > limits.bytes) throw tooLarge();
   if (request.destroyed) throw new ClientGone('closed before the body was read');
+  // Nearly always it is all here: it came with the headers, or while the store was asked who the caller is.
+  if (request.complete && request.readableLength <= limits.bytes)
+    return (request.read() as Buffer | null) ?? Buffer.alloc(0);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;

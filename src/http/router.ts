@@ -19,7 +19,7 @@ export function createRouter(routes: readonly Route[], pipeline: Pipeline): Requ
     for (const { route, pattern } of hot) {
       if (request.method !== route.method) continue;
       const match = pattern.exec(request.url ?? '');
-      if (match !== null) return void pipeline.serve(route, request, response, { ...match.groups });
+      if (match !== null) return void pipeline.serve(route, request, response, match.groups);
     }
     // Express types its own request and response; it makes them of Node's.
     const serve = app as unknown as (

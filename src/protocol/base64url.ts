@@ -11,7 +11,13 @@ export function isCanonicalBase64url(text: string, byteLength?: number): boolean
   const rest = text.length % 4;
   if (rest === 1 || !SHAPE.test(text)) return false;
   if (byteLength !== undefined && Math.floor((text.length * 3) / 4) !== byteLength) return false;
-  if (rest === 0) return true;
+  return endsCanonically(text);
+}
+
+/** The part of it that depends on the end alone, for who knows already that `text` is of the alphabet: a possible length, zero trailing bits. */
+export function endsCanonically(text: string): boolean {
+  const rest = text.length % 4;
+  if (rest < 2) return rest === 0;
   const last = ALPHABET.indexOf(text.charAt(text.length - 1));
   return (last & (rest === 2 ? 0x0f : 0x03)) === 0;
 }
@@ -26,8 +32,13 @@ export function encodeBase64url(bytes: Uint8Array): string {
 /** Canonical base64url to bytes; `undefined` when the text is not canonical. */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!isCanonicalBase64url(text)) return undefined;
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const binary = binaryOf(text);
   const bytes = new Uint8Array(binary.length);
   for (let index = 0; index < binary.length; index += 1) bytes[index] = binary.charCodeAt(index);
   return bytes;
+}
+
+/** Canonical base64url to one character a byte, for who looks at ASCII only. */
+export function binaryOf(text: string): string {
+  return atob(text.replaceAll('-', '+').replaceAll('_', '/'));
 }

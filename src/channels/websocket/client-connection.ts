@@ -4,10 +4,10 @@ import type { Gate } from '../../gate/gate.js';
 import { isCallersFault } from '../../gate/refusals.js';
 import type { Visit } from '../../gate/visit.js';
 import type { Caller, RequestContext } from '../../principal.js';
-import { clientFrameSchema, type ClientEventFrame, type ClientFrame } from '../../protocol/client-frames.js';
+import type { ClientEventFrame, ClientFrame } from '../../protocol/client-frames.js';
 import type { CloseReason } from '../../protocol/close-codes.js';
 import { OpenLockError } from '../../protocol/problem.js';
-import { parseStrictJson, StrictJsonError } from '../../protocol/strict-json.js';
+import { clientFrameText, readClientFrame } from './frames.js';
 import type { LiveSocket } from './live-socket.js';
 
 export interface ClientConnectionHandler {
@@ -63,7 +63,7 @@ export class ClientConnection {
   }
 
   send(frame: ClientEventFrame): void {
-    this.#options.socket.send(frame);
+    this.#options.socket.send(clientFrameText(frame));
   }
 
   close(name: CloseReason): void {
@@ -87,34 +87,34 @@ export class ClientConnection {
   }
 
   #onText(text: string): void {
-    const { gate, handler } = this.#options;
+    const { gate } = this.#options;
     const visit = gate.openFrame(this.context, this.caller);
     let ref: string | undefined;
     try {
       gate.take(visit);
-      const json = parseStrictJson(text);
-      ref = refOf(json);
-      const frame = clientFrameSchema.safeParse(json);
-      if (!frame.success)
-        throw new OpenLockError(
-          'invalid_request',
-          `Not a frame of protocol 7.7: ${frame.error.issues[0]?.path.join('.') ?? ''} is wrong.`,
-        );
+      const frame = readClientFrame(text);
+      ref = frame.ref;
+      if (frame.t === 'unreadable') throw new OpenLockError('invalid_request', frame.why);
       visit.stage = 'places';
       if (this.#inFlight >= IN_FLIGHT_MAX)
         throw new OpenLockError('rate_limited', 'Too many frames under way on this socket.');
-      this.#inFlight += 1;
-      handler
-        .handle(this, frame.data, visit)
-        .catch((error: unknown) => this.#refuse(visit, error, ref))
-        .finally(() => {
-          this.#inFlight -= 1;
-        });
+      void this.#handle(frame, visit);
     } catch (error) {
       const isUnread = visit.stage === 'address';
       if (isUnread) this.#rest();
-      void this.#refuse(visit, asRefusal(error), isUnread ? glanceAtRef(text) : ref);
+      void this.#refuse(visit, error, isUnread ? glanceAtRef(text) : ref);
     }
+  }
+
+  /** Never rejects. */
+  async #handle(frame: ClientFrame, visit: Visit): Promise<void> {
+    this.#inFlight += 1;
+    try {
+      await this.#options.handler.handle(this, frame, visit);
+    } catch (error) {
+      await this.#refuse(visit, error, frame.ref);
+    }
+    this.#inFlight -= 1;
   }
 
   #rest(): void {
@@ -156,8 +156,8 @@ export class ClientConnection {
         commandId,
         state: 'refused',
         status: 400,
-        ...(receipt !== undefined && { receipt }),
         latencyMs: problem.extras.latencyMs ?? 0,
+        ...(receipt !== undefined && { receipt }),
       });
       return;
     }
@@ -173,19 +173,7 @@ export class ClientConnection {
   }
 }
 
-function asRefusal(error: unknown): unknown {
-  return error instanceof StrictJsonError
-    ? new OpenLockError('invalid_request', `The frame is ${error.message}.`)
-    : error;
-}
-
-/** The sender's reference, also of a frame that is wrong otherwise, so that the error finds its way. */
-function refOf(json: unknown): string | undefined {
-  if (typeof json !== 'object' || json === null || !('ref' in json)) return undefined;
-  return typeof json.ref === 'string' && json.ref.length >= 1 && json.ref.length <= 64 ? json.ref : undefined;
-}
-
-/** The same of a frame nobody may read, if it stands near the beginning and needs no decoding: to parse it would be the work the limit is for. */
+/** The `ref` of a frame nobody may read, if it stands near the beginning and needs no decoding: to parse it would be the work the limit is for. */
 function glanceAtRef(text: string): string | undefined {
   return /"ref"\s{0,8}:\s{0,8}"([^"\\]{1,64})"/.exec(text.slice(0, GLANCE_CHARS))?.[1];
 }

@@ -94,7 +94,7 @@ export class ClientHub implements ClientConnectionHandler {
     connection.start();
   }
 
-  async handle(connection: ClientConnection, frame: ClientFrame, visit: Visit): Promise<void> {
+  handle(connection: ClientConnection, frame: ClientFrame, visit: Visit): Promise<void> {
     switch (frame.t) {
       case 'command':
         return this.#command(connection, frame, visit);
@@ -104,7 +104,8 @@ export class ClientHub implements ClientConnectionHandler {
         return this.#subscribe(connection, frame, visit);
       case 'unsubscribe':
         for (const doorId of frame.doors) this.#forget(connection, doorId);
-        return connection.send({ t: 'ok', ref: frame.ref });
+        connection.send({ t: 'ok', ref: frame.ref });
+        return Promise.resolve();
       case 'token':
         return this.#token(connection, frame, visit);
     }

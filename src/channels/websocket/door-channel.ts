@@ -1,12 +1,11 @@
 /** A door's WebSocket (protocol 4.6, 5.2): text frames, parsed and kept within their budget, and the blocks of images. */
 import type { Clock } from '../../clock.js';
-import type { DoorChannel, DoorChannelListener, ReceivedFrame } from '../../doors/door-link.js';
+import type { DoorChannel, DoorChannelListener } from '../../doors/door-link.js';
 import type { CloseReason } from '../../protocol/close-codes.js';
-import { doorFrameSchema, type DoorFrame, type RelayFrame } from '../../protocol/door-frames.js';
+import type { DoorFrame, RelayFrame } from '../../protocol/door-frames.js';
 import { LIMITS } from '../../protocol/limits.js';
-import { parseStrictJson, StrictJsonError } from '../../protocol/strict-json.js';
-import { UPDATE_PHASES } from '../../protocol/update-frames.js';
 import { FrameBudget } from './frame-budget.js';
+import { doorFrameText, readDoorFrame } from './frames.js';
 import type { LiveSocket } from './live-socket.js';
 
 /** Besides events (protocol 5.2): keep-alives, states and answers nobody waits for. */
@@ -29,7 +28,7 @@ export class WebSocketDoorChannel implements DoorChannel {
   }
 
   send(frame: RelayFrame): boolean {
-    return this.#socket.send(frame);
+    return this.#socket.send(doorFrameText(frame));
   }
 
   sendBytes(frame: Uint8Array): boolean {
@@ -49,7 +48,7 @@ export class WebSocketDoorChannel implements DoorChannel {
   }
 
   #onText(text: string, listener: DoorChannelListener): void {
-    const frame = readFrame(text);
+    const frame = readDoorFrame(text);
     if (frame === undefined || (frame.t === 'unknown' && !this.#others.take())) this.close('protocol_error');
     else if (frame.t !== 'unknown' && !this.#affordable(frame, listener)) this.close('rate_limited');
     else listener.frame(frame);
@@ -59,35 +58,4 @@ export class WebSocketDoorChannel implements DoorChannel {
     if (frame.t === 'event') return this.#events.take();
     return frame.t === 'hello' || listener.expects(frame) || this.#others.take();
   }
-}
-
-/** `undefined` for what is malformed. */
-function readFrame(text: string): ReceivedFrame | undefined {
-  let json: unknown;
-  try {
-    json = parseStrictJson(text);
-  } catch (error) {
-    if (error instanceof StrictJsonError) return undefined;
-    throw error;
-  }
-  const frame = doorFrameSchema.safeParse(json);
-  if (frame.success) return frame.data;
-  return isUnknownKind(json) ? { t: 'unknown' } : undefined;
-}
-
-const KNOWN_KINDS: ReadonlySet<unknown> = new Set<DoorFrame['t']>([
-  'hello',
-  'result',
-  'status',
-  'challenge',
-  'event',
-  'keepalive',
-  'update',
-]);
-
-/** A frame, or a phase of an update, that a newer door knows and this relay does not (protocol 2.1). */
-function isUnknownKind(json: unknown): boolean {
-  if (typeof json !== 'object' || json === null || !('t' in json) || typeof json.t !== 'string') return false;
-  if (json.t === 'update') return 'phase' in json && typeof json.phase === 'string' && !UPDATE_PHASES.has(json.phase);
-  return !KNOWN_KINDS.has(json.t);
 }

@@ -60,9 +60,9 @@ export class LiveSocket {
     return !this.#closing && this.#ws.readyState === this.#ws.OPEN;
   }
 
-  /** Writes one frame; false when nothing was written. A socket with too much unread is ended. */
-  send(frame: object): boolean {
-    return this.#write(JSON.stringify(frame));
+  /** Writes one text frame; false when nothing was written. A socket with too much unread is ended. */
+  send(text: string): boolean {
+    return this.#write(text);
   }
 
   /** As `send`, a binary frame. */
@@ -91,7 +91,8 @@ export class LiveSocket {
       return false;
     }
     this.#gather();
-    this.#ws.send(data);
+    if (typeof data === 'string') this.#stream.write(textFrame(data));
+    else this.#ws.send(data);
     if (this.#ws.bufferedAmount > SEND_BUFFER_BYTES) this.#lookAgain();
     return true;
   }
@@ -148,4 +149,30 @@ export class LiveSocket {
       }
     });
   }
+}
+
+const TEXT_WHOLE = 0x81;
+/** Lengths that say that the real one follows, in two and in eight bytes. */
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+
+/**
+ * A text frame as a server sends it (RFC 6455 5.2: whole, without mask or extension), in one buffer: `ws` hands the stream two pieces
+ * for each frame, which costs half a microsecond more. Everything else about the socket is left to `ws`; both write at once, so that the order stays.
+ */
+function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const head = length < LENGTH_16 ? 2 : length < 0x10000 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = TEXT_WHOLE;
+  if (head === 2) frame[1] = length;
+  else if (head === 4) {
+    frame[1] = LENGTH_16;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = LENGTH_64;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  }
+  frame.write(text, head);
+  return frame;
 }

@@ -1,5 +1,11 @@
 /** The real API, pipeline and Express included, on a real socket, with the services behind it pretended. */
-import { Agent, request as httpRequest, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type Server,
+} from 'node:http';
 
 import { systemClock } from '../../../src/clock.js';
 import { AddressLimiter } from '../../../src/gate/address-limiter.js';
@@ -39,6 +45,7 @@ export interface CallOptions {
 export interface TestApi {
   readonly api: HttpApi;
   readonly port: number;
+  readonly server: Server;
   readonly gate: Gate;
   readonly sites: FakeSites;
   readonly doors: FakeDoors;
@@ -112,6 +119,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   return {
     api,
     port,
+    server: listener.server,
     gate,
     ...parts,
     call: (path, callOptions = {}) => call(port, agent, path, callOptions),
