@@ -188,27 +188,25 @@ export class Gate {
    * Session alive, not blocked, tokens left in the bucket (protocol 6.5, 8.1), and time for a new command. Throws `token_expired`,
    * `token_revoked`, `site_blocked`, `rate_limited`, `store_unavailable`.
    */
-  async admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
+  admit(visit: Visit, caller: Caller, cost = 1): Promise<void> {
     visit.stage = 'admission';
     // First whoever sends too much himself: his flood is not weighed against what others send.
-    if (cost > 0) this.#refuseSpent(caller);
-    if (visit.givesWay) this.#weigh(visit);
-    return this.check(caller, cost);
+    const refusal = (cost > 0 ? this.#spentRefusal(caller) : undefined) ?? this.#overloadRefusal(visit);
+    return refusal === undefined ? this.check(caller, cost) : Promise.reject(refusal);
   }
 
-  #refuseSpent(caller: Caller): void {
+  #spentRefusal(caller: Caller): OpenLockError | undefined {
     const retryAfterMs = caller.kind === 'site' ? this.#spent.waitMs(caller.siteId) : 0;
-    if (retryAfterMs > 0)
-      throw new OpenLockError('rate_limited', 'This site sends more requests than it may.', { retryAfterMs });
+    if (retryAfterMs === 0) return undefined;
+    return new OpenLockError('rate_limited', 'This site sends more requests than it may.', { retryAfterMs });
   }
 
-  #weigh(visit: Visit): void {
-    const retryAfterMs = this.#deps.overload.turnAway();
-    if (retryAfterMs === 0) return;
+  #overloadRefusal(visit: Visit): OpenLockError | undefined {
+    const retryAfterMs = visit.givesWay ? this.#deps.overload.turnAway() : 0;
+    if (retryAfterMs === 0) return undefined;
     visit.stage = 'load';
-    throw new OpenLockError('rate_limited', 'This relay has more commands than it can carry; try again later.', {
-      retryAfterMs,
-    });
+    const detail = 'This relay has more commands than it can carry; try again later.';
+    return new OpenLockError('rate_limited', detail, { retryAfterMs });
   }
 
   /** As `admit`, for a caller who asks for nothing just now; takes nothing from the bucket by default. */

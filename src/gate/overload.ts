@@ -5,7 +5,7 @@
  * Two things are looked at: how late this process's own clock rings, which is how long everything that arrived waits for its
  * turn, and the store's queue. A command waits about five such turns, so a lateness of 150 ms is less than a second for it. From
  * both comes a pressure; above 1 the part of commands that is let in shrinks with it, below a half it grows slowly, and in between it
- * stays. Refused is every so-many-th, not everybody for a while: what is let in keeps the relay as busy as it can be. And a hundred a
+ * stays. Refused is every so-many-th, not everybody for a while: what is let in keeps the relay as busy as it can be. And two hundred a
  * second are let in at any rate: a relay with little to do on a machine that is busy with something else refuses nobody.
  */
 import type { Cancel, Clock } from '../clock.js';
@@ -30,8 +30,8 @@ const SHRINK_EVERY_MS = 50;
 const GROWTH_PER_SECOND = 0.3;
 const LEAST_SHARE = 0.01;
 /** Let in whatever the pressure: so many at once, and a second. */
-const AT_ONCE = 50;
-const FLOOR_PER_SECOND = 100;
+const AT_ONCE = 200;
+const FLOOR_PER_SECOND = 200;
 /** Those refused are asked to come again after one second, up to this much later the fewer are let in. */
 const RETRY_MS = 1000;
 const RETRY_MORE_MS = 3000;

@@ -44,14 +44,17 @@ export class RolloutDriver {
   >();
   #cancel: Cancel = () => undefined;
   /** On the timer, and when something about rollouts changed. */
-  readonly looks = new Looks(
-    () => this.#look(),
-    (error) => this.#deps.onError(error, 'rollouts'),
-  );
+  readonly looks: Looks;
   #stopped = false;
 
   constructor(dependencies: RolloutDriverDependencies) {
     this.#deps = dependencies;
+    const { clock, onError } = dependencies;
+    this.looks = new Looks(
+      clock,
+      () => this.#look(),
+      (error) => onError(error, 'rollouts'),
+    );
   }
 
   start(): void {

@@ -1,5 +1,5 @@
 /** What a rollout should do next, from what the store and the doors say. Pure: no store, no clock of its own. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { DoorOverview } from '../store/door-records.js';
 import type { DoorUpdate, RolloutRecord, Share } from '../store/rollout-records.js';
@@ -220,7 +220,7 @@ function offer(input: PlanInput, mayStart: number): readonly RolloutAct[] {
 
 /** The order of turns: by chance, but the same for every relay, and another one in every rollout. */
 function placeOf(rolloutId: string, doorId: string): string {
-  return createHash('sha256').update(`${rolloutId}/${doorId}`).digest('hex');
+  return hash('sha256', `${rolloutId}/${doorId}`);
 }
 
 function endOfStage({ rollout, doors, now }: PlanInput, opened: number, total: number): readonly RolloutAct[] {

@@ -48,14 +48,17 @@ export class UpdateDelivery {
   readonly #taken = new WeakMap<DoorLink, string>();
   readonly #stopping = new AbortController();
   /** Looks at the store: something about rollouts changed. */
-  readonly looks = new Looks(
-    () => this.#look(),
-    (error) => this.#deps.onError(error, 'updates'),
-  );
+  readonly looks: Looks;
   #timers: readonly Cancel[] = [];
 
   constructor(dependencies: UpdateDeliveryDependencies) {
     this.#deps = dependencies;
+    const { clock, onError } = dependencies;
+    this.looks = new Looks(
+      clock,
+      () => this.#look(),
+      (error) => onError(error, 'updates'),
+    );
   }
 
   start(): void {

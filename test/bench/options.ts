@@ -31,7 +31,7 @@ export interface Options {
 }
 
 export const USAGE = `usage: npm run bench -- [options]
-  --quick           about a minute; figures that mean little
+  --quick           a minute or two; figures that mean little
   --lanes <list>    of a,b,c,d,e (default: all); b is both settings of the append-only file, and doors at another relay
   --rounds <n>      interleaved rounds of the lanes (default: ${FULL.rounds})
   --parts <list>    of ${PARTS.join(',')} (default: all)

@@ -198,15 +198,24 @@ function overloadTable({ doors, capacityPerSecond, steps }: NonNullable<BenchRes
 
 function restartTable({ doors, bareHandshakesMs, returns }: NonNullable<BenchResult['restart']>): string {
   const seconds = (ms: number): string => fixed(ms / 1000, 1);
-  const rows = returns.map(({ how, stopMs, startMs, backMs, resumed, relayCpuMicros }) => [
+  const rows = returns.map(({ how, stopMs, startMs, mostBackMs, backMs, resumed, relayCpuMicros }) => [
     how,
     seconds(stopMs),
     seconds(startMs),
+    seconds(mostBackMs),
     seconds(backMs),
     whole(resumed),
     whole(relayCpuMicros),
   ]);
-  const head = ['doors come back', 'stop s', 'start s', 'all back s', 'sessions resumed', 'relay CPU us a door'];
+  const head = [
+    'doors come back',
+    'stop s',
+    'start s',
+    '99 % back s',
+    'all back s',
+    'sessions resumed',
+    'relay CPU us a door',
+  ];
   return [
     `Restart with ${whole(doors)} doors; each has an address of its own, the limits of 8.4 are as shipped`,
     table([head, ...rows]),

@@ -81,10 +81,10 @@ export const FULL: Sizes = {
   connecting: 64,
 };
 
-/** About a minute: does everything, says little. */
+/** A minute or two: does everything, says little. */
 export const QUICK: Sizes = {
   ...FULL,
-  rounds: 2,
+  rounds: 1,
   warmUpMs: 300,
   measureMs: 1000,
   moderateMs: 500,
@@ -92,7 +92,7 @@ export const QUICK: Sizes = {
   counted: { oneByOne: 100, saturated: 1000 },
   memoryDoors: [200, 800],
   memoryRepeats: 1,
-  fleets: [100, 1000],
+  fleets: [100, 500],
   fleetRounds: 1,
   restartDoors: 500,
   restartCeilingMs: 4000,

@@ -13,7 +13,7 @@ import { FULL, TINY } from './sizes.js';
 describe('the benchmark', () => {
   describe('run with tiny counts', function () {
     // Asserts that every figure exists, never how good it is: that depends on what else the machine does.
-    this.timeout(120_000);
+    this.timeout(300_000);
     const resultsDir = mkdtempSync(join(tmpdir(), 'openlock-bench-results-'));
     let run: BenchRun;
 

@@ -43,30 +43,30 @@ describe('the overload guard (protocol 8.1)', () => {
 
   it('thinks little of one long pause', async () => {
     await busy(2000);
-    expect(letIn(65)).to.equal(65);
-    expect(letIn(100)).to.be.below(60);
+    expect(letIn(250)).to.equal(250);
+    expect(letIn(1000)).to.be.below(300);
     await clock.advance(2500);
     expect(letIn(1000)).to.equal(1000);
   });
 
-  it('refuses nobody who sends a hundred a second, however late its clock is', async () => {
+  it('refuses nobody who sends two hundred a second, however late its clock is', async () => {
     for (let turn = 0; turn < 100; turn += 1) {
       await busy(500);
-      expect(letIn(50)).to.equal(50);
+      expect(letIn(100)).to.equal(100);
     }
   });
 
   it('lets in fewer and fewer while its clock is late, and never nobody', async () => {
     for (let turn = 0; turn < 3; turn += 1) await busy(TICK_MS + 225);
-    letIn(200); // what is let in at any rate
+    letIn(1000); // what is let in at any rate
     expect(letIn(1000)).to.be.within(290, 300);
     for (let turn = 0; turn < 30; turn += 1) await busy(TICK_MS + 1500);
-    letIn(200);
+    letIn(1000);
     expect(letIn(1000)).to.be.within(9, 11);
   });
 
   it('says when to come again: later, the fewer are let in', async () => {
-    const askedToWait = (): number => Array.from({ length: 1000 }, () => overload.turnAway()).find((ms) => ms > 0) ?? 0;
+    const askedToWait = (): number => Array.from({ length: 5000 }, () => overload.turnAway()).find((ms) => ms > 0) ?? 0;
     await busy(TICK_MS + 165);
     const early = askedToWait();
     for (let turn = 0; turn < 30; turn += 1) await busy(TICK_MS + 1500);
@@ -89,7 +89,7 @@ describe('the overload guard (protocol 8.1)', () => {
     it(`refuses when the store’s queue ${what}, and lets in again when it is not`, async () => {
       Object.assign(store, full);
       await clock.advance(200);
-      letIn(100);
+      letIn(1000);
       expect(letIn(100)).to.be.below(20);
       Object.assign(store, { oldestWaitMs: 0, waiting: 0 });
       await clock.advance(6000);

@@ -35,6 +35,8 @@ export interface ReturnPlan {
 /** A fleet that is whole again. */
 export interface FleetReturn {
   readonly atUnixMs: number;
+  /** When 99 of 100 were. */
+  readonly mostAtUnixMs: number;
   /** Doors whose TLS session was resumed. */
   readonly resumed: number;
 }
@@ -83,6 +85,8 @@ export class DoorFleet {
   #stopped = false;
   /** Unix milliseconds at which the last missing door was welcomed. */
   #completeAt = 0;
+  /** The same of the last but one in a hundred; 0: not yet. */
+  #mostAt = 0;
 
   constructor(settings: FleetSettings) {
     this.#settings = settings;
@@ -104,12 +108,13 @@ export class DoorFleet {
   /** Resolves once every door is welcomed (again). */
   async complete(): Promise<FleetReturn> {
     if (this.size < this.#settings.doorIds.length) await new Promise<void>((resolve) => this.#whenAll.push(resolve));
-    return { atUnixMs: this.#completeAt, resumed: this.#resumed.size };
+    return { atUnixMs: this.#completeAt, mostAtUnixMs: this.#mostAt, resumed: this.#resumed.size };
   }
 
   setReturn(plan: ReturnPlan): void {
     this.#return = plan;
     this.#resumed.clear();
+    this.#mostAt = 0;
   }
 
   /** Each door sends `each`, `gapMs` apart; resolves when all are answered. */
@@ -162,6 +167,7 @@ export class DoorFleet {
 
   #welcomed(doorId: string, socket: WebSocket): void {
     this.#live.set(doorId, socket);
+    if (this.#mostAt === 0 && this.size >= this.#settings.doorIds.length * 0.99) this.#mostAt = Date.now();
     if (this.size < this.#settings.doorIds.length) return;
     this.#completeAt = Date.now();
     for (const resolve of this.#whenAll.splice(0)) resolve();

@@ -14,7 +14,8 @@ export interface Return {
   readonly stopMs: number;
   /** From then until the new process listens. */
   readonly startMs: number;
-  /** From then until the last door was welcomed. */
+  /** From then until 99 of 100 doors were welcomed, and until the last was. */
+  readonly mostBackMs: number;
   readonly backMs: number;
   /** Doors whose TLS session was resumed. */
   readonly resumed: number;
@@ -94,6 +95,7 @@ async function restart(
     how,
     stopMs: stopped - stopping,
     startMs: listening - stopped,
+    mostBackMs: Math.max(...back.map(({ mostAtUnixMs }) => mostAtUnixMs)) - listening,
     backMs: Math.max(...back.map(({ atUnixMs }) => atUnixMs)) - listening,
     resumed,
     relayCpuMicros: micros / Math.max(1, count),

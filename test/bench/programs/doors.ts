@@ -43,7 +43,7 @@ const methods = {
 
   /** Waits until a fleet that returns is whole again. */
   async complete({ fleet }: { readonly fleet: string }): Promise<FleetReturn> {
-    return (await fleets.get(fleet)?.complete()) ?? { atUnixMs: 0, resumed: 0 };
+    return (await fleets.get(fleet)?.complete()) ?? { atUnixMs: 0, mostAtUnixMs: 0, resumed: 0 };
   },
 
   /** How a fleet comes back from now on. */
