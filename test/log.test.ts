@@ -29,6 +29,14 @@ describe('the log', () => {
   });
 });
 
+describe('the log of several processes on one terminal', () => {
+  it('says which of them', () => {
+    let text = '';
+    createLog('info', 'relay-1-2', prettyLines({ write: (line) => (text += line) }, false, true)).info('all is well');
+    expect(text).to.contain('relay-1-2: all is well');
+  });
+});
+
 describe('a trouble that repeats', () => {
   it('is told once, then every half a minute with its number, and anew after a quiet one', async () => {
     const clock = new FakeClock();

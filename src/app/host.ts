@@ -12,7 +12,7 @@ import { createLog, standardError } from '../log.js';
 import { Metrics } from '../metrics.js';
 import type { Release } from './ambient.js';
 import type { App, RelayUrls } from './app.js';
-import { startMetrics } from './http.js';
+import { startMetrics } from './metrics.js';
 
 export type { HostLink, HostMember } from '../host/host-link.js';
 
@@ -26,6 +26,8 @@ export interface HostOptions {
   readonly count: number;
   /** The program's own file, which each of them runs. */
   readonly entry: string;
+  /** All are to stop, also while they start. */
+  readonly stopSignal: AbortSignal;
   /** All are reached elsewhere now. */
   readonly onMoved: (urls: Pick<RelayUrls, 'port' | 'publicOrigins'>) => void;
 }
@@ -54,6 +56,8 @@ export function createHost(config: Config, options: HostOptions): Host {
     hopeless: supervisor.hopeless,
     stop,
     start: async () => {
+      if (options.stopSignal.aborted) supervisor.halt();
+      options.stopSignal.addEventListener('abort', () => supervisor.halt());
       const { port, publicOrigins, caPath } = await supervisor.start();
       releases.push(() => supervisor.stop());
       try {

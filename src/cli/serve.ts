@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import type { App, RelayUrls } from '../app/app.js';
 import type { Host, HostLink, HostMember, HostOptions } from '../app/host.js';
 import { readConfig, type Config } from '../config.js';
+import { ProcessError } from '../host/process-error.js';
 import { addCommand, optionWithDefault, type JsonOption } from './support/arguments.js';
 import { CommandFailure, toFailure, UsageError } from './support/failure.js';
 import { aborted, type Io } from './support/io.js';
@@ -49,7 +50,10 @@ async function serve(run: Run, processes: number): Promise<void> {
   const publish = (urls: Pick<RelayUrls, 'port' | 'publicOrigins'>): void => {
     withdraw = publishRelay(config, urls);
   };
-  const relay = processes === 1 ? await oneProcess(config) : await manyProcesses(config, processes, run.io, publish);
+  const relay =
+    processes === 1
+      ? await oneProcess(config)
+      : await manyProcesses(config, { count: processes, entry: run.io.entry, stopSignal: stop, onMoved: publish });
   const urls = await started(relay, stop);
   if (urls === undefined) return;
   publish(urls);
@@ -92,19 +96,18 @@ async function oneProcess(config: Config, member?: HostMember): Promise<Relay> {
   return { ...app, stop: () => withinLimit(app.stop(), STOP_LIMIT_MS) };
 }
 
-async function manyProcesses(config: Config, count: number, io: Io, onMoved: HostOptions['onMoved']): Promise<Relay> {
+async function manyProcesses(config: Config, options: HostOptions): Promise<Relay> {
   const { createHost } = await import('../app/host.js');
-  return createHost(config, { count, entry: io.entry, onMoved });
+  return createHost(config, options);
 }
 
-/** `undefined`: a Ctrl-C, which reaches every process of a terminal, ended one that could not stop in order yet. */
+/** `undefined`: several processes were stopped while they started; a Ctrl-C also ends one that cannot stop in order yet. */
 async function started(relay: Relay, stop: AbortSignal): Promise<RelayUrls | undefined> {
   try {
     return await relay.start();
   } catch (error) {
-    const failure = startFailure(error);
-    if (stop.aborted && failure instanceof CommandFailure && failure.code === 'start_failed') return undefined;
-    throw failure;
+    if (stop.aborted && error instanceof ProcessError) return undefined;
+    throw startFailure(error);
   }
 }
 

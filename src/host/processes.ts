@@ -10,7 +10,7 @@ import type { RelayProcess, StartProcess } from './supervisor.js';
 /** Most of what a relay allocates dies young; with room for it, less of it is copied to where old things live. */
 const RELAY_OPTIONS = ['--max-semi-space-size=64'];
 
-/** Starts processes that run `serve` by `entry`, the program's own file. They end with this process, if it ends in a hurry. */
+/** Starts processes that run `serve` by `entry`, the program's own file. They end with this process, if it is told to end at once. */
 export function relayProcesses(entry: string): StartProcess {
   cluster.schedulingPolicy = cluster.SCHED_RR;
   cluster.setupPrimary({
@@ -19,7 +19,11 @@ export function relayProcesses(entry: string): StartProcess {
     execArgv: [...process.execArgv, ...RELAY_OPTIONS],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  process.on('exit', () => {
+  let isFault = false;
+  process.once('uncaughtExceptionMonitor', () => (isFault = true));
+  process.once('exit', () => {
+    // A fault of the parent is none of theirs: they notice that it is gone, and stop in order.
+    if (isFault) return;
     for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
   });
   return ({ message, end }) => {

@@ -106,12 +106,24 @@ export class Supervisor {
     const [first, ...others] = this.#slots;
     try {
       if (first !== undefined) await this.#begin(first);
-      await Promise.all(others.map((slot) => this.#begin(slot)));
-      if (this.#urls === undefined) throw new Error('stopped before it had started');
+      await Promise.all(this.#isStopping ? [] : others.map((slot) => this.#begin(slot)));
+      if (this.#urls === undefined || this.#isStopping)
+        throw new ProcessError({ code: 'stopped_early', detail: 'The relay was stopped before it had started.' });
       return this.#urls;
     } catch (error) {
       await this.#stopAll();
       throw error;
+    }
+  }
+
+  /** Has all stop gracefully, and nobody start any more; {@link stop} waits for it. */
+  halt(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    for (const slot of this.#slots) {
+      slot.cancelRestart();
+      slot.failure = undefined;
+      void slot.process?.send({ t: 'stop' });
     }
   }
 
@@ -163,6 +175,7 @@ export class Supervisor {
       void slot.process?.send(this.#isStopping ? { t: 'stop' } : begin);
     } else if (message.t === 'listening') {
       slot.isListening = true;
+      log.info({ process: slot.number, pid: slot.process?.pid }, 'a relay process listens');
       if (this.#urls !== undefined && message.urls.port !== this.#urls.port) onMoved(message.urls);
       this.#urls = message.urls;
       this.#tellOthers(slot, { t: 'joined' });
@@ -193,19 +206,13 @@ export class Supervisor {
   }
 
   #startAgain(slot: Slot): void {
-    const { clock, log, onRestart } = this.#options;
+    const { clock, onRestart } = this.#options;
     if (clock.monotonic() - slot.startedAt > STEADY_MS) slot.quickEnds = 0;
     const delayMs = Math.min(RESTART_FIRST_MS * 2 ** slot.quickEnds, RESTART_MAX_MS);
     slot.quickEnds += 1;
     slot.cancelRestart = clock.after(delayMs, () => {
       onRestart();
-      this.#begin(slot).then(
-        () => {
-          if (slot.isListening)
-            log.info({ process: slot.number, pid: slot.process?.pid }, 'a relay process was started again');
-        },
-        (error: ProcessError) => this.#couldNotStart(slot, error),
-      );
+      this.#begin(slot).catch((error: ProcessError) => this.#couldNotStart(slot, error));
     });
   }
 
@@ -240,12 +247,7 @@ export class Supervisor {
 
   /** The first thing that went wrong, if something did. */
   async #stopAll(): Promise<ProcessFailure | undefined> {
-    this.#isStopping = true;
-    for (const slot of this.#slots) {
-      slot.cancelRestart();
-      slot.failure = undefined;
-      void slot.process?.send({ t: 'stop' });
-    }
+    this.halt();
     const ended = new Promise<void>((resolve) => (this.#onAllEnded = resolve));
     this.#whenAllEnded();
     let isLate = false;

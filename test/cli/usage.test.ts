@@ -179,6 +179,7 @@ describe('usage of the command line', () => {
     ['simulate', '--doors', '0'],
     ['audit', '--last', '-1'],
     ['serve', '--port', '1'],
+    ...['0', '65', '-1', '2.5', 'many', ''].map((count) => ['serve', '--processes', count]),
   ];
   for (const args of wrong) {
     it(`exits 2 for: openlock ${args.join(' ')}`, async () => {

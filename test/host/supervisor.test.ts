@@ -139,6 +139,22 @@ describe('the supervisor of relay processes', () => {
     expect(clock.pending).to.equal(0);
   });
 
+  it('stops while it starts, and starts nobody more', async () => {
+    const host = supervisor(3);
+    const starting = errorOf(host.start());
+    at(0).say({ t: 'hello' });
+    host.halt();
+    expect(at(0).got('stop')).to.have.length(1);
+    // It cannot stop before it listens.
+    at(0).say({ t: 'listening', urls: { port: 8443, publicOrigins: [] } });
+    await settle();
+    at(0).events.end('exit code 0');
+    expect((await starting).failure.code).to.equal('stopped_early');
+    expect(started).to.have.length(1);
+    expect(errors).to.deep.equal([]);
+    expect(clock.pending).to.equal(0);
+  });
+
   it('a process that dies before it said anything is told by how it ended', async () => {
     const starting = errorOf(supervisor(2).start());
     at(0).events.end('signal SIGSEGV');

@@ -255,6 +255,24 @@ describe('the relay’s certificate', () => {
     }
   });
 
+  it('is renewed by one where others share it, who take what is good, and make one where none is', async () => {
+    const start = Date.now();
+    const one = config({ renews: true });
+    const other = config({ renews: false });
+    const first = await loadTls(one, clockAt(start));
+    const ca = file('ca.pem');
+    expect((await loadTls(other, clockAt(start + 600 * DAY_MS))).cert).to.equal(first.cert);
+    const second = await loadTls(one, clockAt(start + 600 * DAY_MS));
+    expect(second.cert).not.to.equal(first.cert);
+    expect((await loadTls(other, clockAt(start + 600 * DAY_MS))).cert).to.equal(second.cert);
+    // The one that renews was not there for two years: no certificate is good any more.
+    const third = await loadTls(other, clockAt(start + 2600 * DAY_MS));
+    expect(third.cert).not.to.equal(second.cert);
+    expect(file('ca.pem')).to.equal(ca);
+    await loadTls(one, clockAt(start + 2600 * DAY_MS));
+    expect(file('ca.pem')).not.to.equal(ca);
+  });
+
   it('comes out the same for everybody when several start at once', async () => {
     rmSync(join(dataDir, 'tls'), { recursive: true });
     const all = await Promise.all(Array.from({ length: 3 }, () => loadTls(config())));

@@ -22,6 +22,8 @@ export interface Reachable {
 
 export interface RelayProcess extends Reachable {
   readonly port: number;
+  /** Where its metrics are, if it was told to have any. */
+  readonly metricsPort: number | undefined;
   readonly child: ChildProcess;
   /** SIGKILL: no farewell to anybody. */
   kill(): Promise<void>;
@@ -33,14 +35,15 @@ export interface RelayProcess extends Reachable {
 
 /**
  * Starts `serve` and waits until it listens; throws with its output when it ends before that. `ca`: PEM of the authority,
- * where the environment names a certificate of the test's own.
+ * where the environment names a certificate of the test's own. `options`: of the command.
  */
 export async function startRelayProcess(
   environment: Readonly<Record<string, string>>,
   ca?: string,
+  options: readonly string[] = [],
 ): Promise<RelayProcess> {
   const dataDir = mkdtempSync(join(tmpdir(), 'openlock-relay-'));
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'serve', '--json'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'serve', '--json', ...options], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -58,12 +61,13 @@ export async function startRelayProcess(
   child.stderr.on('data', (chunk: Buffer) => {
     complaints = `${complaints}${chunk.toString()}`.slice(-8000);
   });
-  const { port, caPath } = await Promise.race([
+  const { port, caPath, metricsPort } = await Promise.race([
     firstLine(child),
     once(child, 'exit').then(() => Promise.reject(new Error(`the relay ended before it listened: ${complaints}`))),
   ]);
   return {
     port,
+    metricsPort,
     url: `https://localhost:${port}`,
     ca: ca ?? readFileSync(caPath ?? '', 'utf8'),
     dataDir,
@@ -82,7 +86,13 @@ export async function startRelayProcess(
   };
 }
 
-async function firstLine(child: ChildProcess): Promise<{ readonly port: number; readonly caPath?: string }> {
+interface Said {
+  readonly port: number;
+  readonly caPath?: string;
+  readonly metricsPort?: number;
+}
+
+async function firstLine(child: ChildProcess): Promise<Said> {
   if (child.stdout === null) throw new Error('no standard output');
   let text = '';
   for await (const line of createInterface({ input: child.stdout })) {
@@ -93,7 +103,7 @@ async function firstLine(child: ChildProcess): Promise<{ readonly port: number; 
     } catch {
       continue; // one JSON value, possibly over several lines
     }
-    const address = value as { port?: number; caPath?: string };
+    const address = value as Partial<Said>;
     if (address.port === undefined) throw new Error(`the relay does not start: ${text}`);
     return { ...address, port: address.port };
   }
