@@ -53,7 +53,7 @@ end
 -- Result: one answer an item, a text or an error
 local function door_batch(_, words)
   local now = now_ms()
-  local batch = { now = now, at = int(now), relay = words[1], mail = { claim = {}, settled = {} } }
+  local batch = { now = now, at = int(now), relay = words[1], mail = { claim = {}, settled = {} }, deadlines = {} }
   local answers, count, index, last = {}, 0, 2, #words
   while index <= last do
     local handler = ITEMS[words[index]]

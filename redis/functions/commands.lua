@@ -60,16 +60,17 @@ do
     end
   end
 
-  -- Takes a command off those under way, and writes its end. An end after `indeterminate` is an entry in any case: it corrects one.
-  -- `own`, `submitted`, `others`: as `under_way` says.
-  local function conclude(batch, base, id, site, code, entry, own, submitted, others)
-    if not own then return audit(base .. KEY.audit, AUDIT_MAX.door, entry) end
-    leave(base, id, others)
-    write_end(batch, base, site, submitted, code, entry)
-  end
-
   local function end_entry(batch, base, id, code)
     return '{"at":' .. batch.at .. ',"node":"store","kind":"command_settled","actor":"relay","door":"' .. door_of(base) .. '","commandId":"' .. id .. '","code":"' .. code .. '"}'
+  end
+
+  -- Ends a command. Its line goes first: whatever of this should fail, a line that is there says `claimed` of what is claimed.
+  -- `key`, `value`: what is kept of it from now on; `own`, `submitted`, `others`: as `under_way` says. An end after `indeterminate` is an
+  -- entry in any case: it corrects one.
+  local function conclude(batch, base, id, key, value, site, code, entry, own, submitted, others)
+    if own then leave(base, id, others) end
+    redis.call('HSET', key, id, value)
+    if own then write_end(batch, base, site, submitted, code, entry) else audit(base .. KEY.audit, AUDIT_MAX.door, entry) end
   end
 
   -- What a command comes to that nobody settled in time (protocol 6.7): pending was certainly not sent, claimed may have run.
@@ -83,8 +84,7 @@ do
     local state, middle, site, _, _, deadline = string.match(value, HEAD)
     local late = overdue(state)
     if late == state or batch.now < tonumber(deadline) then return state end
-    redis.call('HSET', key, id, late .. middle)
-    conclude(batch, base, id, site, late, end_entry(batch, base, id, late), under_way(base, id))
+    conclude(batch, base, id, key, late .. middle, site, late, end_entry(batch, base, id, late), under_way(base, id))
     return late
   end
 
@@ -135,6 +135,12 @@ do
     return tonumber(count), tonumber(level), tonumber(pause_until) or 0
   end
 
+  -- Nearly all commands have as long, and writing a number costs more than looking it up.
+  local function deadline_in(batch, timeout_ms)
+    batch.deadlines[timeout_ms] = batch.deadlines[timeout_ms] or int(batch.now + timeout_ms)
+    return batch.deadlines[timeout_ms]
+  end
+
   local function replayed(batch, base, key, id, value, site)
     local _, _, sender = string.match(value, HEAD)
     return 'replayed ' .. (sender == site and state_now(batch, base, key, id, value) or '')
@@ -180,7 +186,7 @@ do
       return value and replayed(batch, base, key, id, value, site) or answer
     end
 
-    local state, deadline = here and 'claimed' or 'pending', int(now + timeout_ms)
+    local state, deadline = here and 'claimed' or 'pending', deadline_in(batch, timeout_ms)
     local value = state .. '|' .. site .. '|' .. batch.relay .. '|' .. batch.at .. '|' .. deadline .. '|' .. (refused_before and '1' or '')
     if redis.call('HSETNX', key, id, here and value or value .. '|' .. jwe) == 0 then
       return replayed(batch, base, key, id, redis.call('HGET', key, id), site)
@@ -193,7 +199,8 @@ do
   end)
 
   -- claim: the relay that holds the door's socket takes a pending command for that very connection (protocol 6.7).
-  -- Answer: 'claimed <deadline> <jwe>' | state as it is, or 'gone' or 'not_live'
+  -- Answer: what the command held, `pending|site|node|at|deadline|counted|jwe`, as it is long: it is claimed now
+  --         | state as it is, or 'gone' or 'not_live'
   item('claim', 4, function(batch, base, id, minute, connection)
     local key, value = find(base, id, minute, batch.now)
     if not value then return 'gone' end
@@ -201,11 +208,11 @@ do
     if state ~= 'pending' then return state end
     local live_relay, live_connection = unpack(redis.call('HMGET', base .. KEY.record, 'node', 'conn'))
     if live_relay ~= batch.relay or live_connection ~= connection then return 'not_live' end
-    local _, middle, _, _, _, deadline = string.match(value, HEAD)
-    local jwe = string.sub(value, #state + #middle + 2)
-    if jwe == '' then return 'gone' end
+    local _, middle = string.match(value, HEAD)
+    local has_jwe = #value > #state + #middle + 1
+    if not has_jwe then return 'gone' end
     redis.call('HSET', key, id, 'claimed' .. middle)
-    return 'claimed ' .. deadline .. ' ' .. jwe
+    return value
   end)
 
   -- nudge: publishes the hint again when it may have been lost; the command itself is never sent twice by it.
@@ -261,9 +268,9 @@ do
       if before ~= 'claimed' and before ~= 'indeterminate' then return before .. ' 0' end
     end
     local state = status == '200' and 'executed' or 'refused'
-    redis.call('HSET', key, id, state .. middle .. '|' .. status .. '|' .. batch.at)
+    local code = refusal == '' and state or 'refused_' .. refusal
     if receipt ~= '' then keep_receipt(batch, base, id, receipt) end
-    conclude(batch, base, id, site, refusal == '' and state or 'refused_' .. refusal, entry, own, submitted, others)
+    conclude(batch, base, id, key, state .. middle .. '|' .. status .. '|' .. batch.at, site, code, entry, own, submitted, others)
     if refusal ~= '' then
       count_refusal(batch, base, site)
     elseif state == 'executed' and forgives == '1' then
@@ -283,8 +290,7 @@ do
     if not value then return '' end
     local state, middle, site, asker = string.match(value, HEAD)
     if state ~= 'claimed' then return state end
-    redis.call('HSET', key, id, 'expired' .. middle)
-    conclude(batch, base, id, site, 'expired', end_entry(batch, base, id, 'expired'), under_way(base, id))
+    conclude(batch, base, id, key, 'expired' .. middle, site, 'expired', end_entry(batch, base, id, 'expired'), under_way(base, id))
     if asker ~= batch.relay then tell(batch, asker, 'settled', '{"id":"' .. id .. '","state":"expired"}') end
     return 'expired'
   end)

@@ -28,6 +28,8 @@ export interface PresenceDependencies {
 }
 
 const TICK_MS = 1000;
+/** Doors said again together: so many go in a few calls of the store, and leave room for what else is asked of it. */
+const DOORS_AT_ONCE = 256;
 const DETACH_RETRY_MS = { first: 500, longest: 10_000 } as const;
 
 /** What an operator's act did to a door, as every relay is told at once (protocol 3.4). */
@@ -134,21 +136,26 @@ export class Presence implements LeaseWatcher {
 
   async reassertAll(): Promise<void> {
     const { doors, store, relayId } = this.#deps;
-    for (const door of [...doors]) {
-      const outcome = await store.reassert(door.doorId, relayId, door.conn, door.epoch);
-      if (outcome === 'superseded') door.close('superseded');
-      if (outcome === 'missing') door.close('session_ended');
-    }
+    const all = [...doors];
+    for (let from = 0; from < all.length; from += DOORS_AT_ONCE)
+      await Promise.all(
+        all.slice(from, from + DOORS_AT_ONCE).map(async (door) => {
+          const outcome = await store.reassert(door.doorId, relayId, door.conn, door.epoch);
+          if (outcome === 'superseded') door.close('superseded');
+          if (outcome === 'missing') door.close('session_ended');
+        }),
+      );
   }
 
   async sweep(deadRelayId: string): Promise<void> {
     const { store, audit } = this.#deps;
-    for await (const doors of store.doorsOn(deadRelayId)) {
-      for (const door of doors) {
-        const entry = audit.entry({ kind: 'socket_closed', actor: 'relay', door, code: 'relay_lost' });
-        await store.detach(door, 'node', deadRelayId, entry);
-      }
-    }
+    for await (const doors of store.doorsOn(deadRelayId))
+      await Promise.all(
+        doors.map((door) => {
+          const entry = audit.entry({ kind: 'socket_closed', actor: 'relay', door, code: 'relay_lost' });
+          return store.detach(door, 'node', deadRelayId, entry);
+        }),
+      );
   }
 
   #close(which: (door: LiveDoor) => boolean, reason: CloseReason): void {

@@ -91,7 +91,7 @@ export class CommandStore {
   /** Takes a pending command for this very connection; the reply is what allows it to be written to the socket. */
   async claim(command: CommandName, node: string, conn: string): Promise<ClaimResult> {
     const answer = await this.#runOn(command, 'claim', [conn], { node });
-    const [outcome = '', deadline, jwe] = answer.split(' ');
+    const [outcome = '', , , , deadline, , jwe] = answer.split('|');
     return deadline === undefined || jwe === undefined
       ? { outcome }
       : { outcome: 'claimed', jwe, deadline: Number(deadline) };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 
 import { DoorRefusedError } from '../../src/client/index.js';
 import { SimulatedDoor } from '../../src/simulator/door.js';
+import { AuditStore } from '../../src/store/audit-store.js';
 import { doorKeys } from '../../src/store/keys.js';
 import { startTestRedis, type TestRedis } from '../support/redis.js';
 import { doorAdmin, startTestRelay, type TestRelay } from '../support/relay.js';
@@ -98,8 +99,8 @@ describe('a door that opens', () => {
   it('writes what was done into the audit trail', async () => {
     const link = await redis.link('openlock-audit');
     const kindsIn = async (stream: string): Promise<readonly string[]> =>
-      (await link.client.xrange(stream, '-', '+')).map(
-        ([, fields]) => (JSON.parse(fields[1] ?? '{}') as { kind: string }).kind,
+      (await new AuditStore(link).read(stream, '-', 1000)).map(
+        ({ text }) => (JSON.parse(text) as { kind: string }).kind,
       );
     const { audit, auditTraffic } = doorKeys(DOOR);
     expect(await kindsIn(audit)).to.include.members([

@@ -388,6 +388,18 @@ describe('command store (protocol 6.5, 6.7)', () => {
     expect(told[0]?.receipt).to.equal(receipt);
   });
 
+  it('keeps an end for good whose audit entry could not be written: nothing undoes what its item did', async () => {
+    const commandId = id();
+    await commands.admit(fields({ commandId }));
+    const stream = doorKeys(doorId).audit;
+    await link.client.rename(stream, `${stream}-aside`);
+    await link.client.set(stream, 'no stream');
+    expect(await answer(commandId, 200).then(String, (error: Error) => error.name)).to.equal('ReplyError');
+    expect(await answer(commandId, 400)).to.deep.equal({ state: 'executed', settled: false });
+    expect((await commands.read(named(commandId)))?.state).to.equal('executed');
+    await link.client.rename(`${stream}-aside`, stream);
+  });
+
   it('forgets refusals after thirty silent days, and with the grant', async () => {
     const { record } = doorKeys(doorId);
     const past = systemClock.now() - 31 * 24 * 3_600_000;
