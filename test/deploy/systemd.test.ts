@@ -6,7 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 import { expect } from 'chai';
 
-const UNIT = readFileSync(fileURLToPath(new URL('../../deploy/systemd/openlock.service', import.meta.url)), 'utf8');
+const deployed = (path: string): string =>
+  readFileSync(fileURLToPath(new URL(`../../deploy/${path}`, import.meta.url)), 'utf8');
+const UNIT = deployed('systemd/openlock.service');
+const COMPOSE = deployed('docker/compose.yaml');
 
 describe('deploy/systemd', () => {
   it('passes systemd-analyze verify', function () {
@@ -25,5 +28,16 @@ describe('deploy/systemd', () => {
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
+  });
+
+  it('gives Node options that it takes in its environment, the same with and without containers', () => {
+    const options = /^Environment=NODE_OPTIONS=(.+)$/m.exec(UNIT)?.[1] ?? '';
+    expect(/^ {6}NODE_OPTIONS: (.+)$/m.exec(COMPOSE)?.[1]).to.equal(options);
+    const heapLimit = (nodeOptions: string): number => {
+      const script = 'process.stdout.write(String(v8.getHeapStatistics().heap_size_limit))';
+      const env = { ...process.env, NODE_OPTIONS: nodeOptions };
+      return Number(spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', env }).stdout);
+    };
+    expect(heapLimit(options)).to.be.greaterThan(heapLimit(''));
   });
 });
