@@ -89,6 +89,7 @@ export class Metrics {
   readonly commandShare = this.#gauge(
     'openlock_commands_let_in_ratio',
     'Part of new commands that is let in; below 1 the relay has more to do than it can and refuses the rest',
+    'min',
   );
   readonly connectionsRefused = this.#counter(
     'openlock_connections_refused_total',
