@@ -92,8 +92,11 @@ Status Door::showSetting(std::string_view name, char* out, std::size_t capacity)
 }
 
 Status Door::clearMark() {
-  const Status status = parts_->replay.clearMark();
-  if (status == Status::ok) parts_->time.setFloor(0);
+  // The clock stands on the mark; what it says without it is the time to compare with.
+  TimeKeeper& time = parts_->time;
+  time.setFloor(0);
+  const Status status = parts_->replay.clearMark(time.known(), time.nowMs());
+  if (status != Status::ok) time.setFloor(parts_->replay.mark());
   return status;
 }
 
