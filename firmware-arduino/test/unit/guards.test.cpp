@@ -258,21 +258,22 @@ TEST_CASE("the bucket lets a burst through and then its rate") {
   for (int i = 0; i < 100; ++i) CHECK(open.take(1));
 }
 
-TEST_CASE("backoff is full jitter under a ceiling from 0.5 s to 60 s") {
+TEST_CASE("backoff is full jitter between 0.5 s and a ceiling that doubles from 1 s to 60 s") {
   fakes::FakeRandom random;
   Backoff backoff(random);
-  std::uint32_t ceiling = 500;
+  std::uint32_t ceiling = 1'000;
   std::uint32_t largest = 0;
   for (int i = 0; i < 200; ++i) {
     const std::uint32_t delay = backoff.next();
+    CHECK(delay >= 500);
     CHECK(delay <= ceiling);
     largest = delay > largest ? delay : largest;
     ceiling = ceiling * 2 > 60'000 ? 60'000 : ceiling * 2;
   }
   CHECK(largest > 50'000);
   backoff.reset();
-  CHECK(backoff.next() <= 500);
+  CHECK(backoff.next() <= 1'000);
   random.works = false;
-  CHECK(backoff.next() == 1'000);
+  CHECK(backoff.next() == 2'000);
 }
 
