@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "console/console.h"
-#include "esplock/door.h"
+#include "door/door.h"
 #include "ports/light_strip.h"
 #include "ports/log.h"
 #include "ports/output_pin.h"
@@ -26,6 +26,7 @@ class Terminal final : public esplock::DoorObserver,
   void onLight(esplock::LightPattern pattern) override;
   void onSessionTrouble(esplock::SessionTrouble trouble) override;
   void onCommand(const char* act, esplock::ReceiptCode code) override;
+  void onFactoryReset(esplock::Status status) override;
   void onUpdate(const char* phase, const char* version, const char* code) override;
 
   void write(bool active) override;                    ///< relay pin
