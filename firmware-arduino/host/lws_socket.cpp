@@ -5,15 +5,17 @@
 namespace host {
 namespace {
 
-using esplock::SocketEvent;
-using esplock::SocketEventKind;
+using esplock::ChannelEvent;
+using esplock::ChannelEventKind;
+using esplock::CloseReason;
 using esplock::TransportError;
 
 constexpr std::size_t outgoingLimit = 64;
 
 }  // namespace
 
-bool LwsTransport::openSocket(const esplock::SocketRequest& request) {
+bool LwsTransport::open(const esplock::ChannelRequest& request) {
+  if (socket_ == nullptr && !socketActive_) setRelay(request.relay);
   if (context_ == nullptr || socket_ != nullptr || socketActive_) return false;
   bearer_ = "Bearer " + std::string(request.bearer);
   doorId_ = request.doorId;
@@ -25,22 +27,26 @@ bool LwsTransport::openSocket(const esplock::SocketRequest& request) {
   socketActive_ = true;
   const bool started =
       !cut_ && connect(nullptr, std::string(request.path).c_str(), subprotocol_.c_str()) != nullptr;
-  if (!started && socketActive_) queue(SocketEventKind::refused, TransportError::unreachable, 0, 0);
+  if (!started && socketActive_) queueRefused(TransportError::unreachable, 0);
   return true;
 }
 
-void LwsTransport::queue(SocketEventKind kind, TransportError error, int status, std::uint16_t code) {
-  Queued item;
-  item.event.kind = kind;
-  item.event.error = error;
-  item.event.httpStatus = status;
-  item.event.closeCode = code;
-  if (kind == SocketEventKind::refused || kind == SocketEventKind::closed) socketActive_ = socketOpen_ = false;
-  events_.push_back(std::move(item));
+void LwsTransport::queueEvent(ChannelEvent event) {
+  if (event.kind != ChannelEventKind::opened) socketActive_ = socketOpen_ = false;
+  events_.push_back({event, {}});
 }
 
-SocketEvent LwsTransport::pollSocket() {
-  if (events_.empty()) return SocketEvent{};
+void LwsTransport::queueRefused(TransportError error, int httpStatus) {
+  ChannelEvent event;
+  event.kind = ChannelEventKind::refused;
+  event.error = error;
+  event.refusal = esplock::refusalOfStatus(httpStatus);
+  event.detail = httpStatus;
+  queueEvent(event);
+}
+
+ChannelEvent LwsTransport::poll() {
+  if (events_.empty()) return ChannelEvent{};
   handedOut_ = std::move(events_.front());
   events_.pop_front();
   handedOut_.event.data = handedOut_.data;
@@ -61,9 +67,9 @@ bool LwsTransport::sendBinary(const std::uint8_t* data, std::size_t length) {
   return true;
 }
 
-void LwsTransport::closeSocket(std::uint16_t code) {
+void LwsTransport::close(CloseReason reason) {
   if (!socketActive_ || closeWanted_ != 0) return;
-  closeWanted_ = code;
+  closeWanted_ = esplock::closeCodeOf(reason);
   closeLimitMs_ = nowMs() + closeLimitMs;
   if (socket_ == nullptr) return;
   if (socketOpen_) lws_callback_on_writable(socket_);
@@ -91,13 +97,13 @@ void LwsTransport::receive(lws* wsi, const char* data, std::size_t length) {
   if (lws_is_first_fragment(wsi) != 0) incomingBinary_ = lws_frame_is_binary(wsi) != 0;
   if (incoming_.size() + length > maxFrameBytes) {
     incoming_.clear();
-    closeSocket(1009);
+    close(CloseReason::too_big);
     return;
   }
   incoming_.append(data, length);
   if (lws_is_final_fragment(wsi) == 0 || lws_remaining_packet_payload(wsi) != 0) return;
   Queued item;
-  item.event.kind = incomingBinary_ ? SocketEventKind::binary : SocketEventKind::text;
+  item.event.kind = incomingBinary_ ? ChannelEventKind::binary : ChannelEventKind::text;
   item.data = std::move(incoming_);
   incoming_.clear();
   if (closeWanted_ == 0) events_.push_back(std::move(item));
@@ -105,9 +111,13 @@ void LwsTransport::receive(lws* wsi, const char* data, std::size_t length) {
 
 void LwsTransport::socketGone() {
   if (!socketActive_) return;
-  const bool wasOpen = socketOpen_;
-  queue(wasOpen ? SocketEventKind::closed : SocketEventKind::refused, TransportError::unreachable, 0,
-        closeReceived_ != 0 ? closeReceived_ : static_cast<std::uint16_t>(wasOpen ? 1006 : 0));
+  if (!socketOpen_) return queueRefused(TransportError::unreachable, 0);
+  ChannelEvent event;
+  event.kind = ChannelEventKind::closed;
+  event.error = TransportError::unreachable;
+  event.reason = closeReceived_ != 0 ? esplock::closeReasonOf(closeReceived_) : CloseReason::lost;
+  event.detail = closeReceived_ != 0 ? closeReceived_ : esplock::closeCodeOf(CloseReason::lost);
+  queueEvent(event);
 }
 
 int LwsTransport::onSocket(lws* wsi, lws_callback_reasons reason, void* in, std::size_t length) {
@@ -124,7 +134,11 @@ int LwsTransport::onSocket(lws* wsi, lws_callback_reasons reason, void* in, std:
       return 0;
     case LWS_CALLBACK_CLIENT_ESTABLISHED:
       socketOpen_ = true;
-      queue(SocketEventKind::opened, TransportError::none, 101, 0);
+      {
+        ChannelEvent event;
+        event.kind = ChannelEventKind::opened;
+        queueEvent(event);
+      }
       if (closeWanted_ != 0) lws_callback_on_writable(wsi);
       return 0;
     case LWS_CALLBACK_CLIENT_RECEIVE: receive(wsi, static_cast<const char*>(in), length); return 0;
@@ -141,8 +155,7 @@ int LwsTransport::onSocket(lws* wsi, lws_callback_reasons reason, void* in, std:
       socket_ = nullptr;
       const auto status = static_cast<int>(lws_http_client_http_response(wsi));
       if (socketActive_) {
-        queue(SocketEventKind::refused, status > 0 ? TransportError::none : errorOf(static_cast<const char*>(in)),
-              status, 0);
+        queueRefused(status > 0 ? TransportError::none : errorOf(static_cast<const char*>(in)), status);
       }
       return 0;
     }

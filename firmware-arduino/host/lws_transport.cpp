@@ -44,12 +44,13 @@ LwsTransport::~LwsTransport() {
   if (context_ != nullptr) lws_context_destroy(context_);
 }
 
-void LwsTransport::setServer(std::string_view origin, std::string_view caPem) {
-  if (context_ != nullptr && origin == origin_ && caPem == ca_) return;
+/// Only ever changed with no connection open: the session lets the old one end first.
+void LwsTransport::setRelay(const esplock::RelayAddress& relay) {
+  if (context_ != nullptr && relay.origin == origin_ && relay.caPem == ca_) return;
   esplock::Origin parsed;
-  if (!esplock::parseHttpsOrigin(origin, parsed)) return;
-  origin_ = origin;
-  ca_ = caPem;
+  if (!esplock::parseHttpsOrigin(relay.origin, parsed)) return;
+  origin_ = relay.origin;
+  ca_ = relay.caPem;
   host_ = parsed.host;
   port_ = parsed.port;
   rebuildContext();
@@ -102,8 +103,8 @@ void LwsTransport::setCut(bool cut) {
   if (socket_ != nullptr) lws_set_timeout(socket_, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-void LwsTransport::joinNetwork(std::string_view, std::string_view) {}
-esplock::NetworkState LwsTransport::networkState() {
+void LwsTransport::join(std::string_view, std::string_view) {}
+esplock::NetworkState LwsTransport::state() {
   return cut_ ? esplock::NetworkState::down : esplock::NetworkState::up;
 }
 bool LwsTransport::rssi(int&) { return false; }
@@ -140,7 +141,8 @@ TransportError LwsTransport::errorOf(const char* text) const {
 
 // ---- POST ----
 
-bool LwsTransport::startPost(std::string_view path, std::string_view body) {
+bool LwsTransport::startPost(const esplock::RelayAddress& relay, std::string_view path, std::string_view body) {
+  if (post_ == nullptr && postState_ != PostState::pending) setRelay(relay);
   if (context_ == nullptr || post_ != nullptr || postState_ == PostState::pending) return false;
   postBody_ = body;
   postAnswer_.clear();
@@ -159,6 +161,7 @@ void LwsTransport::failPost(TransportError error) {
 
 PostState LwsTransport::pollPost(esplock::PostAnswer& answer) {
   const PostState state = postState_;
+  answer.refusal = esplock::refusalOfStatus(postStatus_);
   answer.httpStatus = postStatus_;
   answer.body = postAnswer_;
   answer.error = postError_;

@@ -1,4 +1,4 @@
-// The transport port on libwebsockets: one TLS context that trusts the configured CA and nothing else, one POST and one
+// The ports network, https and channel on libwebsockets: one TLS context that trusts the configured CA and nothing else, one POST and one
 // WebSocket at a time. Runs on the caller's thread; service() turns the event loop.
 #pragma once
 
@@ -7,11 +7,13 @@
 #include <deque>
 #include <string>
 
-#include "ports/transport.h"
+#include "ports/channel.h"
+#include "ports/https.h"
+#include "ports/network.h"
 
 namespace host {
 
-class LwsTransport final : public esplock::Transport {
+class LwsTransport final : public esplock::Network, public esplock::Https, public esplock::Channel {
  public:
   LwsTransport();
   ~LwsTransport() override;
@@ -22,18 +24,17 @@ class LwsTransport final : public esplock::Transport {
   /// Pulls the cable: connections break without a word and new ones fail.
   void setCut(bool cut);
 
-  void setServer(std::string_view origin, std::string_view caPem) override;
-  void joinNetwork(std::string_view ssid, std::string_view password) override;
-  esplock::NetworkState networkState() override;
-  bool startPost(std::string_view path, std::string_view body) override;
+  void join(std::string_view ssid, std::string_view password) override;
+  esplock::NetworkState state() override;
+  bool rssi(int& outDbm) override;
+  bool startPost(const esplock::RelayAddress& relay, std::string_view path, std::string_view body) override;
   esplock::PostState pollPost(esplock::PostAnswer& answer) override;
   void cancelPost() override;
-  bool openSocket(const esplock::SocketRequest& request) override;
-  esplock::SocketEvent pollSocket() override;
+  bool open(const esplock::ChannelRequest& request) override;
+  esplock::ChannelEvent poll() override;
   bool sendText(std::string_view message) override;
   bool sendBinary(const std::uint8_t* data, std::size_t length) override;
-  void closeSocket(std::uint16_t code) override;
-  bool rssi(int& outDbm) override;
+  void close(esplock::CloseReason reason) override;
 
   int onHttp(lws* wsi, lws_callback_reasons reason, void* in, std::size_t length);
   int onSocket(lws* wsi, lws_callback_reasons reason, void* in, std::size_t length);
@@ -45,7 +46,7 @@ class LwsTransport final : public esplock::Transport {
     std::string data;
   };
   struct Queued {
-    esplock::SocketEvent event;
+    esplock::ChannelEvent event;
     std::string data;
   };
   struct Timer {
@@ -53,12 +54,14 @@ class LwsTransport final : public esplock::Transport {
     LwsTransport* owner;
   };
 
+  void setRelay(const esplock::RelayAddress& relay);
   void rebuildContext();
   lws* connect(const char* method, const char* path, const char* protocol);
   bool addPostHeaders(lws* wsi, unsigned char** at, std::size_t space);
   bool writePost(lws* wsi);
   void failPost(esplock::TransportError error);
-  void queue(esplock::SocketEventKind kind, esplock::TransportError error, int status, std::uint16_t code);
+  void queueEvent(esplock::ChannelEvent event);
+  void queueRefused(esplock::TransportError error, int httpStatus);
   void receive(lws* wsi, const char* data, std::size_t length);
   int writeNext(lws* wsi);
   void socketGone();
@@ -82,7 +85,7 @@ class LwsTransport final : public esplock::Transport {
 
   lws* socket_ = nullptr;
   bool socketOpen_ = false;
-  bool socketActive_ = false;      ///< from openSocket until its last event
+  bool socketActive_ = false;      ///< from open() until its last event
   std::uint16_t closeWanted_ = 0;
   std::uint16_t closeReceived_ = 0;
   std::uint64_t closeLimitMs_ = 0;

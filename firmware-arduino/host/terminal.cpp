@@ -76,14 +76,16 @@ void Terminal::onSessionTrouble(esplock::SessionTrouble trouble) {
   troubleCode_ = trouble.code;
   trouble_.code = {};
   const std::string code = printable(trouble.code);
+  const int httpStatus = trouble.closed ? 0 : trouble.detail;
+  const int closeCode = trouble.closed ? trouble.detail : 0;
   if (!json_) {
     return line(std::string("trouble  ") + textOf(trouble.during) + ": " + textOf(trouble.error) + " http " +
-                std::to_string(trouble.httpStatus) + " close " + std::to_string(trouble.closeCode) + " " + code);
+                std::to_string(httpStatus) + " close " + std::to_string(closeCode) + " " + code);
   }
   line(object("trouble", [&](Writer& json) {
     json.member("during", textOf(trouble.during)).member("error", textOf(trouble.error));
-    json.member("httpStatus", static_cast<std::int64_t>(trouble.httpStatus));
-    json.member("closeCode", static_cast<std::int64_t>(trouble.closeCode)).member("code", code);
+    json.member("httpStatus", static_cast<std::int64_t>(httpStatus));
+    json.member("closeCode", static_cast<std::int64_t>(closeCode)).member("code", code);
   }));
 }
 

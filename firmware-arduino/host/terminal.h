@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "console/console.h"
-#include "esplock/door.h"
+#include "door/door.h"
 #include "ports/light_strip.h"
 #include "ports/log.h"
 #include "ports/output_pin.h"

@@ -38,7 +38,7 @@ VirtualDoor::VirtualDoor(const Arguments& arguments, FileStore& store, FileStore
       terminal_(terminal),
       system_(store, random_),
       updateSlot_(slots, running, arguments.slotBytes),
-      door_({clock_, random_, store_, transport_, terminal_, terminal_, terminal_, system_, &contact_, &tamper_,
+      door_({clock_, random_, store_, transport_, transport_, transport_, terminal_, terminal_, terminal_, system_, &contact_, &tamper_,
              &updateSlot_, &terminal_},
             {imageVersion(), imageBoard(), imageSecurityVersion()}, optionsOf(arguments)),
       console_(door_, terminal_) {
@@ -92,7 +92,7 @@ bool VirtualDoor::giveUp(int& exitCode) {
     Terminal::error("the server's certificate is not signed by the given CA, or is for another name");
     return true;
   }
-  const int status = trouble.httpStatus;
+  const int status = trouble.closed ? 0 : trouble.detail;
   if (status == 400 || status == 401 || status == 403 || status == 409) {
     exitCode = exitRefused;
     Terminal::error("registration refused (" + std::to_string(status) + " " + (code.empty() ? "no code" : code) +

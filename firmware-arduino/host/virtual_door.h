@@ -4,7 +4,7 @@
 
 #include "arguments.h"
 #include "crypto/crypto.h"
-#include "esplock/door.h"
+#include "door/door.h"
 #include "file_store.h"
 #include "file_update_slot.h"
 #include "lws_transport.h"

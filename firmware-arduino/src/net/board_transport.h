@@ -6,26 +6,31 @@
 
 namespace board {
 
-/// The transport port on the door's side of the queues: each call goes to the part it is about.
-class BoardTransport final : public esplock::Transport {
+/// The ports network, https and channel on the door's side of the queues: each call goes to the part it is about.
+class BoardTransport final : public esplock::Network, public esplock::Https, public esplock::Channel {
  public:
   BoardTransport(WifiStation& wifi, NetworkTask& network, esplock::Clock& clock)
       : wifi_(wifi), network_(network), post_(network.post, clock), socket_(network, clock) {}
 
-  void setServer(std::string_view origin, std::string_view caPem) override { network_.trust.set(origin, caPem); }
-  void joinNetwork(std::string_view ssid, std::string_view password) override { wifi_.join(ssid, password); }
-  esplock::NetworkState networkState() override { return wifi_.state(); }
+  void join(std::string_view ssid, std::string_view password) override { wifi_.join(ssid, password); }
+  esplock::NetworkState state() override { return wifi_.state(); }
   bool rssi(int& outDbm) override { return wifi_.rssi(outDbm); }
 
-  bool startPost(std::string_view path, std::string_view body) override { return post_.start(path, body); }
+  bool startPost(const esplock::RelayAddress& relay, std::string_view path, std::string_view body) override {
+    network_.trust.set(relay.origin, relay.caPem);
+    return post_.start(path, body);
+  }
   esplock::PostState pollPost(esplock::PostAnswer& answer) override { return post_.poll(answer); }
   void cancelPost() override { post_.cancel(); }
 
-  bool openSocket(const esplock::SocketRequest& request) override { return socket_.open(request); }
-  esplock::SocketEvent pollSocket() override { return socket_.poll(); }
+  bool open(const esplock::ChannelRequest& request) override {
+    network_.trust.set(request.relay.origin, request.relay.caPem);
+    return socket_.open(request);
+  }
+  esplock::ChannelEvent poll() override { return socket_.poll(); }
   bool sendText(std::string_view message) override { return socket_.send(false, message.data(), message.size()); }
   bool sendBinary(const std::uint8_t* data, std::size_t length) override { return socket_.send(true, data, length); }
-  void closeSocket(std::uint16_t code) override { socket_.close(code); }
+  void close(esplock::CloseReason reason) override { socket_.close(esplock::closeCodeOf(reason)); }
 
  private:
   WifiStation& wifi_;

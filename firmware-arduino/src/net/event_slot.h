@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "ports/transport.h"
+#include "ports/channel.h"
 
 namespace board {
 
@@ -13,7 +13,7 @@ namespace board {
 class EventSlot {
  public:
   struct Event {
-    esplock::SocketEventKind kind = esplock::SocketEventKind::none;
+    esplock::ChannelEventKind kind = esplock::ChannelEventKind::none;
     esplock::TransportError error = esplock::TransportError::none;
     int httpStatus = 0;
     std::uint16_t closeCode = 0;
@@ -33,7 +33,7 @@ class EventSlot {
   /// D: done with event and bytes.
   void release() { full_.store(false, std::memory_order_release); }
 
-  std::uint8_t bytes[esplock::Transport::maxFrameBytes] = {};
+  std::uint8_t bytes[esplock::Channel::maxFrameBytes] = {};
 
  private:
   Event event_;

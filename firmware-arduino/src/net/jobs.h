@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "net/handover.h"
-#include "ports/transport.h"
+#include "ports/https.h"
 
 namespace board {
 
@@ -38,7 +38,7 @@ bool joinText(std::string_view start, std::string_view from, char (&to)[N]) {
 struct PostJob {
   Handover turn;
   char path[129] = {};
-  std::uint8_t body[esplock::Transport::maxBodyBytes] = {};   ///< the request, and then the answer in its place
+  std::uint8_t body[esplock::Https::maxBodyBytes] = {};   ///< the request, and then the answer in its place
   std::size_t length = 0;
   int httpStatus = 0;
   esplock::TransportError error = esplock::TransportError::none;   ///< none: there is an answer

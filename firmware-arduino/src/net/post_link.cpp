@@ -34,6 +34,7 @@ PostState PostLink::poll(esplock::PostAnswer& answer) {
   }
   posting_ = false;
   job_.turn.release();   // the bytes stay as they are until the next start()
+  answer.refusal = esplock::refusalOfStatus(job_.httpStatus);
   answer.httpStatus = job_.httpStatus;
   answer.error = job_.error;
   if (job_.error != TransportError::none) return PostState::failed;

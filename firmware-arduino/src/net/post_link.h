@@ -2,7 +2,7 @@
 
 #include "net/jobs.h"
 #include "ports/clock.h"
-#include "ports/transport.h"
+#include "ports/https.h"
 
 namespace board {
 

@@ -12,7 +12,7 @@
 
 namespace board {
 
-using esplock::SocketEventKind;
+using esplock::ChannelEventKind;
 using esplock::TransportError;
 
 void RelaySocket::open(const Server& server, const SocketJob& job) {
@@ -59,9 +59,9 @@ void RelaySocket::runCbEvent(WStype_t type, uint8_t* payload, size_t length) {
       run_.opened = _client.cProtocol == subprotocol_;
       run_.protocolBroken = !run_.opened;
       if (run_.protocolBroken) return close(closeWentBad);
-      return deliver(SocketEventKind::opened, nullptr, 0);
-    case WStype_TEXT: return deliver(SocketEventKind::text, payload, length);
-    case WStype_BIN: return deliver(SocketEventKind::binary, payload, length);
+      return deliver(ChannelEventKind::opened, nullptr, 0);
+    case WStype_TEXT: return deliver(ChannelEventKind::text, payload, length);
+    case WStype_BIN: return deliver(ChannelEventKind::binary, payload, length);
     case WStype_FRAGMENT_TEXT_START:
     case WStype_FRAGMENT_BIN_START:
     case WStype_FRAGMENT:
@@ -84,7 +84,7 @@ void RelaySocket::clientDisconnect(WSclient_t* client) {
   WebSocketsClient::clientDisconnect(client);
 }
 
-void RelaySocket::deliver(SocketEventKind kind, const std::uint8_t* data, std::size_t length) {
+void RelaySocket::deliver(ChannelEventKind kind, const std::uint8_t* data, std::size_t length) {
   if (run_.closeWanted != 0) return;
   if (length > sizeof events_.bytes) return close(closeTooBig);
   // A door that does not look for five seconds is stuck.
@@ -92,7 +92,7 @@ void RelaySocket::deliver(SocketEventKind kind, const std::uint8_t* data, std::s
   if (!events_.isFree()) return close(closeInternal);
   EventSlot::Event event;
   event.kind = kind;
-  event.httpStatus = kind == SocketEventKind::opened ? 101 : 0;
+  event.httpStatus = kind == ChannelEventKind::opened ? 101 : 0;
   event.length = length;
   if (length > 0) std::memcpy(events_.bytes, data, length);
   events_.publish(event);
@@ -101,7 +101,7 @@ void RelaySocket::deliver(SocketEventKind kind, const std::uint8_t* data, std::s
 void RelaySocket::end() {
   if (run_.ended) return;
   run_.ended = run_.lastWaiting = true;
-  run_.last.kind = run_.opened ? SocketEventKind::closed : SocketEventKind::refused;
+  run_.last.kind = run_.opened ? ChannelEventKind::closed : ChannelEventKind::refused;
   if (run_.opened) {
     run_.last.closeCode = run_.closedByRelay ? closeNoStatus : closeAbnormal;
     return;

@@ -31,7 +31,7 @@ class RelaySocket final : private WebSocketsClient {
  private:
   void runCbEvent(WStype_t type, uint8_t* payload, size_t length) override;
   void clientDisconnect(WSclient_t* client) override;
-  void deliver(esplock::SocketEventKind kind, const std::uint8_t* data, std::size_t length);
+  void deliver(esplock::ChannelEventKind kind, const std::uint8_t* data, std::size_t length);
   void end();
 
   /// What is known of one connection; begun anew with each.

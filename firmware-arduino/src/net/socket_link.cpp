@@ -4,8 +4,8 @@
 
 namespace board {
 
-using esplock::SocketEvent;
-using esplock::SocketEventKind;
+using esplock::ChannelEvent;
+using esplock::ChannelEventKind;
 using esplock::TransportError;
 
 namespace {
@@ -16,7 +16,7 @@ constexpr std::uint16_t goingAway = 1001;
 
 }  // namespace
 
-bool SocketLink::open(const esplock::SocketRequest& request) {
+bool SocketLink::open(const esplock::ChannelRequest& request) {
   SocketJob& job = network_.socketJob;
   drainLost();
   if (link_ != Link::none || !job.turn.isFree()) return false;
@@ -43,33 +43,38 @@ void SocketLink::drainLost() {
   link_ = Link::none;
 }
 
-SocketEvent SocketLink::poll() {
+ChannelEvent SocketLink::poll() {
   drainLost();
   if (link_ == Link::none || link_ == Link::lost) return {};
   const EventSlot::Event* const event = network_.events.peek();
   if (event == nullptr) {
-    return socketLimitMs_ != 0 && clock_.monotonicMs() >= socketLimitMs_ ? lose() : SocketEvent{};
+    return socketLimitMs_ != 0 && clock_.monotonicMs() >= socketLimitMs_ ? lose() : ChannelEvent{};
   }
   eventHeld_ = true;
-  SocketEvent out;
+  ChannelEvent out;
   out.kind = event->kind;
-  out.httpStatus = event->httpStatus;
-  out.closeCode = event->closeCode;
+  if (out.kind == ChannelEventKind::closed) {
+    out.reason = esplock::closeReasonOf(event->closeCode);
+    out.detail = event->closeCode;
+  } else if (out.kind == ChannelEventKind::refused) {
+    out.refusal = esplock::refusalOfStatus(event->httpStatus);
+    out.detail = event->httpStatus;
+  }
   out.error = event->error;
   out.data = {reinterpret_cast<const char*>(network_.events.bytes), event->length};
-  if (out.kind == SocketEventKind::opened) {
+  if (out.kind == ChannelEventKind::opened) {
     link_ = Link::open;
     if (limitError_ == TransportError::timeout) socketLimitMs_ = 0;   // not when it is being closed already
-  } else if (out.kind == SocketEventKind::closed || out.kind == SocketEventKind::refused) {
+  } else if (out.kind == ChannelEventKind::closed || out.kind == ChannelEventKind::refused) {
     link_ = Link::lost;   // until the job is free again
   }
   return out;
 }
 
-SocketEvent SocketLink::lose() {
-  SocketEvent out;
-  out.kind = link_ == Link::open ? SocketEventKind::closed : SocketEventKind::refused;
-  out.closeCode = link_ == Link::open ? closeAbnormal : std::uint16_t{0};
+ChannelEvent SocketLink::lose() {
+  ChannelEvent out;
+  out.kind = link_ == Link::open ? ChannelEventKind::closed : ChannelEventKind::refused;
+  if (link_ == Link::opening) out.refusal = esplock::Refusal::no_answer;
   out.error = limitError_;
   link_ = Link::lost;
   network_.socketJob.closeCode.store(goingAway, std::memory_order_release);

@@ -2,7 +2,7 @@
 
 #include "net/network_task.h"
 #include "ports/clock.h"
-#include "ports/transport.h"
+#include "ports/channel.h"
 
 namespace board {
 
@@ -12,8 +12,8 @@ class SocketLink {
  public:
   SocketLink(NetworkTask& network, esplock::Clock& clock) : network_(network), clock_(clock) {}
 
-  bool open(const esplock::SocketRequest& request);
-  esplock::SocketEvent poll();
+  bool open(const esplock::ChannelRequest& request);
+  esplock::ChannelEvent poll();
   bool send(bool binary, const void* data, std::size_t length);
   void close(std::uint16_t code);
 
@@ -21,7 +21,7 @@ class SocketLink {
   /// `lost`: the core has been told the end, the network's task has still to come back from the library.
   enum class Link : std::uint8_t { none, opening, open, lost };
 
-  esplock::SocketEvent lose();
+  esplock::ChannelEvent lose();
   void drainLost();
 
   NetworkTask& network_;

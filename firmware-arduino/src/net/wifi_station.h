@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "ports/clock.h"
-#include "ports/transport.h"
+#include "ports/network.h"
 
 namespace board {
 

@@ -20,7 +20,7 @@ Board::Board(esplock::OutputPin& relay)
       resetButton_(button_, buttonHoldMs),
       wifi_(clock_),
       transport_(wifi_, network_, clock_),
-      door_({clock_, random_, store_, transport_, relay, light_, out_, system_, &contact_, &tamper_, &updateSlot_, this},
+      door_({clock_, random_, store_, transport_, transport_, transport_, relay, light_, out_, system_, &contact_, &tamper_, &updateSlot_, this},
             {firmwareVersion, pins.board, securityVersion, {releaseKeys[0], releaseKeys[1], releaseKeys[2], releaseKeys[3]}}),
       console_(door_, out_) {}
 
@@ -47,7 +47,7 @@ void Board::turn() {
   console_.poll();
   showKid();
   const std::uint64_t nowMs = clock_.monotonicMs();
-  if (transport_.networkState() == esplock::NetworkState::up) clock_.onNetworkUp(sntpServers);
+  if (transport_.state() == esplock::NetworkState::up) clock_.onNetworkUp(sntpServers);
   if (resetButton_.heldNow(nowMs)) door_.factoryReset();
   watchNetworkTask(nowMs);
 }
@@ -74,10 +74,10 @@ void Board::watchNetworkTask(std::uint64_t nowMs) {
 
 void Board::onSessionTrouble(esplock::SessionTrouble trouble) {
   char text[160];
-  const int length = std::snprintf(text, sizeof text, "%s failed: %s, http %d, close %u, %.*s",
-                                   esplock::textOf(trouble.during), esplock::textOf(trouble.error), trouble.httpStatus,
-                                   static_cast<unsigned>(trouble.closeCode), static_cast<int>(trouble.code.size()),
-                                   trouble.code.data());
+  const int length = std::snprintf(text, sizeof text, "%s failed: %s, %s %d, %.*s",
+                                   esplock::textOf(trouble.during), esplock::textOf(trouble.error),
+                                   trouble.closed ? "close" : "http", trouble.detail,
+                                   static_cast<int>(trouble.code.size()), trouble.code.data());
   if (length <= 0) return;
   for (char* c = text; *c != '\0'; ++c) {
     if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7F) *c = '?';   // the code comes from the network

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "esplock/door.h"
+#include "door/door.h"
 #include "net/board_transport.h"
 #include "pins/gpio_input.h"
 #include "pins/hold_button.h"

@@ -3,7 +3,7 @@
 #include <cstddef>
 
 #include "console/console.h"
-#include "esplock/door.h"
+#include "door/door.h"
 #include "ports/log.h"
 
 namespace board {

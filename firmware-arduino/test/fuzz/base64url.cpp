@@ -3,7 +3,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "base64url/base64url.h"
+#include "base/base64url.h"
 
 using namespace esplock;
 

@@ -5,7 +5,7 @@
 
 #include "support/envelopes.h"
 #include "support/fakes.h"
-#include "jwe/envelope.h"
+#include "jose/envelope.h"
 
 using namespace esplock;
 

@@ -1,6 +1,6 @@
 #include <string_view>
 
-#include "session/frame.h"
+#include "protocol/frame.h"
 
 using namespace esplock;
 

@@ -1,7 +1,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "jws/reader.h"
+#include "jose/jws_reader.h"
 
 using namespace esplock;
 

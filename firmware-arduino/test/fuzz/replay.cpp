@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "commands/replay_guard.h"
+#include "access/replay_guard.h"
 #include "support/fakes.h"
 
 using namespace esplock;

@@ -2,7 +2,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "commands/request.h"
+#include "access/request.h"
 
 using namespace esplock;
 

@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "measure/heap_count.h"
-#include "esplock/parts.h"
+#include "door/parts.h"
 #include "support/update_fixture.h"
 
 namespace {
@@ -54,7 +54,7 @@ std::size_t stackOf(Job& job) {
 void pushCommand(fixture::DoorFixture& door, const std::string& act) {
   const std::string jwe = envelopes::make(door.spec(act)).jwe;
   nlohmann::json frame = {{"t", "command"}, {"id", "m"}, {"jwe", jwe}, {"deadline", door.relayNow() + 60'000}};
-  door.transport.push(esplock::SocketEventKind::text, frame.dump());
+  door.transport.push(esplock::ChannelEventKind::text, frame.dump());
 }
 
 bool measureStack(fixture::DoorFixture& door) {
@@ -94,7 +94,7 @@ bool measureHeap(fixture::DoorFixture& door) {
     door.run(500, 500);
     if (heap_count::peak() - level > peak) peak = heap_count::peak() - level;
     for (const auto& frame : door.frames("result")) good += i >= warmUp && frame["status"] == 200 ? 1 : 0;
-    if (i % 40 == 39) door.transport.push(esplock::SocketEventKind::text, R"({"t":"keepalive","time":1})");
+    if (i % 40 == 39) door.transport.push(esplock::ChannelEventKind::text, R"({"t":"keepalive","time":1})");
   }
   const std::int64_t grown = heap_count::outstanding() - before;
   const std::int64_t calls = heap_count::calls() - atStart;
@@ -149,7 +149,7 @@ bool measureUpdateHeap(fixture::UpdateFixture& door) {
     door.turns(60);
     if (heap_count::peak() - level > peak) peak = heap_count::peak() - level;
     failed += i >= 2 && door.lastCode() == "hash_mismatch" ? 1 : 0;
-    door.transport.push(esplock::SocketEventKind::text, R"({"t":"keepalive","time":1})");
+    door.transport.push(esplock::ChannelEventKind::text, R"({"t":"keepalive","time":1})");
   }
   const std::int64_t grown = heap_count::outstanding() - before;
   std::printf("heap growth over %d downloads of 120 KiB: %lld bytes, at most %lld bytes at a time (crypto library alone)\n", failed,

@@ -10,8 +10,8 @@
 using esplock::NetworkState;
 using esplock::PostAnswer;
 using esplock::PostState;
-using esplock::SocketEvent;
-using esplock::SocketEventKind;
+using esplock::ChannelEvent;
+using esplock::ChannelEventKind;
 using esplock::TransportError;
 using Step = stub::SocketStep::Kind;
 
@@ -29,26 +29,28 @@ struct Net {
   Net() {
     stub::reset();
     REQUIRE(task.start());
-    transport.setServer(origin, ca);
   }
-  esplock::SocketRequest request() const {
-    return {"/v1/devices/socket", "token-1", "front-door", "openlock.door.v1"};
+  std::string address = origin;
+  std::string caPem = ca;
+  esplock::RelayAddress relay() const { return {address, caPem}; }
+  esplock::ChannelRequest request() const {
+    return {relay(), "/v1/devices/socket", "token-1", "front-door", "openlock.door.v1"};
   }
-  SocketEvent next(int turns = 20) {
+  ChannelEvent next(int turns = 20) {
     for (int i = 0; i < turns; ++i) {
-      const SocketEvent event = transport.pollSocket();
-      if (event.kind != SocketEventKind::none) return event;
+      const ChannelEvent event = transport.poll();
+      if (event.kind != ChannelEventKind::none) return event;
       task.turn();
     }
     return {};
   }
   void open() {
     stub::world().steps = {{Step::upgrade, 101, "openlock.door.v1"}};
-    REQUIRE(transport.openSocket(request()));
-    REQUIRE(next().kind == SocketEventKind::opened);
+    REQUIRE(transport.open(request()));
+    REQUIRE(next().kind == ChannelEventKind::opened);
   }
   PostState post(PostAnswer& answer, std::string_view body = "{}") {
-    REQUIRE(transport.startPost("/v1/devices/challenge", body));
+    REQUIRE(transport.startPost(relay(), "/v1/devices/challenge", body));
     CHECK(transport.pollPost(answer) == PostState::pending);
     task.turn();
     return transport.pollPost(answer);
@@ -73,19 +75,15 @@ TEST_CASE("the upgrade carries token, door and subprotocol, and no Origin") {
 
 TEST_CASE("every connection has the CA, from a copy that outlives the caller's") {
   Net net;
-  {
-    std::string shortLived = ca;
-    net.transport.setServer(origin, shortLived);
-    std::fill(shortLived.begin(), shortLived.end(), '#');
-  }
   stub::world().http = [](const std::string&, const std::string&) { return stub::HttpAnswer{200, "{}", 0}; };
   PostAnswer answer;
   CHECK(net.post(answer) == PostState::done);
   net.open();
+  std::fill(net.caPem.begin(), net.caPem.end(), '#');
   REQUIRE(stub::world().caPointers.size() == 2);
   for (const char* pointer : stub::world().caPointers) CHECK(pointer == ca);
   // A change of server while the socket is open leaves the library's PEM as it was.
-  net.transport.setServer(origin, "-----BEGIN CERTIFICATE-----\nBBBB");
+  net.task.trust.set(origin, "-----BEGIN CERTIFICATE-----\nBBBB");
   CHECK(stub::world().caPointers[1] == ca);
   CHECK(stub::world().setInsecureCalls == 0);
 }
@@ -93,13 +91,13 @@ TEST_CASE("every connection has the CA, from a copy that outlives the caller's")
 TEST_CASE("without a CA, or with something else in its place, nothing is connected at all") {
   for (const char* wrong : {"", "not a certificate"}) {
     Net net;
-    net.transport.setServer(origin, wrong);
+    net.caPem = wrong;
     PostAnswer answer;
     CHECK(net.post(answer) == PostState::failed);
     CHECK(answer.error == TransportError::untrusted);
-    REQUIRE(net.transport.openSocket(net.request()));
-    const SocketEvent event = net.next();
-    CHECK(event.kind == SocketEventKind::refused);
+    REQUIRE(net.transport.open(net.request()));
+    const ChannelEvent event = net.next();
+    CHECK(event.kind == ChannelEventKind::refused);
     CHECK(event.error == TransportError::untrusted);
     CHECK(stub::world().connects == 0);
     CHECK(stub::world().setInsecureCalls == 0);
@@ -108,23 +106,23 @@ TEST_CASE("without a CA, or with something else in its place, nothing is connect
 
 TEST_CASE("an address that is no https origin leaves no server") {
   Net net;
-  net.transport.setServer("http://relay.example", ca);
-  REQUIRE(net.transport.openSocket(net.request()));
-  CHECK(net.next().kind == SocketEventKind::refused);
+  net.address = "http://relay.example";
+  REQUIRE(net.transport.open(net.request()));
+  CHECK(net.next().kind == ChannelEventKind::refused);
   CHECK(stub::world().connects == 0);
 }
 
 TEST_CASE("a failed connection is told once, with its cause, and not tried again by the library") {
   Net net;
   stub::world().connectError = -0x2700;   // MBEDTLS_ERR_X509_CERT_VERIFY_FAILED
-  REQUIRE(net.transport.openSocket(net.request()));
-  const SocketEvent event = net.next();
-  CHECK(event.kind == SocketEventKind::refused);
+  REQUIRE(net.transport.open(net.request()));
+  const ChannelEvent event = net.next();
+  CHECK(event.kind == ChannelEventKind::refused);
   CHECK(event.error == TransportError::untrusted);
-  CHECK(event.httpStatus == 0);
+  CHECK(event.detail == 0);
   stub::world().connectError = 0;
   for (int i = 0; i < 1000; ++i) net.task.turn();
-  CHECK(net.next().kind == SocketEventKind::none);
+  CHECK(net.next().kind == ChannelEventKind::none);
   CHECK(stub::world().connects == 1);
   net.open();   // only when the core asks
   CHECK(stub::world().connects == 2);
@@ -139,19 +137,19 @@ TEST_CASE("the first connection does not wait for the library's reconnect interv
 TEST_CASE("a refused upgrade tells its status; one without the subprotocol is refused") {
   Net net;
   stub::world().steps = {{Step::upgrade, 401, ""}};
-  REQUIRE(net.transport.openSocket(net.request()));
-  SocketEvent event = net.next();
-  CHECK(event.kind == SocketEventKind::refused);
-  CHECK(event.httpStatus == 401);
+  REQUIRE(net.transport.open(net.request()));
+  ChannelEvent event = net.next();
+  CHECK(event.kind == ChannelEventKind::refused);
+  CHECK(event.detail == 401);
   CHECK(event.error == TransportError::none);
   for (const char* selected : {"", "chat"}) {
     net.next(2);
     stub::world().steps = {{Step::upgrade, 101, selected}};
-    REQUIRE(net.transport.openSocket(net.request()));
+    REQUIRE(net.transport.open(net.request()));
     event = net.next();
-    CHECK(event.kind == SocketEventKind::refused);
+    CHECK(event.kind == ChannelEventKind::refused);
     CHECK(event.error == TransportError::protocol);
-    CHECK(event.httpStatus == 0);
+    CHECK(event.detail == 0);
   }
 }
 
@@ -160,27 +158,27 @@ TEST_CASE("frames come one by one, whole and in order, and the end comes last") 
   net.open();
   const std::string longest(8192, 'x');
   stub::world().steps = {{Step::text, 0, "one"}, {Step::text, 0, longest}, {Step::close, 0, ""}};
-  SocketEvent event = net.next();
-  CHECK(event.kind == SocketEventKind::text);
+  ChannelEvent event = net.next();
+  CHECK(event.kind == ChannelEventKind::text);
   CHECK(event.data == "one");
   CHECK(net.next().data == longest);
   event = net.next();
-  CHECK(event.kind == SocketEventKind::closed);
-  CHECK(event.closeCode == 1005);
-  CHECK(net.next().kind == SocketEventKind::none);
+  CHECK(event.kind == ChannelEventKind::closed);
+  CHECK(event.detail == 1005);
+  CHECK(net.next().kind == ChannelEventKind::none);
   net.open();
   stub::world().steps = {{Step::cut, 0, ""}};
-  CHECK(net.next().closeCode == 1006);
+  CHECK(net.next().detail == 1006);
 }
 
 TEST_CASE("a frame over 8 KiB closes with 1009, a fragment with 1003") {
   Net net;
   net.open();
   stub::world().steps = {{Step::text, 0, std::string(8193, 'x')}};
-  CHECK(net.next().kind == SocketEventKind::closed);
+  CHECK(net.next().kind == ChannelEventKind::closed);
   net.open();
   stub::world().steps = {{Step::fragment, 0, "{"}};
-  CHECK(net.next().kind == SocketEventKind::closed);
+  CHECK(net.next().kind == ChannelEventKind::closed);
   CHECK(stub::world().closeCodes == std::vector<int>{1009, 1003});
 }
 
@@ -190,7 +188,7 @@ TEST_CASE("a door that does not read ends the socket, not the memory") {
   for (int i = 0; i < 3; ++i) stub::world().steps.push_back({Step::text, 0, "frame"});
   for (int i = 0; i < 10; ++i) net.task.turn();
   CHECK(stub::world().closeCodes == std::vector<int>{1011});
-  CHECK(net.next().kind == SocketEventKind::closed);
+  CHECK(net.next().kind == ChannelEventKind::closed);
 }
 
 TEST_CASE("what is queued goes out in order before the close, and a full queue says so") {
@@ -201,9 +199,9 @@ TEST_CASE("what is queued goes out in order before the close, and a full queue s
   int queued = 0;
   while (queued < 100 && net.transport.sendText(std::string(2000, static_cast<char>('a' + queued)))) ++queued;
   CHECK(queued == 3);
-  net.transport.closeSocket(1001);
+  net.transport.close(esplock::CloseReason::going_away);
   CHECK_FALSE(net.transport.sendText("too late"));
-  CHECK(net.next().kind == SocketEventKind::closed);
+  CHECK(net.next().kind == ChannelEventKind::closed);
   REQUIRE(stub::world().sent.size() == 3);
   CHECK(stub::world().sent[0][0] == 'a');
   CHECK(stub::world().sent[2][0] == 'c');
@@ -215,7 +213,7 @@ TEST_CASE("frames left from a lost socket are not sent on the next") {
   net.open();
   REQUIRE(net.transport.sendText("of the old socket"));
   stub::world().steps = {{Step::cut, 0, ""}};
-  CHECK(net.next().kind == SocketEventKind::closed);
+  CHECK(net.next().kind == ChannelEventKind::closed);
   net.open();
   net.next(5);
   CHECK(stub::world().sent.empty());
@@ -223,45 +221,45 @@ TEST_CASE("frames left from a lost socket are not sent on the next") {
 
 TEST_CASE("a network task stuck in the library costs the core ten seconds at most, and two when closing") {
   Net net;
-  REQUIRE(net.transport.openSocket(net.request()));
-  CHECK(net.transport.pollSocket().kind == SocketEventKind::none);
+  REQUIRE(net.transport.open(net.request()));
+  CHECK(net.transport.poll().kind == ChannelEventKind::none);
   stub::world().nowMs += 10'000;
-  const SocketEvent event = net.transport.pollSocket();
-  CHECK(event.kind == SocketEventKind::refused);
+  const ChannelEvent event = net.transport.poll();
+  CHECK(event.kind == ChannelEventKind::refused);
   CHECK(event.error == TransportError::timeout);
-  CHECK(net.transport.pollSocket().kind == SocketEventKind::none);
+  CHECK(net.transport.poll().kind == ChannelEventKind::none);
   for (int i = 0; i < 20; ++i) net.task.turn();
   CHECK(stub::world().connects == 0);   // given up before it was begun
   net.open();
-  net.transport.closeSocket(1000);
+  net.transport.close(esplock::CloseReason::done);
   stub::world().nowMs += 2'000;
-  CHECK(net.transport.pollSocket().kind == SocketEventKind::closed);
-  CHECK_FALSE(net.transport.openSocket(net.request()));   // the old one still has to come back
+  CHECK(net.transport.poll().kind == ChannelEventKind::closed);
+  CHECK_FALSE(net.transport.open(net.request()));   // the old one still has to come back
   stub::world().steps = {{Step::text, 0, "late"}};
   for (int i = 0; i < 20; ++i) {
     net.task.turn();
-    CHECK(net.transport.pollSocket().kind == SocketEventKind::none);
+    CHECK(net.transport.poll().kind == ChannelEventKind::none);
   }
   net.open();
 }
 
 TEST_CASE("an upgrade given up while the library connects ends in `refused`, and later events go nowhere") {
   Net net;
-  REQUIRE(net.transport.openSocket(net.request()));
+  REQUIRE(net.transport.open(net.request()));
   net.task.turn();   // connected, upgrade sent
-  net.transport.closeSocket(1001);
-  const SocketEvent event = net.next();
-  CHECK(event.kind == SocketEventKind::refused);
+  net.transport.close(esplock::CloseReason::going_away);
+  const ChannelEvent event = net.next();
+  CHECK(event.kind == ChannelEventKind::refused);
   net.next(3);
   net.open();
 }
 
 TEST_CASE("header injection from settings or answers is refused before it is sent") {
   Net net;
-  esplock::SocketRequest request = net.request();
+  esplock::ChannelRequest request = net.request();
   request.bearer = "token\r\nX-Evil: 1";
-  CHECK_FALSE(net.transport.openSocket(request));
-  CHECK_FALSE(net.transport.startPost("/a\r\nb", "{}"));
+  CHECK_FALSE(net.transport.open(request));
+  CHECK_FALSE(net.transport.startPost(net.relay(), "/a\r\nb", "{}"));
 }
 
 TEST_CASE("a POST brings status and body; an answer over 4 KiB is too big") {
@@ -293,14 +291,14 @@ TEST_CASE("a POST brings status and body; an answer over 4 KiB is too big") {
 TEST_CASE("a POST given up does not answer the next one") {
   Net net;
   stub::world().http = [](const std::string&, const std::string&) { return stub::HttpAnswer{200, "old", 0}; };
-  REQUIRE(net.transport.startPost("/a", "{}"));
+  REQUIRE(net.transport.startPost(net.relay(), "/a", "{}"));
   net.task.turn();
   net.transport.cancelPost();
   stub::world().http = [](const std::string&, const std::string&) { return stub::HttpAnswer{200, "new", 0}; };
   PostAnswer answer;
   CHECK(net.post(answer) == PostState::done);
   CHECK(answer.body == "new");
-  REQUIRE(net.transport.startPost("/a", "{}"));
+  REQUIRE(net.transport.startPost(net.relay(), "/a", "{}"));
   stub::world().nowMs += 10'000;
   CHECK(net.transport.pollPost(answer) == PostState::failed);
   CHECK(answer.error == TransportError::timeout);
@@ -310,21 +308,21 @@ TEST_CASE("WiFi keeps the radio on, its secrets out of the default NVS, and trie
   Net net;
   REQUIRE(net.wifi.begin());
   CHECK_FALSE(stub::world().wifiPersistent);
-  CHECK(net.transport.networkState() == NetworkState::down);
-  net.transport.joinNetwork("home", "secret12");
-  CHECK(net.transport.networkState() == NetworkState::joining);
+  CHECK(net.transport.state() == NetworkState::down);
+  net.transport.join("home", "secret12");
+  CHECK(net.transport.state() == NetworkState::joining);
   stub::world().nowMs += 30'000;
-  CHECK(net.transport.networkState() == NetworkState::joining);
+  CHECK(net.transport.state() == NetworkState::joining);
   CHECK(stub::world().wifiJoins == std::vector<std::string>{"home/secret12", "home/secret12"});
   int dbm = 0;
   CHECK_FALSE(net.transport.rssi(dbm));
   stub::world().wifiStatus = 3;
-  CHECK(net.transport.networkState() == NetworkState::up);
+  CHECK(net.transport.state() == NetworkState::up);
   CHECK(net.transport.rssi(dbm));
-  net.transport.joinNetwork("open", "");
+  net.transport.join("open", "");
   CHECK(stub::world().wifiJoins.back() == "open/(open)");
-  net.transport.joinNetwork("", "");
-  CHECK(net.transport.networkState() == NetworkState::down);
+  net.transport.join("", "");
+  CHECK(net.transport.state() == NetworkState::down);
   CHECK_FALSE(stub::world().radioEverOff);
 }
 

@@ -86,7 +86,7 @@ struct DoorFixture {
 
   Status boot() {
     door = std::make_unique<Door>(
-        DoorPorts{clock, random, store, transport, relay, light, log, system, &contact, &tamper, updateSlot, &watcher},
+        DoorPorts{clock, random, store, transport, transport, transport, relay, light, log, system, &contact, &tamper, updateSlot, &watcher},
         firmware, options);
     return door->start();
   }
@@ -106,14 +106,14 @@ struct DoorFixture {
   void welcome() {
     json frame = {{"t", "welcome"}, {"door", "front-door"}, {"epoch", ++epoch}, {"time", relayNow()},
                   {"keepAliveSeconds", 10}};
-    transport.push(SocketEventKind::text, frame.dump());
+    transport.push(ChannelEventKind::text, frame.dump());
   }
   /// From wherever the door is to live.
   bool goLive() {
     if (door->sessionState() != SessionState::connecting) answerPosts();
     for (int i = 0; i < 4000 && door->sessionState() != SessionState::connecting; ++i) run(20);
     transport.answers.clear();
-    transport.push(SocketEventKind::opened);
+    transport.push(ChannelEventKind::opened);
     run(20);
     welcome();
     run(20);
@@ -137,7 +137,7 @@ struct DoorFixture {
   json sendJwe(const std::string& jwe, std::int64_t deadlineInMs = 5'000) {
     const std::string id = "cmd-" + std::to_string(++commandCount);
     json frame = {{"t", "command"}, {"id", id}, {"jwe", jwe}, {"deadline", relayNow() + deadlineInMs}};
-    transport.push(SocketEventKind::text, frame.dump());
+    transport.push(ChannelEventKind::text, frame.dump());
     const std::size_t before = transport.sent.size();
     run(20);
     for (std::size_t i = before; i < transport.sent.size(); ++i) {
@@ -163,7 +163,7 @@ struct DoorFixture {
   /// What the door answers to a relay that asks for a challenge; empty when it is silent.
   std::string askChallenge() {
     const std::size_t before = frames("challenge").size();
-    transport.push(SocketEventKind::text, R"({"t":"challenge","id":"ch"})");
+    transport.push(ChannelEventKind::text, R"({"t":"challenge","id":"ch"})");
     run(20);
     const auto answers = frames("challenge");
     return answers.size() == before ? "" : answers.back()["challenge"].get<std::string>();

@@ -4,9 +4,9 @@
 
 #include <cstdlib>
 
-#include "base64url/base64url.h"
+#include "base/base64url.h"
 #include "identity/public_key.h"
-#include "jwe/compact.h"
+#include "jose/compact.h"
 
 namespace envelopes {
 namespace {

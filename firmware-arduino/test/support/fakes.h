@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "esplock/door.h"
-#include "session/events.h"
+#include "door/door.h"
+#include "protocol/events.h"
 
 namespace fakes {
 
@@ -155,7 +155,8 @@ struct FakeSystem final : System {
   }
 };
 
-struct FakeTransport final : Transport {
+/// Network, https and channel in one.
+struct FakeTransport final : Network, Https, Channel {
   struct Post {
     std::string path;
     std::string body;
@@ -166,27 +167,25 @@ struct FakeTransport final : Transport {
   bool postRunning = false;
   std::string answerBody;
 
-  std::deque<std::pair<SocketEvent, std::string>> events;
-  std::pair<SocketEvent, std::string> handedOut;
+  std::deque<std::pair<ChannelEvent, std::string>> events;
+  std::pair<ChannelEvent, std::string> handedOut;
   std::vector<std::string> sent;
-  std::vector<std::uint16_t> closes;
+  std::vector<CloseReason> closes;
   std::string bearer;
   std::string server;
   std::string ca;
   int socketsOpened = 0;
   int joins = 0;
-  bool open = false;
+  bool isOpen = false;
   bool sendFails = false;
   bool answersClose = true;
   NetworkState network = NetworkState::up;
 
-  void setServer(std::string_view origin, std::string_view caPem) override {
-    server = origin;
-    ca = caPem;
-  }
-  void joinNetwork(std::string_view, std::string_view) override { ++joins; }
-  NetworkState networkState() override { return network; }
-  bool startPost(std::string_view path, std::string_view body) override {
+  void join(std::string_view, std::string_view) override { ++joins; }
+  NetworkState state() override { return network; }
+  bool startPost(const RelayAddress& relay, std::string_view path, std::string_view body) override {
+    server = relay.origin;
+    ca = relay.caPem;
     posts.push_back({std::string(path), std::string(body)});
     postRunning = true;
     return true;
@@ -196,45 +195,49 @@ struct FakeTransport final : Transport {
     postRunning = false;
     answerBody = answers.front().second;
     answer.httpStatus = answers.front().first;
+    answer.refusal = refusalOfStatus(answer.httpStatus);
     answers.pop_front();
     answer.body = answerBody;
     answer.error = answer.httpStatus == 0 ? error : TransportError::none;
     return answer.httpStatus == 0 ? PostState::failed : PostState::done;
   }
   void cancelPost() override { postRunning = false; }
-  bool openSocket(const SocketRequest& request) override {
+  bool open(const ChannelRequest& request) override {
     ++socketsOpened;
     bearer = request.bearer;
+    server = request.relay.origin;
+    ca = request.relay.caPem;
     return true;
   }
-  SocketEvent pollSocket() override {
+  ChannelEvent poll() override {
     if (events.empty()) return {};
     handedOut = events.front();
     events.pop_front();
     handedOut.first.data = handedOut.second;
-    if (handedOut.first.kind == SocketEventKind::opened) open = true;
-    if (handedOut.first.kind == SocketEventKind::closed) open = false;
+    if (handedOut.first.kind == ChannelEventKind::opened) isOpen = true;
+    if (handedOut.first.kind == ChannelEventKind::closed) isOpen = false;
     return handedOut.first;
   }
   bool sendText(std::string_view message) override {
-    if (!open || sendFails) return false;
+    if (!isOpen || sendFails) return false;
     sent.emplace_back(message);
     return true;
   }
-  bool sendBinary(const std::uint8_t*, std::size_t) override { return open; }
-  void closeSocket(std::uint16_t code) override {
-    closes.push_back(code);
-    if (answersClose) push(open ? SocketEventKind::closed : SocketEventKind::refused, {}, code);
+  bool sendBinary(const std::uint8_t*, std::size_t) override { return isOpen; }
+  void close(CloseReason reason) override {
+    closes.push_back(reason);
+    if (answersClose) push(isOpen ? ChannelEventKind::closed : ChannelEventKind::refused, {}, closeCodeOf(reason));
   }
   bool rssi(int& outDbm) override {
     outDbm = -61;
     return true;
   }
-  void push(SocketEventKind kind, std::string data = {}, std::uint16_t code = 0, int status = 0) {
-    SocketEvent event;
+  void push(ChannelEventKind kind, std::string data = {}, std::uint16_t code = 0, int status = 0) {
+    ChannelEvent event;
     event.kind = kind;
-    event.closeCode = code;
-    event.httpStatus = status;
+    if (kind == ChannelEventKind::closed) event.reason = closeReasonOf(code);
+    if (kind == ChannelEventKind::refused) event.refusal = refusalOfStatus(status);
+    event.detail = status != 0 ? status : code;
     events.emplace_back(event, std::move(data));
   }
 };

@@ -50,7 +50,7 @@ struct UpdateFixture : DoorFixture {
     transport.answers.clear();
     transport.sent.clear();
     transport.closes.clear();
-    transport.open = transport.postRunning = false;
+    transport.isOpen = transport.postRunning = false;
     system.restarts = 0;
     cursor = 0;
     accepted = false;
@@ -79,7 +79,7 @@ struct UpdateFixture : DoorFixture {
     offerId = id;
     manifest = text;
     accepted = false;
-    transport.push(SocketEventKind::text,
+    transport.push(ChannelEventKind::text,
                    json({{"t", "update"}, {"id", id}, {"phase", "offer"}, {"manifest", text}}).dump());
   }
   void offer(const std::string& id, const releases::Spec& spec) { offer(id, releases::sign(spec)); }
@@ -88,7 +88,7 @@ struct UpdateFixture : DoorFixture {
     std::string frame;
     for (int shift = 24; shift >= 0; shift -= 8) frame += static_cast<char>(offset >> shift & 0xFF);
     frame.append(bytes.begin(), bytes.end());
-    transport.push(SocketEventKind::binary, frame);
+    transport.push(ChannelEventKind::binary, frame);
   }
   void answerGet(const json& frame) {
     const std::size_t offset = frame["offset"];
@@ -128,7 +128,7 @@ struct UpdateFixture : DoorFixture {
   }
   /// The relay has everything the door said before.
   void answerKeepAlive() {
-    transport.push(SocketEventKind::text, json({{"t", "keepalive"}, {"time", relayNow()}}).dump());
+    transport.push(ChannelEventKind::text, json({{"t", "keepalive"}, {"time", relayNow()}}).dump());
     turns(2);
   }
   std::string lastPhase() const { return told.empty() ? "" : told.back()["phase"].get<std::string>(); }

@@ -1,4 +1,4 @@
-#include "base64url/base64url.h"
+#include "base/base64url.h"
 
 #include <doctest/doctest.h>
 

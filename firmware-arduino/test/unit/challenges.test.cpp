@@ -1,5 +1,5 @@
 // Challenges of the door's own making (protocol 19.4): for commands that no clock has to vouch for.
-#include "commands/challenges.h"
+#include "access/challenges.h"
 
 #include <doctest/doctest.h>
 
@@ -99,9 +99,9 @@ TEST_CASE("no clock at all is needed: the relay may say what it likes") {
   REQUIRE(f.boot() == Status::ok);
   f.answerPosts();
   f.run(400);
-  f.transport.push(SocketEventKind::opened);
+  f.transport.push(ChannelEventKind::opened);
   f.run(20);
-  f.transport.push(SocketEventKind::text, R"({"t":"welcome","door":"front-door","epoch":1,"time":5,"keepAliveSeconds":10})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"welcome","door":"front-door","epoch":1,"time":5,"keepAliveSeconds":10})");
   f.run(20);
   REQUIRE(f.door->sessionState() == SessionState::live);
   CHECK(f.code(f.spec("unlock")) == "challenge_required");
@@ -134,7 +134,7 @@ TEST_CASE("a challenge does not outlive a boot") {
   UnsureDoor f;
   const std::string challenge = f.askChallenge();
   f.transport.events.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.goLive());
   CHECK(f.code(f.bound("unlock", challenge)) == "challenge_required");
@@ -174,7 +174,7 @@ TEST_CASE("a lie that a command was not sent: the retry keeps the jti and runs o
   retry.jti = first.jti;
   CHECK(f.code(retry) == "replayed");
   f.transport.events.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   f.relay.trace.clear();
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.goLive());

@@ -3,7 +3,7 @@
 
 #include <initializer_list>
 
-#include "session/time_keeper.h"
+#include "time/time_keeper.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;
@@ -163,7 +163,7 @@ TEST_CASE("state and one event tell that the clock is unsure, and state that it 
   f.run(40);
   REQUIRE(f.frames("status").size() == told + 1);
   CHECK(f.frames("status").back()["state"]["clock"] == "sure");
-  f.transport.push(SocketEventKind::text, json({{"t", "keepalive"}, {"time", f.relayNow() + 61'000}}).dump());
+  f.transport.push(ChannelEventKind::text, json({{"t", "keepalive"}, {"time", f.relayNow() + 61'000}}).dump());
   f.run(200);
   CHECK(f.frames("status").back()["state"]["clock"] == "unsure");
   int events = 0;
@@ -178,7 +178,7 @@ TEST_CASE("a command held for 119 s is stale, whatever the relay says of the tim
   const auto made = envelopes::make(held);
   for (int second = 0; second < 119; ++second) {
     f.run(1'000, 100);
-    f.transport.push(SocketEventKind::text, json({{"t", "keepalive"}, {"time", f.relayNow() - 59'900}}).dump());
+    f.transport.push(ChannelEventKind::text, json({{"t", "keepalive"}, {"time", f.relayNow() - 59'900}}).dump());
   }
   REQUIRE(f.door->sessionState() == SessionState::live);
   const json result = f.sendJwe(made.jwe);

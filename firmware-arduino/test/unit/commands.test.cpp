@@ -1,7 +1,7 @@
 // The twelve codes of protocol 6.4 and the acts of 6.3, through a whole door.
 #include <doctest/doctest.h>
 
-#include "commands/replay_guard.h"
+#include "access/replay_guard.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;
@@ -47,7 +47,7 @@ TEST_CASE("a relock comes in time while the network is gone") {
   DoorFixture f;
   REQUIRE(f.startLive());
   CHECK(f.code(f.spec("unlock", R"({"holdMs":3000})")) == "ok");
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(3'100);
   CHECK_FALSE(f.relay.active());
 }
@@ -144,7 +144,7 @@ TEST_CASE("what was done before a restart is not done again after it") {
   CHECK(f.code(f.spec("unlock", R"({"holdMs":100})")) == "ok");
   const std::string old = f.lastJwe;
   f.transport.events.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.goLive());
   f.relay.trace.clear();
@@ -224,9 +224,9 @@ TEST_CASE("five bad passwords lock all out, the good one too, for 60 s") {
   CHECK(f.sawEvent("lockout"));
   CHECK(f.frames("status").back()["state"]["mode"] == "lockout");
   f.run(25'000);
-  f.transport.push(SocketEventKind::text, R"({"t":"keepalive","time":1})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","time":1})");
   f.run(25'000);
-  f.transport.push(SocketEventKind::text, R"({"t":"keepalive","time":1})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","time":1})");
   f.run(10'000);
   CHECK(f.code(f.spec("unlock")) == "ok");
   CHECK(f.frames("status").back()["state"]["mode"] == "normal");
@@ -286,7 +286,7 @@ TEST_CASE("status tells the leaf, the signal, the heap and the last command") {
   CHECK(state["freeHeap"] == 100'000);
   CHECK(state["uptimeMs"].get<std::int64_t>() > 0);
   CHECK(state["lastCommand"]["status"] == 200);
-  f.transport.push(SocketEventKind::text, R"({"t":"status","id":"q1"})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"status","id":"q1"})");
   f.run(20);
   const json asked = f.frames("status").back();
   CHECK(asked["id"] == "q1");
@@ -321,7 +321,7 @@ TEST_CASE("restart answers first, closes in order and starts locked") {
   CHECK(f.code(f.spec("restart")) == "ok");
   f.run(100);
   CHECK(f.system.restarts == 1);
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{1001});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::going_away});
   f.run(5'000);
   CHECK(f.system.restarts == 1);
   f.relay.trace.clear();

@@ -4,8 +4,8 @@
 
 #include "crypto/crypto.h"
 #include "crypto/sealer.h"
-#include "jws/reader.h"
-#include "jws/writer.h"
+#include "jose/jws_reader.h"
+#include "jose/jws_writer.h"
 #include "support/envelopes.h"
 #include "support/fakes.h"
 

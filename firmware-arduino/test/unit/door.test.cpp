@@ -13,7 +13,7 @@ namespace {
 void powerCycle(DoorFixture& f) {
   f.transport.events.clear();
   f.transport.answers.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   f.transport.postRunning = false;
   f.relay.trace.clear();
 }
@@ -82,13 +82,13 @@ TEST_CASE("pin trace: no reconnect pulses the relay") {
   for (const int close : {1006, 1001, 4001, 4002, 4004, 4005, 4006, 1011}) {
     const auto code = static_cast<std::uint16_t>(close);
     CAPTURE(code);
-    f.transport.push(SocketEventKind::closed, {}, code);
+    f.transport.push(ChannelEventKind::closed, {}, code);
     f.run(100);
     f.transport.answers.clear();
     REQUIRE(f.goLive());
   }
-  f.transport.push(SocketEventKind::text, R"({"t":"update","id":"u","phase":"offer","manifest":"x"})");
-  f.transport.push(SocketEventKind::binary, std::string(4096, 'x'));
+  f.transport.push(ChannelEventKind::text, R"({"t":"update","id":"u","phase":"offer","manifest":"x"})");
+  f.transport.push(ChannelEventKind::binary, std::string(4096, 'x'));
   f.run(100);
   CHECK(f.relay.trace.empty());
 }
@@ -98,7 +98,7 @@ TEST_CASE("pin trace: a reconnect does not lock an unlocked door either") {
   REQUIRE(f.startLive());
   REQUIRE(f.code(f.spec("unlock", R"({"holdMs":0})")) == "ok");
   f.relay.trace.clear();
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(2'000);
   REQUIRE(f.goLive());
   CHECK(f.relay.trace.empty());
@@ -183,7 +183,7 @@ TEST_CASE("results that could not be sent wait for the next welcome, eight of th
   f.transport.sendFails = true;
   for (int i = 0; i < 10; ++i) f.sendJwe(envelopes::make(f.spec("status")).jwe);
   f.transport.sendFails = false;
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(2'000);
   f.transport.sent.clear();
   REQUIRE(f.goLive());
@@ -196,7 +196,7 @@ TEST_CASE("results that could not be sent wait for the next welcome, eight of th
   CHECK(results[7].contains("receipt"));
   f.transport.sendFails = true;
   f.sendJwe(envelopes::make(f.spec("status")).jwe);
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(601'000, 500);
   f.transport.sendFails = false;
   f.transport.sent.clear();
@@ -227,7 +227,7 @@ TEST_CASE("events are numbered within the boot, ten a second, and gaps show") {
     CHECK(events[i]["seq"].get<int>() == events[i - 1]["seq"].get<int>() + 1);
   }
   const int last = events.back()["seq"];
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(20);
   for (int i = 0; i < 40; ++i) {
     f.tamper.on = true;
@@ -267,7 +267,7 @@ TEST_CASE("fail-safe is entered offline, told on return, and never opens unless 
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.goLive());
   f.relay.trace.clear();
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.transport.network = NetworkState::down;
   f.run(60'000);
   f.transport.network = NetworkState::up;
@@ -353,7 +353,7 @@ TEST_CASE("LED and session: the way to the relay and back is shown") {
   CHECK(f.watcher.lights == std::vector<LightPattern>{LightPattern::command_received, LightPattern::unlocked});
   f.watcher.lights.clear();
   f.transport.network = NetworkState::down;
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(4'000);
   CHECK(saw(LightPattern::error));
   CHECK(saw(LightPattern::joining_wifi));

@@ -1,4 +1,4 @@
-#include "jwe/envelope.h"
+#include "jose/envelope.h"
 
 #include <doctest/doctest.h>
 

@@ -3,11 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "commands/credential_guard.h"
-#include "commands/rate_gate.h"
-#include "commands/replay_guard.h"
+#include "access/verifiers/credential_guard.h"
+#include "base/rate_gate.h"
+#include "access/replay_guard.h"
 #include "crypto/crypto.h"
-#include "session/backoff.h"
+#include "channels/backoff.h"
 #include "support/fakes.h"
 
 using namespace esplock;

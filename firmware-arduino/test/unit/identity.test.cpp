@@ -4,7 +4,7 @@
 
 #include "identity/key_ring.h"
 #include "identity/proof.h"
-#include "jws/reader.h"
+#include "jose/jws_reader.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "session/frame.h"
-#include "session/transition.h"
+#include "protocol/frame.h"
+#include "channels/transition.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;
@@ -75,7 +75,7 @@ TEST_CASE("the used enrolment token is forgotten, epoch and boot are told right 
   f.transport.posts.clear();
   f.transport.sent.clear();
   f.transport.events.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.goLive());
   const auto body = nlohmann::json::parse(f.transport.posts[1].body);
@@ -88,16 +88,16 @@ TEST_CASE("a lost socket comes back with the same token; 401 and 4002 register a
   REQUIRE(f.startLive());
   f.run(15'000);
   const std::size_t posts = f.transport.posts.size();
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.run(1'000);
   CHECK(f.door->sessionState() == S::connecting);
   CHECK(f.transport.posts.size() == posts);
-  f.transport.push(SocketEventKind::refused, {}, 0, 401);
+  f.transport.push(ChannelEventKind::refused, {}, 0, 401);
   f.answerPosts();
   f.run(3'000);
   CHECK(f.transport.posts.size() == posts + 2);
   REQUIRE(f.goLive());
-  f.transport.push(SocketEventKind::closed, {}, 4002);
+  f.transport.push(ChannelEventKind::closed, {}, 4002);
   f.answerPosts();
   f.run(5'000);
   CHECK(f.transport.posts.size() == posts + 4);
@@ -107,7 +107,7 @@ TEST_CASE("4003 waits an hour, then registers again") {
   DoorFixture f;
   REQUIRE(f.startLive());
   const std::size_t posts = f.transport.posts.size();
-  f.transport.push(SocketEventKind::closed, {}, 4003);
+  f.transport.push(ChannelEventKind::closed, {}, 4003);
   f.run(3'590'000, 1'000);
   CHECK(f.door->sessionState() == S::waiting);
   CHECK(f.transport.posts.size() == posts);
@@ -150,7 +150,7 @@ TEST_CASE("keep-alive is sent every period; three unanswered close with 4006") {
   f.transport.sent.clear();
   f.run(10'040);
   CHECK(f.frames("keepalive").size() == 1);
-  f.transport.push(SocketEventKind::text, R"({"t":"keepalive","time":)" + std::to_string(f.relayNow()) + "}");
+  f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","time":)" + std::to_string(f.relayNow()) + "}");
   f.run(20);
   CHECK(f.watcher.lights.back() == LightPattern::keep_alive);
   f.run(39'000);
@@ -158,7 +158,7 @@ TEST_CASE("keep-alive is sent every period; three unanswered close with 4006") {
   CHECK(f.transport.closes.empty());
   f.run(3'000);
   REQUIRE(f.transport.closes.size() == 1);
-  CHECK(f.transport.closes[0] == 4006);
+  CHECK(f.transport.closes[0] == CloseReason::keep_alive_timeout);
   CHECK(f.door->sessionState() != S::live);
 }
 
@@ -167,13 +167,13 @@ TEST_CASE("a broken frame is a protocol error, an unknown one is none") {
   REQUIRE(f.startLive());
   for (const char* text : {R"({"t":"news","x":1})", R"({"t":"keepalive","time":1,"more":{}})",
                            R"({"t":"welcome","epoch":9,"time":1,"keepAliveSeconds":5})"}) {
-    f.transport.push(SocketEventKind::text, text);
+    f.transport.push(ChannelEventKind::text, text);
     f.run(20);
     CHECK(f.door->sessionState() == S::live);
   }
-  f.transport.push(SocketEventKind::text, R"({"t":"keepalive","t":"command","time":1})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","t":"command","time":1})");
   f.run(40);
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::protocol_error});
   CHECK(f.door->sessionState() != S::live);
 }
 
@@ -184,14 +184,14 @@ TEST_CASE("commands before the welcome are not taken") {
   REQUIRE(f.boot() == Status::ok);
   f.answerPosts();
   f.run(500);
-  f.transport.push(SocketEventKind::opened);
+  f.transport.push(ChannelEventKind::opened);
   f.run(20);
   REQUIRE(f.door->sessionState() == S::greeting);
   const std::string jwe = envelopes::make(f.spec("unlock", "")).jwe;
-  f.transport.push(SocketEventKind::text, R"({"t":"command","id":"a","jwe":")" + jwe + R"(","deadline":9999999999999})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"command","id":"a","jwe":")" + jwe + R"(","deadline":9999999999999})");
   f.run(40);
   CHECK_FALSE(f.relay.everActive());
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::protocol_error});
 }
 
 TEST_CASE("a relay that does not welcome is left after 10 s") {
@@ -201,9 +201,9 @@ TEST_CASE("a relay that does not welcome is left after 10 s") {
   REQUIRE(f.boot() == Status::ok);
   f.answerPosts();
   f.run(500);
-  f.transport.push(SocketEventKind::opened);
+  f.transport.push(ChannelEventKind::opened);
   f.run(11'000);
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::protocol_error});
 }
 
 TEST_CASE("a welcome whose epoch jumps is refused, and leaves the door's own alone") {
@@ -214,17 +214,17 @@ TEST_CASE("a welcome whose epoch jumps is refused, and leaves the door's own alo
   f.seedSettings();
   REQUIRE(f.boot() == Status::ok);
   CHECK_FALSE(f.goLive());
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{4004});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::protocol_error});
   CHECK(f.store.values.count("epoch") == 0);
   f.epoch = step - 1;   // welcome() says one more: as far as a new door goes
   REQUIRE(f.goLive());
   CHECK(f.transport.sent.size() > 1);
   f.run(15'000);
-  f.transport.push(SocketEventKind::closed, {}, 1006);
+  f.transport.push(ChannelEventKind::closed, {}, 1006);
   f.epoch = 2 * step;
   CHECK_FALSE(f.goLive());
   f.transport.events.clear();
-  f.transport.open = false;
+  f.transport.isOpen = false;
   f.transport.sent.clear();
   REQUIRE(f.boot() == Status::ok);
   f.epoch = 2 * step - 1;
@@ -238,7 +238,7 @@ TEST_CASE("stopping closes with 1001 and ends") {
   f.door->stop();
   f.run(40);
   CHECK(f.door->isStopped());
-  CHECK(f.transport.closes == std::vector<std::uint16_t>{1001});
+  CHECK(f.transport.closes == std::vector<CloseReason>{CloseReason::going_away});
   f.run(100'000, 1'000);
   CHECK(f.door->isStopped());
 }

@@ -110,7 +110,7 @@ TEST_CASE("an open door is not restarted before it has locked, but is after ten 
     f.offer("u1", spec);
     const auto keepAlive = [&](int seconds) {
       for (int i = 0; i < seconds; ++i) {
-        f.transport.push(SocketEventKind::text, R"({"t":"keepalive","time":1})");
+        f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","time":1})");
         if (!f.turns(1, 1'000)) return false;
       }
       return true;
@@ -128,7 +128,7 @@ TEST_CASE("an open door is not restarted before it has locked, but is after ten 
     REQUIRE(f.turns(100));
     CHECK(f.lastPhase() == "verified");
     const std::size_t sent = f.bytesSent;
-    f.transport.push(SocketEventKind::closed, {}, 1006);
+    f.transport.push(ChannelEventKind::closed, {}, 1006);
     f.run(10'000);
     CHECK(f.slots.active == 0);
     REQUIRE(f.goLive());

@@ -151,7 +151,7 @@ TEST_CASE("an image on trial takes no other update, and one without a record is 
   CHECK(f.door->update().onTrial);
   // What could not be confirmed is tried again, and welcomed is welcomed: the three minutes do not count any more.
   for (int i = 0; i < 30; ++i) {
-    f.transport.push(SocketEventKind::text, R"({"t":"keepalive","time":1})");
+    f.transport.push(ChannelEventKind::text, R"({"t":"keepalive","time":1})");
     f.turns(1, 8'000);
   }
   CHECK(f.slots.confirms > 5);
@@ -261,7 +261,7 @@ TEST_CASE("an update that no socket can tell of is told with the next welcome") 
   updateTo(f, f.release(releases::image(6'000)));
   f.answerPosts();
   for (int i = 0; i < 400 && f.door->sessionState() != SessionState::connecting; ++i) f.run(20);
-  f.transport.push(SocketEventKind::opened);
+  f.transport.push(ChannelEventKind::opened);
   f.run(20);
   f.transport.sendFails = true;
   f.welcome();

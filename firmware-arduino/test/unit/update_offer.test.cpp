@@ -43,7 +43,7 @@ TEST_CASE("an offer is refused in the words of protocol 12.7, and no byte is ask
   f.store.writesFail = true;
   CHECK(with([](auto&) {}) == "write_failed");
   f.store.writesFail = false;
-  f.transport.push(SocketEventKind::text, R"({"t":"update","id":"u","phase":"offer"})");
+  f.transport.push(ChannelEventKind::text, R"({"t":"update","id":"u","phase":"offer"})");
   f.turns(2);
   CHECK(f.lastCode() == "bad_signature");
   CHECK(f.door->update().lastCode == std::string("bad_signature"));
@@ -118,9 +118,9 @@ TEST_CASE("busy while a key changes, a restart is on its way, or something is no
     REQUIRE(f.powerOn() == Status::ok);
     f.answerPosts();
     for (int i = 0; i < 400 && f.door->sessionState() != SessionState::connecting; ++i) f.run(20);
-    f.transport.push(SocketEventKind::opened);
+    f.transport.push(ChannelEventKind::opened);
     f.run(20);
-    f.transport.push(SocketEventKind::text, R"({"t":"welcome","door":"d","epoch":99,"time":1,"keepAliveSeconds":10})");
+    f.transport.push(ChannelEventKind::text, R"({"t":"welcome","door":"d","epoch":99,"time":1,"keepAliveSeconds":10})");
     f.run(20);
     f.offer("u", spec);
     f.turns(2);
@@ -215,7 +215,7 @@ TEST_CASE("an id comes back as it was sent, whatever is in it; a manifest that J
   const std::string manifest = releases::sign(g.release(releases::image(5'000)));
   std::string escaped = manifest;
   escaped.replace(0, 1, "\\u0065");
-  g.transport.push(SocketEventKind::text, R"({"t":"update","id":"u","phase":"offer","manifest":")" + escaped + "\"}");
+  g.transport.push(ChannelEventKind::text, R"({"t":"update","id":"u","phase":"offer","manifest":")" + escaped + "\"}");
   g.turns(2);
   CHECK(g.lastCode() == "bad_signature");
 }

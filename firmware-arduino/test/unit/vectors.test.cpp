@@ -8,19 +8,19 @@
 #include <fstream>
 #include <string>
 
-#include "base64url/base64url.h"
-#include "commands/challenges.h"
-#include "commands/processor.h"
-#include "commands/replay_guard.h"
+#include "base/base64url.h"
+#include "access/challenges.h"
+#include "access/processor.h"
+#include "access/replay_guard.h"
 #include "json/reader.h"
 #include "identity/public_key.h"
-#include "jwe/envelope.h"
-#include "jwe/receipt_jwe.h"
-#include "jws/reader.h"
-#include "jws/writer.h"
-#include "session/frame.h"
-#include "session/outbox.h"
-#include "session/session.h"
+#include "jose/envelope.h"
+#include "jose/receipt_jwe.h"
+#include "jose/jws_reader.h"
+#include "jose/jws_writer.h"
+#include "protocol/frame.h"
+#include "channels/outbox.h"
+#include "channels/session.h"
 #include "support/door_fixture.h"
 
 using namespace esplock;
@@ -90,16 +90,16 @@ struct VectorDoor : fixture::DoorFixture {
     clock.sntp = false;
     transport.events.clear();
     transport.answers.clear();
-    transport.open = transport.postRunning = false;
+    transport.isOpen = transport.postRunning = false;
     REQUIRE(boot() == Status::ok);
     answerPosts();
     run(400);
-    transport.push(SocketEventKind::opened);
+    transport.push(ChannelEventKind::opened);
     door->poll();
     offsetMs = nowMs - static_cast<std::int64_t>(clock.nowMs);
     clock.sntp = !sntpAheadMs.is_null();
     clock.wallAheadMs = offsetMs + (clock.sntp ? sntpAheadMs.get<std::int64_t>() : 0);
-    transport.push(SocketEventKind::text, Json({{"t", "welcome"}, {"door", "d"}, {"epoch", ++epoch}, {"time", nowMs},
+    transport.push(ChannelEventKind::text, Json({{"t", "welcome"}, {"door", "d"}, {"epoch", ++epoch}, {"time", nowMs},
                                                 {"keepAliveSeconds", 3600}}).dump());
     door->poll();
     REQUIRE(door->sessionState() == SessionState::live);
@@ -109,7 +109,7 @@ struct VectorDoor : fixture::DoorFixture {
   /// The one frame of type `answer` that the relay's frame is answered with.
   Json ask(const Json& frame, const char* answer) {
     const std::size_t before = frames(answer).size();
-    transport.push(SocketEventKind::text, frame.dump());
+    transport.push(ChannelEventKind::text, frame.dump());
     door->poll();
     const auto answers = frames(answer);
     REQUIRE(answers.size() == before + 1);
@@ -267,7 +267,7 @@ TEST_CASE("shared vectors: command envelopes through a whole door") {
     door.startAt(entry["nowMs"], 0);
     CHECK(std::string(door.door->kid()) == vectors["kid"]);
     // One longer than a frame never reaches the door: the transport ends the socket with 1009.
-    if (entry["jwe"].get<std::string>().size() > Transport::maxFrameBytes) continue;
+    if (entry["jwe"].get<std::string>().size() > Channel::maxFrameBytes) continue;
     checkCommand(door, vectors, entry);
     ++count;
   }
@@ -280,7 +280,7 @@ TEST_CASE("shared vectors: numbers a door and its relay both know") {
   CHECK(EnvelopeOpener::maxChars == limits["jweChars"]);
   CHECK(ReceiptJwe::maxChars <= limits["receiptChars"]);
   CHECK(CommandProcessor::padStep == limits["paddingBytes"]);
-  CHECK(Transport::maxFrameBytes == limits["doorFrameBytes"]);
+  CHECK(Channel::maxFrameBytes == limits["doorFrameBytes"]);
   CHECK(EventQueue::perSecond == limits["eventsPerSecond"]);
   CHECK(Session::largestEpochStep == limits["epochJump"]);
   CHECK(Session::missedLimit == limits["keepAlivesMissed"]);
@@ -311,7 +311,7 @@ TEST_CASE("shared vectors: sequences of commands, with reboots, challenges and l
       } else if (step.contains("clearMark")) {
         REQUIRE(door.door->clearMark() == Status::ok);
       } else if (step.contains("keepalive")) {
-        door.transport.push(SocketEventKind::text, Json({{"t", "keepalive"}, {"time", step["keepalive"]}}).dump());
+        door.transport.push(ChannelEventKind::text, Json({{"t", "keepalive"}, {"time", step["keepalive"]}}).dump());
         door.door->poll();
       } else if (step.contains("challenge")) {
         door.random.next.push_back(envelopes::decode(step["challenge"]));

@@ -5,9 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/status.h"
 #include "config/settings.h"
 #include "crypto/crypto.h"
-#include "status.h"
 
 namespace esplock {
 

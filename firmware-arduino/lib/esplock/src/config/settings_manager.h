@@ -1,9 +1,9 @@
 // The settings in force, and changes to them: all or nothing, by command or by the owner at the device.
 #pragma once
 
+#include "base/status.h"
 #include "config/settings.h"
 #include "config/settings_store.h"
-#include "status.h"
 
 namespace esplock {
 

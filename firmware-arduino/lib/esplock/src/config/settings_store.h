@@ -6,11 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/status.h"
 #include "config/settings.h"
 #include "config/settings_codec.h"
 #include "crypto/sealer.h"
 #include "ports/key_value_store.h"
-#include "status.h"
 
 namespace esplock {
 

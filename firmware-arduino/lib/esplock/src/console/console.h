@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "esplock/door.h"
+#include "door/door.h"
 
 namespace esplock {
 

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/status.h"
 #include "crypto/crypto.h"
-#include "status.h"
 
 namespace esplock::crypto {
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/status.h"
 #include "crypto/crypto.h"
 #include "ports/random.h"
 #include "ports/system.h"
-#include "status.h"
 
 namespace esplock::crypto {
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "base64url/base64url.h"
+#include "base/base64url.h"
 #include "json/writer.h"
 
 namespace esplock {

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/status.h"
 #include "crypto/rsa_key.h"
 #include "crypto/sealer.h"
 #include "identity/public_key.h"
 #include "ports/key_value_store.h"
 #include "ports/system.h"
-#include "status.h"
 
 namespace esplock {
 

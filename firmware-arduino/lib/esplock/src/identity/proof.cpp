@@ -1,7 +1,7 @@
 #include "identity/proof.h"
 
+#include "jose/jws_writer.h"
 #include "json/writer.h"
-#include "jws/writer.h"
 
 namespace esplock {
 namespace {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/status.h"
 #include "identity/key_ring.h"
-#include "status.h"
 
 namespace esplock {
 

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/status.h"
 #include "crypto/crypto.h"
-#include "status.h"
 
 namespace esplock {
 

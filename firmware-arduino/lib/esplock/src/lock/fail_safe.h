@@ -4,7 +4,7 @@
 
 #include "config/settings.h"
 #include "lock/lock_model.h"
-#include "session/events.h"
+#include "protocol/events.h"
 
 namespace esplock {
 

@@ -6,7 +6,7 @@
 #include "lock/lock_types.h"
 #include "ports/input_pin.h"
 #include "ports/output_pin.h"
-#include "session/events.h"
+#include "protocol/events.h"
 
 namespace esplock {
 

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "jws/reader.h"
+#include "base/semver.h"
+#include "jose/jws_reader.h"
 #include "update/codes.h"
-#include "update/semver.h"
 #include "update/update_state.h"
 
 namespace esplock {

@@ -5,11 +5,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/semver.h"
 #include "crypto/crypto.h"
 #include "ports/key_value_store.h"
-#include "session/frame.h"
+#include "protocol/frame.h"
 #include "update/codes.h"
-#include "update/semver.h"
 
 namespace esplock {
 

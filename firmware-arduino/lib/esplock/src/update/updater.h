@@ -8,11 +8,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "commands/rate_gate.h"
+#include "base/rate_gate.h"
 #include "config/settings_manager.h"
 #include "light/light_player.h"
 #include "log/log_ring.h"
-#include "session/time_keeper.h"
+#include "time/time_keeper.h"
 #include "update/boot_trial.h"
 #include "update/manifest.h"
 #include "update/record.h"

@@ -1,0 +1,1 @@
+// Fixture of layering.test.cpp: folders that include each other in a circle. Never compiled.
