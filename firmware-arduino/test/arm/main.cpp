@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "board.h"
-#include "jws/reader.h"
+#include "jose/jws_reader.h"
 #include "support/door_fixture.h"
 
 namespace {
@@ -49,7 +49,7 @@ bool proofIsGood(const fixture::DoorFixture& f) {
 std::string answerTo(fixture::DoorFixture& f, const envelopes::Made& made) {
   const std::string id = "cmd-" + std::to_string(++f.commandCount);
   const fixture::json frame = {{"t", "command"}, {"id", id}, {"jwe", made.jwe}, {"deadline", f.relayNow() + 60'000}};
-  f.transport.push(esplock::SocketEventKind::text, frame.dump());
+  f.transport.push(esplock::ChannelEventKind::text, frame.dump());
   f.clock.advance(20);
   measured(f);
   for (const auto& result : f.frames("result")) {
