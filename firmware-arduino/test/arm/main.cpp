@@ -38,7 +38,8 @@ bool proofIsGood(const fixture::DoorFixture& f) {
   const auto body = fixture::json::parse(f.transport.posts.back().body, nullptr, false);
   if (body.is_discarded() || !body.contains("proof")) return false;
   const std::string proof = body["proof"];
-  static esplock::JwsReader reader;
+  static esplock::Workspace workspace;
+  static esplock::JwsReader reader(workspace);
   if (reader.read(proof, "RS256", "openlock-proof+jws") != Status::ok) return false;
   const envelopes::Bytes key = envelopes::publicDerOf(envelopes::doorKeyDer());
   return reader.kid() == envelopes::kidOf(envelopes::doorKeyDer()) &&

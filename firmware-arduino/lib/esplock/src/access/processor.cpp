@@ -31,10 +31,10 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   if (jwe.size() > EnvelopeOpener::maxChars) return bare("command.too_long");
   if (!gate_.take(parts_.time.monotonicMs())) return bare("command.too_many");
   if (opener_.open(jwe, parts_.keys.current(), parts_.keys.kid()) != Status::ok) return bare("command.unreadable");
-  requestGood_ = readRequest(opener_.plain(), document_, request_) == Status::ok;
+  requestGood_ = readRequest(opener_.plain(), parts_.workspace.document, request_) == Status::ok;
   credentialGood_ = false;
   if (!request_.hasReplyKey) return bare("command.no_reply_key");
-  ActContext context{parts_.lock, parts_.settings, parts_.keys, parts_.light};
+  ActContext context{parts_.lock, parts_.settings, parts_.keys, parts_.light, parts_.workspace};
   context.nowMs = parts_.time.monotonicMs();
   CommandOutcome outcome;
   outcome.bare = false;
@@ -113,7 +113,10 @@ ReceiptCode CommandProcessor::carryOut(const Act& act, ActContext& context) {
 }
 
 void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& context, bool withState) {
-  json::Writer json(plain_, sizeof plain_);
+  // The request has been answered for: its place in `text` is the receipt's, which `room` takes sealed.
+  char* const plain = parts_.workspace.text;
+  static_assert(ReceiptJwe::maxSealedBytes <= Workspace::textBytes && ReceiptJwe::maxChars <= Workspace::roomBytes);
+  json::Writer json(plain, ReceiptJwe::maxPlainBytes);
   json.beginObject().member("jti", opener_.header().jtiText).member("door", parts_.settings.active().doorId);
   json.member("status", static_cast<std::int64_t>(outcome.status())).member("code", textOf(outcome.code));
   json.member("at", parts_.time.nowMs());
@@ -125,15 +128,16 @@ void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& c
   pad(json);
   json.endObject();
   std::size_t length = 0;
-  const Status status = json.ok() ? receipts_.write(request_.replyKey, json.view(), receiptText_, sizeof receiptText_,
+  char* const text = reinterpret_cast<char*>(parts_.workspace.room);
+  const Status status = json.ok() ? receipts_.write(request_.replyKey, plain, json.length(), text, ReceiptJwe::maxChars,
                                                     length)
                                   : Status::too_big;
-  crypto::wipe(plain_, sizeof plain_);
+  crypto::wipe(plain, ReceiptJwe::maxSealedBytes);
   if (status != Status::ok) {
     parts_.log.write(LogLevel::error, "receipt.failed", static_cast<int>(status));
     return;
   }
-  outcome.receipt = std::string_view(receiptText_, length);
+  outcome.receipt = std::string_view(text, length);
 }
 
 }  // namespace esplock

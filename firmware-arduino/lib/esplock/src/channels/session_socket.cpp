@@ -24,7 +24,7 @@ void Session::openChannel() {
 }
 
 void Session::sayHello() {
-  json::Writer json(body_, sizeof body_);
+  json::Writer json(parts_.workspace.text, Workspace::textBytes);
   json.beginObject().member("t", "hello").member("boot", boot_).member("epoch", epoch_);
   json.name("firmware").beginObject().member("version", parts_.identity.version);
   json.member("board", parts_.identity.board);
@@ -81,7 +81,7 @@ void Session::protocolError(const char* cause) {
 
 void Session::onFrame(std::string_view text) {
   if (state_ != SessionState::greeting && state_ != SessionState::live) return;
-  if (readFrame(text, document_, frame_) != Status::ok) return protocolError("frame.malformed");
+  if (readFrame(text, parts_.workspace.document, frame_) != Status::ok) return protocolError("frame.malformed");
   if (state_ == SessionState::greeting) {
     if (frame_.type == FrameType::welcome) onWelcome(frame_);
     else if (frame_.type != FrameType::unknown) protocolError("frame.before_welcome");

@@ -43,16 +43,16 @@ Door::Parts::Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo,
       lock(ports.relay, ports.contact, events, lockOptions(options)),
       failSafe(lock, events),
       sealer(ports.system, ports.random),
-      settingsStore(ports.store, sealer),
+      settingsStore(ports.store, sealer, workspace),
       settings(settingsStore),
       keys(ports.store, sealer, ports.system, options.rsaKeyBits),
       replay(ports.store),
       challenges(ports.random),
-      processor({ports.random, time, replay, challenges, credentials, lock, settings, keys, light, events, *this, log},
+      processor({ports.random, time, replay, challenges, credentials, lock, settings, keys, light, events, *this, log, workspace},
                 options.commandsPerSecond, options.commandBurst),
-      session({ports.network, ports.https, ports.channel, ports.store, ports.random, settings, keys, time, log, *this,
+      session({ports.network, ports.https, ports.channel, ports.store, ports.random, settings, keys, time, log, *this, workspace,
                {firmware.version, firmware.board, firmware.securityVersion, nullptr}}),
-      updater({ports.updateSlot, ports.store, settings, time, log, light, *this, updateOptions(firmware, options)}) {}
+      updater({ports.updateSlot, ports.store, settings, time, log, light, *this, workspace, updateOptions(firmware, options)}) {}
 
 Status Door::Parts::start() {
   lock.begin();   // before anything that could fail or take time

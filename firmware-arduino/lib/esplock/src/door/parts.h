@@ -62,6 +62,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   FirmwareInfo firmware;
   DoorOptions options;
 
+  Workspace workspace;
   std::uint8_t imageDigest[32] = {};
   LogRing log;
   TimeKeeper time;

@@ -28,25 +28,26 @@ Status append(crypto::Bytes part, bool dot, char* out, std::size_t capacity, std
 
 }  // namespace
 
-Status ReceiptJwe::write(const std::uint8_t replyKey[32], std::string_view plain, char* out, std::size_t capacity,
-                         std::size_t& length) {
+Status ReceiptJwe::write(const std::uint8_t replyKey[32], char* plain, std::size_t plainLength, char* out,
+                         std::size_t capacity, std::size_t& length) {
   length = 0;
-  if (plain.size() > maxPlainBytes) return Status::too_big;
+  if (plainLength > maxPlainBytes) return Status::too_big;
   std::uint8_t nonce[crypto::nonceBytes];
   if (!random_.fill(nonce, sizeof nonce)) return Status::crypto_failed;
   if (append(bytesOf(header), false, out, capacity, length) != Status::ok) return Status::too_big;
   const crypto::Bytes aad{reinterpret_cast<const std::uint8_t*>(out), length};
   std::size_t sealedLength = 0;
-  const Status sealed =
-      crypto::gcmEncrypt(replyKey, nonce, aad, bytesOf(plain), sealed_, sizeof sealed_, sealedLength);
-  if (sealed != Status::ok) return sealed;
+  auto* const sealed = reinterpret_cast<std::uint8_t*>(plain);
+  const Status status =
+      crypto::gcmEncrypt(replyKey, nonce, aad, {sealed, plainLength}, sealed, maxSealedBytes, sealedLength);
+  if (status != Status::ok) return status;
   const std::size_t cipherLength = sealedLength - crypto::tagBytes;
   if (append({}, true, out, capacity, length) != Status::ok ||
       append({nonce, sizeof nonce}, true, out, capacity, length) != Status::ok ||
-      append({sealed_, cipherLength}, true, out, capacity, length) != Status::ok) {
+      append({sealed, cipherLength}, true, out, capacity, length) != Status::ok) {
     return Status::too_big;
   }
-  return append({sealed_ + cipherLength, crypto::tagBytes}, true, out, capacity, length);
+  return append({sealed + cipherLength, crypto::tagBytes}, true, out, capacity, length);
 }
 
 }  // namespace esplock

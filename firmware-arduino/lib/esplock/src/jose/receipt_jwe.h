@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/status.h"
+#include "crypto/crypto.h"
 #include "ports/random.h"
 
 namespace esplock {
@@ -17,12 +18,14 @@ class ReceiptJwe {
 
   explicit ReceiptJwe(Random& random) : random_(random) {}
 
-  Status write(const std::uint8_t replyKey[32], std::string_view plain, char* out, std::size_t capacity,
+  static constexpr std::size_t maxSealedBytes = maxPlainBytes + crypto::tagBytes;
+
+  /// `plain` is sealed where it lies, with room for the tag: `maxSealedBytes` of it are overwritten at most.
+  Status write(const std::uint8_t replyKey[32], char* plain, std::size_t plainLength, char* out, std::size_t capacity,
                std::size_t& length);
 
  private:
   Random& random_;
-  std::uint8_t sealed_[maxPlainBytes + 16] = {};
 };
 
 }  // namespace esplock
