@@ -19,15 +19,16 @@ struct Line {
 
 #define PART(member, limit) {#member, sizeof(Parts::member), limit}
 constexpr Line lines[] = {
-    PART(log, 4900),      PART(time, 100),      PART(events, 2700),     PART(unsent, 10300),  PART(light, 60),
-    PART(lock, 100),      PART(failSafe, 40),   PART(settingsStore, 19500), PART(settings, 12500), PART(keys, 5200),
-    PART(replay, 8300),   PART(challenges, 920), PART(credentials, 40), PART(processor, 13600), PART(session, 11100),
-    PART(updater, 6900),  PART(frameOut, 2048),
+    PART(workspace, 12100), PART(settings, 12500), PART(replay, 7300),  PART(uplink, 7200),   PART(log, 3300),
+    PART(keys, 2700),       PART(events, 1200),    PART(processor, 1000), PART(challenges, 920), PART(updater, 900),
+    PART(session, 800),     PART(health, 150),     PART(lock, 120),     PART(time, 100),      PART(reset, 100),
+    PART(probation, 60),    PART(restart, 60),     PART(light, 60),     PART(state, 60),      PART(failSafe, 40),
+    PART(settingsStore, 40), PART(credentials, 40), PART(sealer, 16),
 };
 #undef PART
 
-constexpr std::size_t sumLimit = 99'000;
-constexpr std::size_t blockLimit = 99'000;
+constexpr std::size_t sumLimit = 50 * 1024;
+constexpr std::size_t blockLimit = 32 * 1024;
 
 /// What a door allocates when it is made; it allocates nothing after that.
 new_count::Blocks countBlocks() {

@@ -30,7 +30,12 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   parts_.light.play(LightPattern::command_received);
   if (jwe.size() > EnvelopeOpener::maxChars) return bare("command.too_long");
   if (!gate_.take(parts_.time.monotonicMs())) return bare("command.too_many");
-  if (opener_.open(jwe, parts_.keys.current(), parts_.keys.kid()) != Status::ok) return bare("command.unreadable");
+  const Status opened = opener_.open(jwe, parts_.keys.current(), parts_.keys.kid());
+  if (opened != Status::ok) {
+    CommandOutcome outcome = bare(opened == Status::out_of_memory ? "command.no_memory" : "command.unreadable");
+    if (opened == Status::out_of_memory) outcome.memory = CommandOutcome::Memory::none;
+    return outcome;
+  }
   requestGood_ = readRequest(opener_.plain(), parts_.workspace.document, request_) == Status::ok;
   credentialGood_ = false;
   if (!request_.hasReplyKey) return bare("command.no_reply_key");
@@ -38,13 +43,14 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   context.nowMs = parts_.time.monotonicMs();
   CommandOutcome outcome;
   outcome.bare = false;
+  outcome.memory = CommandOutcome::Memory::enough;
   outcome.code = judge(context, outcome);
   outcome.restartWanted = context.restartWanted;
   outcome.rotationWanted = context.rotationWanted;
   outcome.settingsKept = context.settingsKept;
+  opener_.wipe();   // before the receipt is written in its place
   writeReceipt(outcome, context, credentialGood_);
   crypto::wipe(&request_, sizeof request_);
-  opener_.wipe();
   if (outcome.code != ReceiptCode::ok) parts_.light.play(LightPattern::error);
   parts_.log.write(outcome.code == ReceiptCode::ok ? LogLevel::info : LogLevel::warning, textOf(outcome.code),
                    outcome.status());
@@ -113,9 +119,8 @@ ReceiptCode CommandProcessor::carryOut(const Act& act, ActContext& context) {
 }
 
 void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& context, bool withState) {
-  // The request has been answered for: its place in `text` is the receipt's, which `room` takes sealed.
-  char* const plain = parts_.workspace.text;
-  static_assert(ReceiptJwe::maxSealedBytes <= Workspace::textBytes && ReceiptJwe::maxChars <= Workspace::roomBytes);
+  static_assert(ReceiptJwe::maxSealedBytes <= Workspace::textBytes);
+  char* const plain = parts_.workspace.text + ReceiptJwe::headBytes;
   json::Writer json(plain, ReceiptJwe::maxPlainBytes);
   json.beginObject().member("jti", opener_.header().jtiText).member("door", parts_.settings.active().doorId);
   json.member("status", static_cast<std::int64_t>(outcome.status())).member("code", textOf(outcome.code));
@@ -127,17 +132,15 @@ void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& c
   if (context.newKid[0] != 0) json.member("newKid", context.newKid);
   pad(json);
   json.endObject();
+  auto* const sealed = reinterpret_cast<std::uint8_t*>(parts_.workspace.text);
   std::size_t length = 0;
-  char* const text = reinterpret_cast<char*>(parts_.workspace.room);
-  const Status status = json.ok() ? receipts_.write(request_.replyKey, plain, json.length(), text, ReceiptJwe::maxChars,
-                                                    length)
-                                  : Status::too_big;
-  crypto::wipe(plain, ReceiptJwe::maxSealedBytes);
+  const Status status = json.ok() ? receipts_.seal(request_.replyKey, sealed, json.length(), length) : Status::too_big;
   if (status != Status::ok) {
+    crypto::wipe(sealed, ReceiptJwe::maxSealedBytes);
     parts_.log.write(LogLevel::error, "receipt.failed", static_cast<int>(status));
     return;
   }
-  outcome.receipt = std::string_view(text, length);
+  outcome.receipt = {sealed, length};
 }
 
 }  // namespace esplock

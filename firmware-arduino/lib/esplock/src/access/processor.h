@@ -22,11 +22,12 @@ struct CommandOutcome {
   bool bare = true;                       ///< failed before authentication: 400 and nothing else
   ReceiptCode code = ReceiptCode::malformed;
   bool credentialRefused = false;         ///< the advisory `refusal` of protocol 5.2
-  std::string_view receipt;               ///< in the workspace's room
+  crypto::Bytes receipt;                  ///< sealed, in the workspace's text; none: length 0
   const char* act = "";
   bool restartWanted = false;
   bool rotationWanted = false;
   bool settingsKept = false;
+  enum class Memory : std::uint8_t { unasked, enough, none } memory = Memory::unasked;   ///< of opening the envelope
 
   int status() const { return !bare && code == ReceiptCode::ok ? 200 : 400; }
 };

@@ -2,30 +2,33 @@
 #pragma once
 
 #include "access/processor.h"
-#include "channels/outbox.h"
-#include "channels/session.h"
 #include "config/settings_manager.h"
 #include "crypto/sealer.h"
 #include "door/door.h"
+#include "door/factory_reset.h"
+#include "door/health_watch.h"
+#include "door/probation.h"
+#include "door/restart.h"
+#include "door/state_report.h"
+#include "door/uplink.h"
 #include "light/light_player.h"
-#include "lock/fail_safe.h"
-#include "lock/lock_model.h"
-#include "log/log_ring.h"
-#include "update/updater.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
-struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDoor {
+struct Door::Parts final : SessionListener, LightListener, UpdateDoor {
   Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo, const DoorOptions& doorOptions);
 
   Status start();
   void poll();
   void requestRestart();
+  Status resetToFactory();
 
   // SessionListener
   void onState(SessionState state) override;
   void onTrouble(const SessionTrouble& trouble) override;
   void onWelcome() override;
+  void onKeepAliveSent() override;
   void onKeepAliveAnswered() override;
   void onCommand(const Frame& frame) override;
   void onStatusAsked(const char* id) override;
@@ -44,59 +47,45 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   void restartForUpdate() override;
   void onUpdatePhase(const char* phase, const char* version, const char* code) override;
 
-  // StateSource
-  void writeState(json::Writer& json) override;
-
-  const char* mode() const;
-  void sendStatus(std::string_view id);
-  void sendResult(std::string_view id, const CommandOutcome& outcome);
   void watchLock();
-  void watchClock();
-  void watchProbation(std::uint64_t nowMs);
-  void watchRestart(std::uint64_t nowMs);
-  void watchTamper();
-  void watchHeap(std::uint64_t nowMs);
-  void flush(std::uint64_t nowMs);
 
   DoorPorts ports;
   FirmwareInfo firmware;
   DoorOptions options;
 
-  Workspace workspace;
+  // The three biggest are blocks of their own: a heap has several holes more easily than one as big as all of it.
+  const std::unique_ptr<Workspace> workspaceBlock = std::make_unique<Workspace>();
+  Workspace& workspace = *workspaceBlock;
   std::uint8_t imageDigest[32] = {};
   LogRing log;
   TimeKeeper time;
   EventQueue events;
-  UnsentResults unsent;
   LightPlayer light;
   LockModel lock;
   FailSafeWatch failSafe;
   crypto::Sealer sealer;
   SettingsStore settingsStore;
-  SettingsManager settings;
+  const std::unique_ptr<SettingsManager> settingsBlock = std::make_unique<SettingsManager>(settingsStore);
+  SettingsManager& settings = *settingsBlock;
   KeyRing keys;
-  ReplayGuard replay;
+  const std::unique_ptr<ReplayGuard> replayBlock = std::make_unique<ReplayGuard>(ports.store);
+  ReplayGuard& replay = *replayBlock;
   Challenges challenges;
   CredentialGuard credentials;
+  StateReport state;
   CommandProcessor processor;
   Session session;
   Updater updater;
+  Uplink uplink;
+  Restart restart;
+  Probation probation;
+  HealthWatch health;
+  FactoryReset reset;
 
-  char frameOut[2048] = {};
   LockReading lastReading;
   const char* lastMode = "normal";
-  enum class ClockTold : std::uint8_t { nothing, sure, unsure };
-  ClockTold clockTold = ClockTold::nothing;
   bool damaged = false;             ///< settings, key or mark cannot be read: lasting red
   bool networkSeen = false;
-  bool tampered = false;
-  bool restarting = false;
-  bool restartDone = false;
-  std::uint64_t restartLimitMs = 0;
-  std::uint64_t probationEndsMs = 0;
-  std::uint64_t nextHeapReportMs = 0;
-  std::int64_t lastCommandAtMs = 0;
-  int lastCommandStatus = 0;
 };
 
 }  // namespace esplock
