@@ -20,7 +20,7 @@ struct Line {
 #define PART(member, limit) {#member, sizeof(Parts::member), limit}
 constexpr Line lines[] = {
     PART(workspace, 12100), PART(settings, 12500), PART(replay, 7300),  PART(uplink, 7200),   PART(log, 3300),
-    PART(keys, 2700),       PART(events, 1200),    PART(processor, 1000), PART(challenges, 920), PART(updater, 900),
+    PART(keys, 2700),       PART(events, 1300),    PART(processor, 1000), PART(challenges, 920), PART(updater, 900),
     PART(session, 800),     PART(health, 150),     PART(lock, 120),     PART(time, 100),      PART(reset, 100),
     PART(probation, 60),    PART(restart, 60),     PART(light, 60),     PART(state, 60),      PART(failSafe, 40),
     PART(settingsStore, 40), PART(credentials, 40), PART(sealer, 16),
