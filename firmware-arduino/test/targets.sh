@@ -85,4 +85,4 @@ for wanted in "$@"; do
     *) echo "targets.sh: no target $wanted (mbedtls, x86-32, cortex-m, rv32)" >&2; exit 2 ;;
   esac
 done
-echo "== targets: all passed"
+echo "== targets: what could be had passed"
