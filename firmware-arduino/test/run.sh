@@ -4,7 +4,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-build=${ESPLOCK_BUILD_DIR:-"$here/../build"}
+. "$here/build.sh"
 fuzz_seconds=30
 while [ $# -gt 0 ]; do
   case "$1" in
@@ -43,34 +43,30 @@ if [ -n "$missing" ]; then
   exit 1
 fi
 
-jobs=${ESPLOCK_JOBS:-2}
-mkdir -p "$build"
-build=$(cd "$build" && pwd)
-make_in() { # <dir> <cmake arguments...>
-  dir=$1
-  shift
-  if ! cmake -S "$@" -B "$build/$dir" >"$build/$dir.log" 2>&1 || ! make -C "$build/$dir" -j"$jobs" >>"$build/$dir.log" 2>&1; then
-    tail -40 "$build/$dir.log" >&2
-    echo "run.sh: building $dir failed" >&2
-    exit 1
-  fi
-}
-
 echo "== virtual door (warnings are errors)"
-make_in host "$here/../host"
+make_in host all "$here/../host"
 "$build/host/esplock-door" --help >/dev/null
 
 echo "== units under ASan and UBSan"
-make_in units "$here"
+make_in units units "$here"
 "$build/units/units"
 
 echo "== stack and heap"
-make_in measure "$here" -DESPLOCK_SANITIZE=OFF
+make_in measure measure "$here" -DESPLOCK_SANITIZE=OFF
 "$build/measure/measure"
+
+# Without sanitizers and without effort, for the time it takes; targets.sh has them.
+if use=$(on_32_bits); then
+  echo "== 32 bits: units, memory budget"
+  # shellcheck disable=SC2086 # two arguments
+  CXXFLAGS=-m32 make_in plain-32 "units memory" "$here" -DESPLOCK_SANITIZE=OFF -DESPLOCK_OPTIMIZE=-O0 $use
+  "$build/plain-32/memory"
+  "$build/plain-32/units"
+fi
 
 if [ "$fuzz_seconds" -gt 0 ]; then
   echo "== fuzzing, $fuzz_seconds s a target"
-  CXX=clang++ make_in fuzz "$here" -DESPLOCK_FUZZ=ON
+  CXX=clang++ make_in fuzz all "$here" -DESPLOCK_FUZZ=ON
   # What it finds new goes to the build directory; the corpus in the tree is the seed and stays as it is.
   fuzz() { # <target>
     mkdir -p "$build/fuzz/corpus-$1" "$build/fuzz/findings"

@@ -4,11 +4,12 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { collectFigures } from './attack-figures.mjs';
-import { ensureFirmwarePackages, ensureVirtualDoor } from './firmware.mjs';
+import { ensureFirmwarePackages, ensureTargetPackages, ensureVirtualDoor } from './firmware.mjs';
 import { run, say, SetUpError } from './processes.mjs';
 import { ROOT } from './project.mjs';
 
 const FIRMWARE_RUN = 'firmware-arduino/test/run.sh';
+const FIRMWARE_TARGETS = 'firmware-arduino/test/targets.sh';
 /** For each fuzz target; `npm run fuzz` takes its time. */
 const FUZZ_SECONDS = '10';
 
@@ -27,11 +28,11 @@ async function check(name, [command, args], options = {}) {
   const { code, output } = await run(command, args, { cwd: ROOT, ...options });
   if (code !== 0 && options.live !== true) process.stdout.write(`\n--- ${name}\n${output}\n`);
   const counts = countsOf(output);
-  return { name, ok: code === 0, seconds: (Date.now() - started) / 1000, ...counts, names: failedNames(output) };
+  return { name, ok: code === 0, seconds: (Date.now() - started) / 1000, ...counts, names: toldNames(output) };
 }
 
-/** The tests that failed, as the reporter named them. */
-const failedNames = (output) => output.split('\n').filter((line) => line.startsWith('FAILED: '));
+/** The tests that failed, as the reporter named them, and what the firmware's checks had to leave out. */
+const toldNames = (output) => output.split('\n').filter((line) => /^(FAILED|left out): /.test(line));
 
 /** All test files but the architecture's, the longest first. */
 function suites() {
@@ -97,15 +98,30 @@ export async function runChecks(args) {
   return summarise([...results, ...(await still), tests, ...firmware], started);
 }
 
-/** The long ones (soak, floods, thousands of sockets): test files named *.long.ts. */
+/** The core on other machines, with other libraries; it names what cannot be had here. */
+async function targetsCheck() {
+  if (!existsSync(join(ROOT, FIRMWARE_TARGETS))) return [];
+  try {
+    await ensureTargetPackages();
+  } catch (error) {
+    if (!(error instanceof SetUpError)) throw error;
+    say(error.message);
+  }
+  return [await check('firmware targets', ['sh', [FIRMWARE_TARGETS]], { live: true, limitMs: 40 * 60_000 })];
+}
+
+/** The long ones (soak, floods, thousands of sockets): test files named *.long.ts; before them the firmware's other targets. */
 export async function runLongTests(args) {
   const started = Date.now();
   const results = [];
-  await readyFirmware(results);
-  const files = args.length > 0 ? args : ['test/**/*.long.ts'];
+  const hasFirmware = await readyFirmware(results);
+  const named = args.length > 0;
+  const targets = hasFirmware && !named ? await targetsCheck() : [];
+  const files = named ? args : ['test/**/*.long.ts'];
   return summarise(
     [
       ...results,
+      ...targets,
       await check('long tests', mocha('--timeout', '600000', ...files), { live: true, limitMs: 80 * 60_000 }),
     ],
     started,

@@ -39,8 +39,9 @@ const CHECK_PACKAGES = [
   'chromium',
   'libnss3-tools',
 ];
-/** The firmware's own list: one Debian package a line; `#` starts a comment. */
+/** The firmware's own lists: one Debian package a line, with its architecture in brackets where it has but one; `#` starts a comment. */
 const FIRMWARE_LIST = join(FIRMWARE, 'test/debian-packages.txt');
+const LONG_LIST = join(FIRMWARE, 'test/debian-packages-long.txt');
 
 /** Debian packages the virtual door cannot be built without and that are not here. `probe`: as `answers`. */
 export const missingForVirtualDoor = (probe = answers) =>
@@ -121,23 +122,39 @@ function modifiedMs(path) {
 /** Installs the Debian packages the firmware's checks and the virtual door's tests need. False where there is no apt. */
 export async function ensureFirmwarePackages() {
   if (!hasVirtualDoorSources()) return false;
-  const listed = existsSync(FIRMWARE_LIST)
-    ? readFileSync(FIRMWARE_LIST, 'utf8')
-        .split('\n')
-        .map((line) => line.replace(/#.*/, '').trim())
-    : [];
   if (!hasApt()) {
     say('the firmware checks need Debian packages and are left out on this machine.');
     return false;
   }
   // What another package or the owner's own build brought counts as there.
-  const missing = [
-    ...missingForVirtualDoor(),
-    ...missingPackages([...CHECK_PACKAGES, ...listed.filter((name) => name !== '')]),
-  ];
+  const missing = [...missingForVirtualDoor(), ...missingPackages([...CHECK_PACKAGES, ...listed(FIRMWARE_LIST)])];
   await install([...new Set(missing)]);
   await install(missingFuzzerRuntime());
   return true;
+}
+
+/**
+ * Installs the toolchains of other machines that firmware-arduino/test/targets.sh uses. Throws SetUpError where they cannot be
+ * had; the targets say by themselves what is left out for the want of them.
+ */
+export async function ensureTargetPackages() {
+  await install(missingPackages(listed(LONG_LIST)));
+}
+
+/** The names in a list that are meant for this machine. */
+function listed(path) {
+  if (!existsSync(path)) return [];
+  const architecture = outputOf('dpkg', ['--print-architecture'])?.trim();
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .map((line) =>
+      line
+        .replace(/#.*/, '')
+        .trim()
+        .match(/^(\S+)(?: \[(\S+)\])?$/),
+    )
+    .filter((match) => match !== null && (match[2] === undefined || match[2] === architecture))
+    .map(([, name]) => name);
 }
 
 async function install(names) {

@@ -14,7 +14,8 @@ namespace {
 struct Target {
   fakes::FakeRandom random;
   crypto::RsaKey key;
-  EnvelopeOpener opener{random};
+  Workspace workspace;
+  EnvelopeOpener opener{random, workspace};
   std::string kid;
   Target() {
     const auto& der = envelopes::doorKeyDer();

@@ -6,7 +6,8 @@
 using namespace esplock;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static JwsReader reader;
+  static Workspace workspace;
+  static JwsReader reader(workspace);
   static const bool started = crypto::start() == Status::ok;
   // The P-256 generator point: a valid public key that has signed nothing.
   static const std::uint8_t point[65] = {

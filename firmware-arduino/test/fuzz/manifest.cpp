@@ -42,7 +42,8 @@ void checkOrder(std::string_view a, std::string_view b) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const ManifestRules rules = rulesOf();
-  static ManifestReader reader;
+  static Workspace workspace;
+  static ManifestReader reader(workspace);
   static json::Document document;
   static Manifest manifest;
   const std::string_view text(reinterpret_cast<const char*>(data), size);

@@ -37,7 +37,8 @@ struct World final : UpdateDoor {
   fakes::FakeLight strip;
   fakes::FakeSlots slots;
   crypto::Sealer sealer{system, random};
-  SettingsStore settingsStore{store, sealer};
+  Workspace workspace;
+  SettingsStore settingsStore{store, sealer, workspace};
   SettingsManager settings{settingsStore};
   TimeKeeper time{clock};
   LogRing log{logSink, clock};
@@ -60,7 +61,7 @@ struct World final : UpdateDoor {
     options.board = "test";
     options.releaseKeys[1] = releases::key("release").pem.c_str();
     options.window = 1 + static_cast<unsigned>(clock.nowMs % 4);
-    updater = std::make_unique<Updater>(Updater::Parts{&slots, store, settings, time, log, light, *this, options});
+    updater = std::make_unique<Updater>(Updater::Parts{&slots, store, settings, time, log, light, *this, workspace, options});
     updater->start({slots.image() == oldImage() ? "1.2.3" : "1.3.0", 4, nullptr});
   }
   void frame(std::string_view text) {

@@ -6,10 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "config/settings_store.h"
 #include "crypto/sealer.h"
 #include "support/envelopes.h"
 #include "support/fakes.h"
+#include "support/saved_settings.h"
 
 namespace fixture {
 
@@ -70,9 +70,6 @@ struct DoorFixture {
     store.values[name] = sealed;
   }
   void seedSettings(const std::function<void(Settings&)>& change = {}) {
-    crypto::start();
-    crypto::Sealer sealer(system, random);
-    SettingsStore settings(store, sealer);
     Settings values;
     setText(values, SettingId::serverAddress, "https://relay.example:8443");
     setText(values, SettingId::caCertificate, caPem);
@@ -81,7 +78,7 @@ struct DoorFixture {
     setText(values, SettingId::doorPassword, "correct horse");
     setText(values, SettingId::wifiSsid, "home");
     if (change) change(values);
-    settings.saveKept(values);
+    saveSettings(store, system, random, values);
   }
 
   Status boot() {

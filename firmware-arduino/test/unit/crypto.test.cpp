@@ -105,7 +105,8 @@ TEST_CASE("a JWS written here is read and verified, and not once a bit has chang
   char text[2048];
   std::size_t length = 0;
   REQUIRE(writeJws(key, "openlock-proof+jws", "the-kid", R"({"door":"x"})", text, sizeof text, length) == Status::ok);
-  JwsReader reader;
+  Workspace readerSpace;
+  JwsReader reader(readerSpace);
   REQUIRE(reader.read({text, length}, "RS256", "openlock-proof+jws") == Status::ok);
   CHECK(reader.kid() == "the-kid");
   CHECK(reader.payload() == R"({"door":"x"})");

@@ -170,17 +170,17 @@ TEST_CASE("a result that went out on a link that was then lost is sent again, un
 
 TEST_CASE("the answer to an earlier keep-alive says nothing of a later result") {
   UnsentResults results;
-  char frame[2048];
+  Workspace workspace;
   const auto send = [&](const char* id) {
     results.keep(0, id, 200, false, {});
-    REQUIRE_FALSE(results.front(0, frame, sizeof frame).empty());
+    REQUIRE_FALSE(results.front(0, workspace).empty());
     results.sent();
   };
   const auto kept = [&] {
     UnsentResults copy = results;
     copy.onChannelLost();
     std::size_t count = 0;
-    for (; !copy.front(0, frame, sizeof frame).empty(); ++count) copy.sent();
+    for (; !copy.front(0, workspace).empty(); ++count) copy.sent();
     return count;
   };
   send("a");
@@ -200,22 +200,22 @@ TEST_CASE("the answer to an earlier keep-alive says nothing of a later result") 
 
 TEST_CASE("of too many results one that was sent gives way before one that was not") {
   UnsentResults results;
-  char frame[2048];
+  Workspace workspace;
   results.keep(0, "unsent", 200, false, {});
   results.keep(0, "sent", 200, false, {});
   results.sent();   // the oldest
   results.keep(0, "x", 200, false, {});
   results.onChannelLost();
   for (int i = 0; i < 3; ++i) {
-    REQUIRE_FALSE(results.front(0, frame, sizeof frame).empty());
+    REQUIRE_FALSE(results.front(0, workspace).empty());
     if (i != 1) results.sent();
     else break;
   }
   // "unsent" is out, "sent" waits: the first goes when the ninth comes.
   for (int i = 0; i < 6; ++i) results.keep(0, std::to_string(i), 200, false, {});
   std::string waiting;
-  for (std::string_view text = results.front(0, frame, sizeof frame); !text.empty();
-       text = results.front(0, frame, sizeof frame)) {
+  for (std::string_view text = results.front(0, workspace); !text.empty();
+       text = results.front(0, workspace)) {
     waiting += nlohmann::json::parse(text)["id"].get<std::string>() + " ";
     results.sent();
   }

@@ -15,7 +15,8 @@ namespace {
 struct Opener {
   fakes::FakeRandom random;
   crypto::RsaKey key;
-  EnvelopeOpener opener{random};
+  Workspace workspace;
+  EnvelopeOpener opener{random, workspace};
   std::string kid = envelopes::kidOf(envelopes::doorKeyDer());
   Opener() {
     const auto& der = envelopes::doorKeyDer();

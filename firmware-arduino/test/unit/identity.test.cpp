@@ -123,7 +123,8 @@ TEST_CASE("the proof names door, nonce, audience and firmware, signed by the key
   input.securityVersion = 7;
   const std::uint8_t digest[32] = {0xAB};
   input.imageDigest = digest;
-  RegistrationWriter writer;
+  Workspace writerSpace;
+  RegistrationWriter writer(writerSpace);
   char body[4096];
   std::size_t length = 0;
   REQUIRE(writer.write(ring.keys, input, body, sizeof body, length) == Status::ok);
@@ -132,7 +133,8 @@ TEST_CASE("the proof names door, nonce, audience and firmware, signed by the key
   CHECK(sent["enrolmentToken"] == "TOKEN");
   CHECK_FALSE(sent.contains("rotation"));
   CHECK(sent["publicKey"].get<std::string>().rfind("-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8A", 0) == 0);
-  JwsReader reader;
+  Workspace readerSpace;
+  JwsReader reader(readerSpace);
   const std::string proof = sent["proof"];
   REQUIRE(reader.read(proof, "RS256", "openlock-proof+jws") == Status::ok);
   CHECK(reader.kid() == ring.keys.kid());
@@ -157,12 +159,14 @@ TEST_CASE("while rotating the new key registers and the old one vouches for it")
   input.doorId = "front-door";
   input.nonce = "n";
   input.audience = "https://a";
-  RegistrationWriter writer;
+  Workspace writerSpace;
+  RegistrationWriter writer(writerSpace);
   char body[4096];
   std::size_t length = 0;
   REQUIRE(writer.write(ring.keys, input, body, sizeof body, length) == Status::ok);
   const auto sent = nlohmann::json::parse(std::string(body, length));
-  JwsReader reader;
+  Workspace readerSpace;
+  JwsReader reader(readerSpace);
   const std::string proof = sent["proof"];
   REQUIRE(reader.read(proof, "RS256", "openlock-proof+jws") == Status::ok);
   CHECK(reader.kid() == ring.keys.spareKid());
@@ -197,7 +201,8 @@ TEST_CASE("a registration with a 4096 bit key, a rotation and a token fits into 
   input.enrolmentToken = token;
   input.version = "10.20.30-rc.1";
   input.board = "esp32-s3";
-  RegistrationWriter writer;
+  Workspace writerSpace;
+  RegistrationWriter writer(writerSpace);
   char body[4096];
   std::size_t length = 0;
   CHECK(writer.write(ring.keys, input, body, sizeof body, length) == Status::ok);

@@ -26,7 +26,8 @@ const Json& vectors() {
 
 struct Check {
   ManifestRules rules;
-  ManifestReader reader;
+  Workspace workspace;
+  ManifestReader reader{workspace};
   Manifest manifest;
   std::string board = "test";
   std::string version = "1.2.3";
@@ -65,7 +66,8 @@ TEST_CASE("shared vectors: release manifests") {
   rules.securityFloor = door["securityVersion"];
   rules.capacity = door["capacity"];
   rules.nowMs = door["nowMs"];
-  ManifestReader reader;
+  Workspace workspace;
+  ManifestReader reader{workspace};
   int count = 0;
   for (const Json& entry : vectors()["cases"]) {
     CAPTURE(entry["name"].get<std::string>());

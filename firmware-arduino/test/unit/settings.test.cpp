@@ -6,6 +6,7 @@
 #include "config/settings_codec.h"
 #include "config/settings_store.h"
 #include "support/door_fixture.h"
+#include "workspace/workspace.h"
 
 using namespace esplock;
 
@@ -31,8 +32,10 @@ struct StoreFixture {
   fakes::FakeSystem system;
   fakes::FakeRandom random;
   crypto::Sealer sealer{system, random};
+  Workspace workspace;
   SettingsStore settings;
-  explicit StoreFixture(fakes::FakeStore& values) : store(values), settings(values, sealer) { crypto::start(); }
+  Settings scratch;
+  explicit StoreFixture(fakes::FakeStore& values) : store(values), settings(values, sealer, workspace) { crypto::start(); }
 };
 
 }  // namespace
@@ -135,20 +138,20 @@ TEST_CASE("power loss after any write leaves the old settings or the new, never 
       for (int i = 0; i <= earlier; ++i) {
         StoreFixture before(values);
         Settings ignored;
-        before.settings.load(ignored);
+        before.settings.load(ignored, before.scratch);
         REQUIRE(before.settings.saveKept(sample("old" + std::to_string(i))) == Status::ok);
       }
       {
         StoreFixture during(values);
         Settings ignored;
-        REQUIRE(during.settings.load(ignored) == Status::ok);
+        REQUIRE(during.settings.load(ignored, during.scratch) == Status::ok);
         values.writesLeft = writes;
         during.settings.saveKept(sample("new"));
         values.writesLeft = -1;
       }
       StoreFixture after(values);
       Settings found;
-      REQUIRE(after.settings.load(found) == Status::ok);
+      REQUIRE(after.settings.load(found, after.scratch) == Status::ok);
       const std::string ssid = found.wifiSsid;
       CHECK((ssid == "new" || ssid == "old" + std::to_string(earlier)));
       if (writes > 0) CHECK(ssid == "new");
@@ -164,11 +167,11 @@ TEST_CASE("a torn or foreign slot is passed over for the other") {
   values.values["set.b"].resize(40);
   StoreFixture again(values);
   Settings found;
-  REQUIRE(again.settings.load(found) == Status::ok);
+  REQUIRE(again.settings.load(found, again.scratch) == Status::ok);
   CHECK(std::string(found.wifiSsid) == "one");
   values.values["set.a"] = values.values["set.b"];
   StoreFixture third(values);
-  CHECK(third.settings.load(found) == Status::corrupt);
+  CHECK(third.settings.load(found, third.scratch) == Status::corrupt);
 }
 
 TEST_CASE("a probation is taken back by itself, and remembered until it was told") {
@@ -180,14 +183,14 @@ TEST_CASE("a probation is taken back by itself, and remembered until it was told
   }
   StoreFixture boot(values);
   Settings found;
-  REQUIRE(boot.settings.load(found) == Status::ok);
+  REQUIRE(boot.settings.load(found, boot.scratch) == Status::ok);
   CHECK(std::string(found.wifiSsid) == "new");
   CHECK(boot.settings.onProbation());
-  REQUIRE(boot.settings.revert(found) == Status::ok);
+  REQUIRE(boot.settings.revert(found, boot.scratch) == Status::ok);
   CHECK(std::string(found.wifiSsid) == "old");
   CHECK_FALSE(boot.settings.onProbation());
   StoreFixture later(values);
-  REQUIRE(later.settings.load(found) == Status::ok);
+  REQUIRE(later.settings.load(found, later.scratch) == Status::ok);
   CHECK(std::string(found.wifiSsid) == "old");
   CHECK(later.settings.revertedUntold());
   CHECK(later.settings.forgetReverted() == Status::ok);

@@ -183,12 +183,9 @@ TEST_CASE("settings on probation and an image on trial: one welcome keeps both")
   REQUIRE(f.up());
   updateTo(f, f.release(releases::image(6'000)));
   // As a cut between the two writes would leave it.
-  crypto::Sealer sealer(f.system, f.random);
-  SettingsStore settings(f.store, sealer);
-  Settings values;
-  REQUIRE(settings.load(values) == Status::ok);
-  setText(values, SettingId::serverAddress, "https://other.example");
-  REQUIRE(settings.saveOnProbation(values) == Status::ok);
+  fixture::putOnProbation(f.store, f.system, f.random, [](Settings& values) {
+    setText(values, SettingId::serverAddress, "https://other.example");
+  });
   REQUIRE(f.boot() == Status::ok);
   REQUIRE(f.slots.onTrial());
   SUBCASE("welcomed") {

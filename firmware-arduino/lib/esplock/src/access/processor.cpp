@@ -36,10 +36,10 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
     if (opened == Status::out_of_memory) outcome.memory = CommandOutcome::Memory::none;
     return outcome;
   }
-  requestGood_ = readRequest(opener_.plain(), document_, request_) == Status::ok;
+  requestGood_ = readRequest(opener_.plain(), parts_.workspace.document, request_) == Status::ok;
   credentialGood_ = false;
   if (!request_.hasReplyKey) return bare("command.no_reply_key");
-  ActContext context{parts_.lock, parts_.settings, parts_.keys, parts_.light};
+  ActContext context{parts_.lock, parts_.settings, parts_.keys, parts_.light, parts_.workspace};
   context.nowMs = parts_.time.monotonicMs();
   CommandOutcome outcome;
   outcome.bare = false;
@@ -48,9 +48,9 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   outcome.restartWanted = context.restartWanted;
   outcome.rotationWanted = context.rotationWanted;
   outcome.settingsKept = context.settingsKept;
+  opener_.wipe();   // before the receipt is written in its place
   writeReceipt(outcome, context, credentialGood_);
   crypto::wipe(&request_, sizeof request_);
-  opener_.wipe();
   if (outcome.code != ReceiptCode::ok) parts_.light.play(LightPattern::error);
   parts_.log.write(outcome.code == ReceiptCode::ok ? LogLevel::info : LogLevel::warning, textOf(outcome.code),
                    outcome.status());
@@ -119,7 +119,9 @@ ReceiptCode CommandProcessor::carryOut(const Act& act, ActContext& context) {
 }
 
 void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& context, bool withState) {
-  json::Writer json(plain_, sizeof plain_);
+  static_assert(ReceiptJwe::maxSealedBytes <= Workspace::textBytes);
+  char* const plain = parts_.workspace.text + ReceiptJwe::headBytes;
+  json::Writer json(plain, ReceiptJwe::maxPlainBytes);
   json.beginObject().member("jti", opener_.header().jtiText).member("door", parts_.settings.active().doorId);
   json.member("status", static_cast<std::int64_t>(outcome.status())).member("code", textOf(outcome.code));
   json.member("at", parts_.time.nowMs());
@@ -130,16 +132,15 @@ void CommandProcessor::writeReceipt(CommandOutcome& outcome, const ActContext& c
   if (context.newKid[0] != 0) json.member("newKid", context.newKid);
   pad(json);
   json.endObject();
+  auto* const sealed = reinterpret_cast<std::uint8_t*>(parts_.workspace.text);
   std::size_t length = 0;
-  const Status status = json.ok() ? receipts_.write(request_.replyKey, json.view(), receiptText_, sizeof receiptText_,
-                                                    length)
-                                  : Status::too_big;
-  crypto::wipe(plain_, sizeof plain_);
+  const Status status = json.ok() ? receipts_.seal(request_.replyKey, sealed, json.length(), length) : Status::too_big;
   if (status != Status::ok) {
+    crypto::wipe(sealed, ReceiptJwe::maxSealedBytes);
     parts_.log.write(LogLevel::error, "receipt.failed", static_cast<int>(status));
     return;
   }
-  outcome.receipt = std::string_view(receiptText_, length);
+  outcome.receipt = {sealed, length};
 }
 
 }  // namespace esplock

@@ -22,7 +22,7 @@ struct CommandOutcome {
   bool bare = true;                       ///< failed before authentication: 400 and nothing else
   ReceiptCode code = ReceiptCode::malformed;
   bool credentialRefused = false;         ///< the advisory `refusal` of protocol 5.2
-  std::string_view receipt;               ///< valid until the next run
+  crypto::Bytes receipt;                  ///< sealed, in the workspace's text; none: length 0
   const char* act = "";
   bool restartWanted = false;
   bool rotationWanted = false;
@@ -49,10 +49,11 @@ class CommandProcessor {
     EventSink& events;
     StateSource& state;
     LogRing& log;
+    Workspace& workspace;
   };
 
   CommandProcessor(const Parts& parts, std::uint32_t perSecond, std::uint32_t burst)
-      : parts_(parts), gate_(perSecond, burst), opener_(parts.random), receipts_(parts.random) {}
+      : parts_(parts), gate_(perSecond, burst), opener_(parts.random, parts.workspace), receipts_(parts.random) {}
 
   CommandOutcome run(std::string_view jwe);
 
@@ -68,12 +69,9 @@ class CommandProcessor {
   RateGate gate_;
   EnvelopeOpener opener_;
   ReceiptJwe receipts_;
-  json::Document document_;
   CommandRequest request_;
   bool requestGood_ = false;
   bool credentialGood_ = false;
-  char plain_[ReceiptJwe::maxPlainBytes] = {};
-  char receiptText_[ReceiptJwe::maxChars] = {};
 };
 
 }  // namespace esplock

@@ -27,6 +27,17 @@ std::int64_t lower(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 
 }  // namespace
 
+ReplayGuard::Entry::Entry(const std::uint8_t id[idBytes], std::int64_t iatMs, std::uint64_t monotonicMs)
+    : iatLow(static_cast<std::uint32_t>(iatMs)),
+      iatHigh(static_cast<std::uint32_t>(static_cast<std::uint64_t>(iatMs) >> 32)),
+      takenLowMs(static_cast<std::uint32_t>(monotonicMs)) {
+  std::memcpy(jti, id, idBytes);
+}
+
+std::int64_t ReplayGuard::Entry::iatMs() const {
+  return static_cast<std::int64_t>((static_cast<std::uint64_t>(iatHigh) << 32) | iatLow);
+}
+
 Status ReplayGuard::load(std::uint64_t monotonicMs) {
   count_ = 0;
   markMs_ = bootFloorMs_ = leftFloorMs_ = keptFloorMs_ = 0;
@@ -58,10 +69,7 @@ Status ReplayGuard::loadKept(std::int64_t highestMs, std::uint64_t monotonicMs) 
   }
   keptFloorMs_ = old ? highestMs : getTime(bytes) & INT64_MAX;
   for (std::size_t at = head; at < length; at += step) {
-    Entry& entry = ring_[count_++];
-    std::memcpy(entry.jti, bytes + at, idBytes);
-    entry.iatMs = old ? highestMs : higher(getTime(bytes + at + idBytes), -1);
-    entry.takenMs = monotonicMs;
+    ring_[count_++] = Entry(bytes + at, old ? highestMs : higher(getTime(bytes + at + idBytes), -1), monotonicMs);
   }
   return Status::ok;
 }
@@ -85,9 +93,9 @@ bool ReplayGuard::hasRoom(std::int64_t nowMs, std::uint64_t monotonicMs) {
   for (std::size_t i = 0; i < count_; ++i) {
     const Entry& entry = ring_[i];
     const bool last = i + keptLength > count_;   // with the one to come they fill what the store remembers
-    const bool timely = entry.iatMs >= 0 && entry.iatMs >= nowMs - windowMs;
-    if (last || timely || monotonicMs - entry.takenMs <= std::uint64_t{windowMs}) ring_[kept++] = entry;
-    else leftFloorMs_ = higher(leftFloorMs_, entry.iatMs);
+    const bool timely = entry.iatMs() >= 0 && entry.iatMs() >= nowMs - windowMs;
+    if (last || timely || entry.isRecent(monotonicMs)) ring_[kept++] = entry;
+    else leftFloorMs_ = higher(leftFloorMs_, entry.iatMs());
   }
   count_ = kept;
   return count_ < ringLength;
@@ -102,22 +110,18 @@ Status ReplayGuard::record(const std::uint8_t jti[idBytes], std::int64_t iatMs, 
     if (!store_.write(markName, bytes, sizeof bytes)) return Status::store_failed;
     markMs_ = iatMs;
   }
-  Entry entry{{}, iatMs, monotonicMs};
-  std::memcpy(entry.jti, jti, idBytes);
-  return remember(entry);
+  return remember(Entry(jti, iatMs, monotonicMs));
 }
 
 Status ReplayGuard::recordBound(const std::uint8_t jti[idBytes], std::uint64_t monotonicMs) {
   if (count_ >= ringLength) return Status::busy;
-  Entry entry{{}, -1, monotonicMs};
-  std::memcpy(entry.jti, jti, idBytes);
-  return remember(entry);
+  return remember(Entry(jti, -1, monotonicMs));
 }
 
 Status ReplayGuard::remember(const Entry& entry) {
   ring_[count_] = entry;
   const std::size_t total = count_ + 1;
-  const std::int64_t leaving = total > keptLength ? ring_[total - keptLength - 1].iatMs : 0;
+  const std::int64_t leaving = total > keptLength ? ring_[total - keptLength - 1].iatMs() : 0;
   const std::int64_t floorMs = higher(keptFloorMs_, leaving);
   if (!storeKept(total, floorMs)) return Status::store_failed;
   count_ = total;
@@ -133,7 +137,7 @@ bool ReplayGuard::storeKept(std::size_t total, std::int64_t floorMs) {
     const Entry& entry = ring_[total - kept + i];
     std::uint8_t* const at = bytes + timeBytes + i * entryBytes;
     std::memcpy(at, entry.jti, idBytes);
-    putTime(at + idBytes, entry.iatMs);
+    putTime(at + idBytes, entry.iatMs());
   }
   return store_.write(keptName, bytes, timeBytes + kept * entryBytes);
 }

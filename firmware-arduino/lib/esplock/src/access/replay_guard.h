@@ -51,10 +51,23 @@ class ReplayGuard {
   Status erase();
 
  private:
+  /// Of small words, for the sake of its size: 28 bytes, 256 times.
   struct Entry {
+    Entry() = default;
+    Entry(const std::uint8_t id[idBytes], std::int64_t iatMs, std::uint64_t monotonicMs);
+
+    /// -1: none that counts, with a challenge.
+    std::int64_t iatMs() const;
+
+    /// Taken no longer than `windowMs` ago. One that was taken 49.7 days ago to the minute counts so too: it stays a minute more.
+    bool isRecent(std::uint64_t monotonicMs) const {
+      return static_cast<std::uint32_t>(monotonicMs) - takenLowMs <= std::uint32_t{windowMs};
+    }
+
     std::uint8_t jti[idBytes];
-    std::int64_t iatMs;      ///< -1: none that counts, with a challenge
-    std::uint64_t takenMs;   ///< monotonic
+    std::uint32_t iatLow;
+    std::uint32_t iatHigh;
+    std::uint32_t takenLowMs;   ///< monotonic
   };
   Status loadKept(std::int64_t highestMs, std::uint64_t monotonicMs);
   Status remember(const Entry& entry);

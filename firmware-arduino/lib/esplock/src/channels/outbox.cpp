@@ -6,18 +6,8 @@
 
 namespace esplock {
 
-std::string_view writeResult(std::string_view id, int status, bool credentialRefused, std::string_view receipt,
-                             char* out, std::size_t capacity) {
-  json::Writer json(out, capacity);
-  json.beginObject().member("t", "result").member("id", id).member("status", static_cast<std::int64_t>(status));
-  if (credentialRefused) json.member("refusal", "credential");
-  if (!receipt.empty()) json.member("receipt", receipt);
-  json.endObject();
-  return json.view();
-}
-
 void UnsentResults::keep(std::uint64_t nowMs, std::string_view id, int status, bool credentialRefused,
-                         std::string_view receipt) {
+                         crypto::Bytes receipt) {
   if (count_ == capacity) {
     std::size_t victim = 0;
     for (std::size_t i = capacity; i-- > 0;) {
@@ -28,13 +18,13 @@ void UnsentResults::keep(std::uint64_t nowMs, std::string_view id, int status, b
   Entry& entry = at(count_++);
   entry.stage = Stage::waiting;
   entry.atMs = nowMs;
-  entry.status = status;
+  entry.status = static_cast<std::uint16_t>(status);
   entry.credentialRefused = credentialRefused;
   const std::size_t idLength = id.size() < Frame::maxIdChars ? id.size() : Frame::maxIdChars;
   std::memcpy(entry.id, id.data(), idLength);
   entry.id[idLength] = '\0';
-  entry.receiptLength = receipt.size() <= sizeof entry.receipt ? receipt.size() : 0;
-  if (entry.receiptLength > 0) std::memcpy(entry.receipt, receipt.data(), entry.receiptLength);
+  entry.receiptLength = static_cast<std::uint16_t>(receipt.length <= sizeof entry.receipt ? receipt.length : 0);
+  if (entry.receiptLength > 0) std::memcpy(entry.receipt, receipt.data, entry.receiptLength);
 }
 
 void UnsentResults::drop(std::size_t index) {
@@ -44,15 +34,27 @@ void UnsentResults::drop(std::size_t index) {
   order_[count_] = freed;
 }
 
-std::string_view UnsentResults::front(std::uint64_t nowMs, char* out, std::size_t outCapacity) {
+std::string_view UnsentResults::front(std::uint64_t nowMs, Workspace& workspace) {
   while (count_ > 0 && nowMs - at(0).atMs > keepMs) drop(0);
   for (std::size_t i = 0; i < count_; ++i) {
-    const Entry& entry = at(i);
-    if (entry.stage != Stage::waiting) continue;
-    return writeResult(entry.id, entry.status, entry.credentialRefused,
-                       std::string_view(entry.receipt, entry.receiptLength), out, outCapacity);
+    if (at(i).stage == Stage::waiting) return textOf(at(i), workspace);
   }
   return {};
+}
+
+std::string_view UnsentResults::textOf(const Entry& entry, Workspace& workspace) {
+  static_assert(ReceiptJwe::maxChars <= Workspace::roomBytes);
+  char* const receipt = reinterpret_cast<char*>(workspace.room);
+  std::size_t length = 0;
+  json::Writer json(workspace.text, Workspace::textBytes);
+  json.beginObject().member("t", "result").member("id", entry.id).member("status", std::int64_t{entry.status});
+  if (entry.credentialRefused) json.member("refusal", "credential");
+  if (entry.receiptLength > 0 &&
+      ReceiptJwe::write({entry.receipt, entry.receiptLength}, receipt, ReceiptJwe::maxChars, length) == Status::ok) {
+    json.member("receipt", std::string_view(receipt, length));
+  }
+  json.endObject();
+  return json.view();
 }
 
 void UnsentResults::sent() {
@@ -108,8 +110,23 @@ void EventQueue::emitUpdate(const char* phase, const char* version, const char* 
   entry.name = "phase";
   entry.value = phase;
   entry.code = code;
+  entry.version = keepVersion(version);
+}
+
+/// A version whose place is needed is told no more.
+const char* EventQueue::keepVersion(const char* version) {
+  for (const char* const known : versions_) {
+    if (version[0] != '\0' && std::strcmp(known, version) == 0) return known;
+  }
   const std::size_t length = std::strlen(version);
-  if (length < sizeof entry.version) std::memcpy(entry.version, version, length + 1);
+  if (length == 0 || length >= sizeof versions_[0]) return nullptr;
+  char* const place = versions_[nextVersion_];
+  nextVersion_ = (nextVersion_ + 1) % (sizeof versions_ / sizeof versions_[0]);
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (at(i).version == place) at(i).version = nullptr;
+  }
+  std::memcpy(place, version, length + 1);
+  return place;
 }
 
 std::string_view EventQueue::front(std::uint64_t nowMs, char* out, std::size_t outCapacity) {
@@ -122,7 +139,7 @@ std::string_view EventQueue::front(std::uint64_t nowMs, char* out, std::size_t o
   json.member("at", time_.nowMs() - static_cast<std::int64_t>(nowMs - entry.atMs));
   if (entry.name != nullptr) {
     json.name("data").beginObject().member(entry.name, entry.value);
-    if (entry.version[0] != '\0') json.member("version", entry.version);
+    if (entry.version != nullptr) json.member("version", entry.version);
     if (entry.code != nullptr && entry.code[0] != '\0') json.member("code", entry.code);
     json.endObject();
   }

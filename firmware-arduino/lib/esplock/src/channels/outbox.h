@@ -12,12 +12,9 @@
 #include "protocol/events.h"
 #include "protocol/frame.h"
 #include "time/time_keeper.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
-
-/// The text of a `result` frame; empty when it does not fit.
-std::string_view writeResult(std::string_view id, int status, bool credentialRefused, std::string_view receipt,
-                             char* out, std::size_t capacity);
 
 /// A channel that took a result has only queued it, and what TCP took may still be lost with the link. So each is kept
 /// until the relay has answered a keep-alive that was sent after it, and sent again on the next channel if that never
@@ -28,10 +25,10 @@ class UnsentResults {
   static constexpr std::uint64_t keepMs = 600'000;
 
   /// Keeps it. Of too many the oldest that was sent gives way, else the oldest.
-  void keep(std::uint64_t nowMs, std::string_view id, int status, bool credentialRefused, std::string_view receipt);
+  void keep(std::uint64_t nowMs, std::string_view id, int status, bool credentialRefused, crypto::Bytes receipt);
 
   /// Oldest one still to be sent, as a frame; empty when there is none. Follow with sent() once the channel has taken it.
-  std::string_view front(std::uint64_t nowMs, char* out, std::size_t capacity);
+  std::string_view front(std::uint64_t nowMs, Workspace& workspace);
   void sent();
 
   void onKeepAliveSent();
@@ -46,13 +43,14 @@ class UnsentResults {
     Stage stage = Stage::waiting;
     std::uint64_t atMs = 0;
     char id[Frame::maxIdChars + 1] = {};
-    int status = 400;
+    std::uint16_t status = 400;
     bool credentialRefused = false;
-    std::size_t receiptLength = 0;
-    char receipt[ReceiptJwe::maxChars] = {};
+    std::uint16_t receiptLength = 0;
+    std::uint8_t receipt[ReceiptJwe::maxSealedBytes] = {};   ///< made into text when it is sent
   };
   Entry& at(std::size_t index) { return entries_[order_[index]]; }
   void drop(std::size_t index);
+  static std::string_view textOf(const Entry& entry, Workspace& workspace);
 
   Entry entries_[capacity];
   std::uint8_t order_[capacity] = {0, 1, 2, 3, 4, 5, 6, 7};   ///< oldest first; past `count_` the free ones
@@ -83,9 +81,11 @@ class EventQueue : public EventSink {
     const char* name = nullptr;
     const char* value = nullptr;
     const char* code = nullptr;            ///< `update` alone, like the next
-    char version[maxVersionChars + 1] = {};
+    const char* version = nullptr;         ///< one of `versions_`
   };
+  Entry& at(std::size_t index) { return entries_[(first_ + index) % capacity]; }
   Entry& push(EventKind kind);
+  const char* keepVersion(const char* version);
 
   TimeKeeper& time_;
   RateGate gate_{perSecond, perSecond};
@@ -94,6 +94,10 @@ class EventQueue : public EventSink {
   std::size_t first_ = 0;
   std::size_t count_ = 0;
   std::int64_t nextSeq_ = 1;
+
+  /// Of the updates that are told of. Nobody waits with more: an offer comes over a channel, and with it these events go.
+  char versions_[4][maxVersionChars + 1] = {};
+  unsigned nextVersion_ = 0;
 };
 
 }  // namespace esplock

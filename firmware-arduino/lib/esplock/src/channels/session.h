@@ -63,10 +63,11 @@ class Session {
     TimeKeeper& time;
     LogRing& log;
     SessionListener& listener;
+    Workspace& workspace;
     Identity identity;
   };
 
-  explicit Session(const Parts& parts) : parts_(parts), backoff_(parts.random) {}
+  explicit Session(const Parts& parts) : parts_(parts), backoff_(parts.random), registration_(parts.workspace) {}
 
   /// Fresh `boot` id; the persisted epoch is read. `imageDigest` goes into every proof; null: it cannot be told.
   Status start(const std::uint8_t* imageDigest);
@@ -113,10 +114,8 @@ class Session {
   Parts parts_;
   Backoff backoff_;
   SessionState state_ = SessionState::unconfigured;
-  json::Document document_;
   Frame frame_;
   RegistrationWriter registration_;
-  char body_[Https::maxBodyBytes] = {};
   char nonce_[129] = {};
   char token_[129] = {};
   char socketPath_[129] = {};

@@ -12,7 +12,7 @@ constexpr std::uint64_t hourMs = 3'600'000;
 }  // namespace
 
 void Session::startChallenge() {
-  json::Writer json(body_, sizeof body_);
+  json::Writer json(parts_.workspace.text, Workspace::textBytes);
   json.beginObject().member("doorId", parts_.settings.active().doorId).endObject();
   if (!parts_.https.startPost(relay(), "/v1/devices/challenge", json.view())) fail({state_, TransportError::protocol}, 0);
 }
@@ -29,10 +29,10 @@ void Session::startRegistration() {
   input.securityVersion = parts_.identity.securityVersion;
   input.imageDigest = parts_.identity.imageDigest;
   std::size_t length = 0;
-  const Status status = registration_.write(parts_.keys, input, body_, sizeof body_, length);
+  const Status status = registration_.write(parts_.keys, input, parts_.workspace.text, Workspace::textBytes, length);
   if (status != Status::ok) parts_.log.write(LogLevel::error, "session.proof_failed", static_cast<int>(status));
   const bool started =
-      status == Status::ok && parts_.https.startPost(relay(), "/v1/devices/register", {body_, length});
+      status == Status::ok && parts_.https.startPost(relay(), "/v1/devices/register", {parts_.workspace.text, length});
   if (!started) fail({state_, TransportError::protocol}, 0);
 }
 
@@ -53,15 +53,17 @@ void Session::pollPost() {
 }
 
 void Session::onChallengeAnswer(std::string_view body) {
-  const bool good = document_.parse(body) == Status::ok &&
-                    document_.root()["nonce"].cString(nonce_, sizeof nonce_) == Status::ok && nonce_[0] != '\0';
+  json::Document& document = parts_.workspace.document;
+  const bool good = document.parse(body) == Status::ok &&
+                    document.root()["nonce"].cString(nonce_, sizeof nonce_) == Status::ok && nonce_[0] != '\0';
   if (!good) return fail({state_, TransportError::protocol}, 0);
   apply(SessionInput::answered);
 }
 
 void Session::onRegisterAnswer(std::string_view body) {
-  bool good = document_.parse(body) == Status::ok;
-  const json::Value root = document_.root();
+  json::Document& document = parts_.workspace.document;
+  bool good = document.parse(body) == Status::ok;
+  const json::Value root = document.root();
   good = good && root["sessionToken"].cString(token_, sizeof token_) == Status::ok && token_[0] != '\0';
   good = good && root["socketPath"].cString(socketPath_, sizeof socketPath_) == Status::ok && socketPath_[0] == '/';
   if (!good) {
@@ -83,9 +85,10 @@ void Session::onPostRefused(const PostAnswer& answer) {
   trouble.detail = answer.httpStatus;
   std::int64_t retryAfterMs = 0;
   problemCode_[0] = '\0';
-  if (document_.parse(answer.body) == Status::ok) {
-    if (document_.root()["code"].cString(problemCode_, sizeof problemCode_) != Status::ok) problemCode_[0] = '\0';
-    if (!document_.root()["retryAfterMs"].integer(retryAfterMs) || retryAfterMs < 0) retryAfterMs = 0;
+  json::Document& document = parts_.workspace.document;
+  if (document.parse(answer.body) == Status::ok) {
+    if (document.root()["code"].cString(problemCode_, sizeof problemCode_) != Status::ok) problemCode_[0] = '\0';
+    if (!document.root()["retryAfterMs"].integer(retryAfterMs) || retryAfterMs < 0) retryAfterMs = 0;
   }
   trouble.code = problemCode_;
   auto atLeast = static_cast<std::uint64_t>(retryAfterMs);

@@ -24,7 +24,7 @@ void Session::openChannel() {
 }
 
 void Session::sayHello() {
-  json::Writer json(body_, sizeof body_);
+  json::Writer json(parts_.workspace.text, Workspace::textBytes);
   json.beginObject().member("t", "hello").member("boot", boot_).member("epoch", epoch_);
   json.name("firmware").beginObject().member("version", parts_.identity.version);
   json.member("board", parts_.identity.board);
@@ -86,7 +86,7 @@ void Session::protocolError(const char* cause) {
 
 bool Session::onFrame(std::string_view text) {
   if (state_ != SessionState::greeting && state_ != SessionState::live) return false;
-  if (readFrame(text, document_, frame_) != Status::ok) {
+  if (readFrame(text, parts_.workspace.document, frame_) != Status::ok) {
     protocolError("frame.malformed");
     return false;
   }

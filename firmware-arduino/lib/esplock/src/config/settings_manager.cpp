@@ -52,7 +52,8 @@ SettingsManager::Outcome SettingsManager::accepted(Status& status) {
 }
 
 Status SettingsManager::revert() {
-  const Status status = store_.revert(active_);
+  dropChange();
+  const Status status = store_.revert(active_, candidate_);
   if (status == Status::ok) awaitingRestart_ = true;
   return status;
 }

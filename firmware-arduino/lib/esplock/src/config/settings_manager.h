@@ -11,7 +11,7 @@ class SettingsManager {
  public:
   explicit SettingsManager(SettingsStore& store) : store_(store) {}
 
-  Status load() { return store_.load(active_); }
+  Status load() { return store_.load(active_, candidate_); }
   const Settings& active() const { return active_; }
 
   /// Work on a copy: begin, change the candidate, commit or drop it.
@@ -35,7 +35,8 @@ class SettingsManager {
   /// A relay has welcomed the door: probation ends, the used enrolment token goes. Tells what the owner should hear.
   Outcome accepted(Status& status);
 
-  /// Probation has run out: the settings before are stored as current again; a restart must follow.
+  /// Probation has run out: the settings before are stored as current again; a restart must follow. A change that was under
+  /// way is dropped.
   Status revert();
 
   Status erase();

@@ -14,12 +14,19 @@
 
 namespace esplock {
 
+struct Workspace;
+
 class SettingsStore {
  public:
-  SettingsStore(KeyValueStore& store, crypto::Sealer& sealer) : store_(store), sealer_(sealer) {}
+  static constexpr std::size_t slotHeadBytes = 5;   ///< generation, little endian, and the probation flag
+  static constexpr std::size_t maxSlotBytes = crypto::Sealer::overheadBytes + slotHeadBytes + maxSettingsBytes;
 
-  /// `not_found` on a new device; `corrupt` when slots are there but none can be opened.
-  Status load(Settings& out);
+  SettingsStore(KeyValueStore& store, crypto::Sealer& sealer, Workspace& workspace)
+      : store_(store), sealer_(sealer), workspace_(workspace) {}
+
+  /// `not_found` on a new device; `corrupt` when slots are there but none can be opened; `out` is as it was then. `scratch`
+  /// is left as by reset().
+  Status load(Settings& out, Settings& scratch);
 
   Status saveKept(const Settings& settings) { return save(settings, false); }
   Status saveOnProbation(const Settings& settings) { return save(settings, true); }
@@ -27,7 +34,7 @@ class SettingsStore {
   bool onProbation() const { return current_ >= 0 && probation_; }
 
   /// Takes the probation's settings back and loads the ones before. The outcome is remembered across the restart.
-  Status revert(Settings& out);
+  Status revert(Settings& out, Settings& scratch);
 
   /// Whether a revert has happened that no relay was told of yet.
   bool revertedUntold();
@@ -42,16 +49,16 @@ class SettingsStore {
     bool probation = false;
   };
   Status save(const Settings& settings, bool probation);
+  Status openSlot(int slot, crypto::Bytes& plain, bool& present);
   Slot readSlot(int slot, Settings& out, bool& present);
+  Status check(int slot, const std::uint8_t digest[crypto::hashBytes]);
 
   KeyValueStore& store_;
   crypto::Sealer& sealer_;
+  Workspace& workspace_;
   int current_ = -1;
   std::uint32_t generation_ = 0;
   bool probation_ = false;
-  Settings scratch_;
-  std::uint8_t plain_[maxSettingsBytes + 8] = {};
-  std::uint8_t sealed_[maxSettingsBytes + 8 + crypto::Sealer::overheadBytes] = {};
 };
 
 }  // namespace esplock

@@ -29,11 +29,11 @@ struct Bytes {
   std::size_t length = 0;
 };
 
-/// AES-256-GCM; `out` gets ciphertext and then the 16 byte tag.
+/// AES-256-GCM; `out` gets ciphertext and then the 16 byte tag. `plain` may lie at `out` itself.
 Status gcmEncrypt(const std::uint8_t key[aesKeyBytes], const std::uint8_t nonce[nonceBytes], Bytes aad, Bytes plain,
                   std::uint8_t* out, std::size_t capacity, std::size_t& length);
 
-/// `sealed` is ciphertext followed by the tag. Nothing is left in `out` when the tag does not fit.
+/// `sealed` is ciphertext followed by the tag, and may lie at `out` itself. Nothing is left in `out` when the tag does not fit.
 Status gcmDecrypt(const std::uint8_t key[aesKeyBytes], const std::uint8_t nonce[nonceBytes], Bytes aad, Bytes sealed,
                   std::uint8_t* out, std::size_t capacity, std::size_t& length);
 

@@ -19,21 +19,20 @@ Status Sealer::seal(std::string_view name, Bytes plain, std::uint8_t* out, std::
   std::memcpy(out, magic, sizeof magic);
   std::uint8_t* const nonce = out + sizeof magic;
   if (!random_.fill(nonce, nonceBytes)) return Status::crypto_failed;
-  const std::size_t head = sizeof magic + nonceBytes;
-  const Status status = gcmEncrypt(key.bytes, nonce, aadOf(name), plain, out + head, capacity - head, length);
-  length += status == Status::ok ? head : 0;
+  const Status status =
+      gcmEncrypt(key.bytes, nonce, aadOf(name), plain, out + headBytes, capacity - headBytes, length);
+  length += status == Status::ok ? headBytes : 0;
   return status;
 }
 
 Status Sealer::open(std::string_view name, Bytes sealed, std::uint8_t* out, std::size_t capacity,
                     std::size_t& length) {
   length = 0;
-  const std::size_t head = sizeof magic + nonceBytes;
   if (sealed.length < overheadBytes || std::memcmp(sealed.data, magic, sizeof magic) != 0) return Status::corrupt;
   Secret<aesKeyBytes> key;
   if (!system_.sealingKey(key.bytes)) return Status::crypto_failed;
   const Status status = gcmDecrypt(key.bytes, sealed.data + sizeof magic, aadOf(name),
-                                   {sealed.data + head, sealed.length - head}, out, capacity, length);
+                                   {sealed.data + headBytes, sealed.length - headBytes}, out, capacity, length);
   return status == Status::ok ? Status::ok : Status::corrupt;
 }
 

@@ -15,13 +15,15 @@ namespace esplock::crypto {
 
 class Sealer {
  public:
-  static constexpr std::size_t overheadBytes = 4 + nonceBytes + tagBytes;
+  static constexpr std::size_t headBytes = 4 + nonceBytes;
+  static constexpr std::size_t overheadBytes = headBytes + tagBytes;
 
   Sealer(System& system, Random& random) : system_(system), random_(random) {}
 
+  /// `plain` may lie in `out` already, at `out + headBytes`.
   Status seal(std::string_view name, Bytes plain, std::uint8_t* out, std::size_t capacity, std::size_t& length);
 
-  /// `corrupt` for anything that is not a whole blob sealed here under this name.
+  /// `corrupt` for anything that is not a whole blob sealed here under this name. `out` may be `sealed.data + headBytes`.
   Status open(std::string_view name, Bytes sealed, std::uint8_t* out, std::size_t capacity, std::size_t& length);
 
  private:

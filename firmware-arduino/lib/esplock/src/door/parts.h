@@ -12,6 +12,7 @@
 #include "door/state_report.h"
 #include "door/uplink.h"
 #include "light/light_player.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
@@ -52,6 +53,9 @@ struct Door::Parts final : SessionListener, LightListener, UpdateDoor {
   FirmwareInfo firmware;
   DoorOptions options;
 
+  // The three biggest are blocks of their own: a heap has several holes more easily than one as big as all of it.
+  const std::unique_ptr<Workspace> workspaceBlock = std::make_unique<Workspace>();
+  Workspace& workspace = *workspaceBlock;
   std::uint8_t imageDigest[32] = {};
   LogRing log;
   TimeKeeper time;
@@ -61,9 +65,11 @@ struct Door::Parts final : SessionListener, LightListener, UpdateDoor {
   FailSafeWatch failSafe;
   crypto::Sealer sealer;
   SettingsStore settingsStore;
-  SettingsManager settings;
+  const std::unique_ptr<SettingsManager> settingsBlock = std::make_unique<SettingsManager>(settingsStore);
+  SettingsManager& settings = *settingsBlock;
   KeyRing keys;
-  ReplayGuard replay;
+  const std::unique_ptr<ReplayGuard> replayBlock = std::make_unique<ReplayGuard>(ports.store);
+  ReplayGuard& replay = *replayBlock;
   Challenges challenges;
   CredentialGuard credentials;
   StateReport state;

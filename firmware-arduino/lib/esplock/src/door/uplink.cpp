@@ -6,7 +6,7 @@ namespace esplock {
 
 void Uplink::sendStatus(std::string_view id) {
   if (!parts_.session.live()) return;
-  json::Writer json(frame_, sizeof frame_);
+  json::Writer json(parts_.workspace.text, Workspace::textBytes);
   json.beginObject().member("t", "status");
   if (!id.empty()) json.member("id", id);
   json.name("state");
@@ -30,7 +30,7 @@ void Uplink::sendChallenge(std::string_view id) {
     parts_.log.write(LogLevel::error, "challenge.failed");
     return;
   }
-  json::Writer json(frame_, sizeof frame_);
+  json::Writer json(parts_.workspace.text, Workspace::textBytes);
   json.beginObject().member("t", "challenge").member("id", id);
   json.member("challenge", std::string_view(text, length)).endObject();
   parts_.session.send(json.view());
@@ -40,12 +40,12 @@ void Uplink::flush() {
   if (!parts_.session.live()) return;
   const std::uint64_t nowMs = parts_.time.monotonicMs();
   for (;;) {
-    const std::string_view text = results_.front(nowMs, frame_, sizeof frame_);
+    const std::string_view text = results_.front(nowMs, parts_.workspace);
     if (text.empty() || !parts_.session.send(text)) break;
     results_.sent();
   }
   for (;;) {
-    const std::string_view text = parts_.events.front(nowMs, frame_, sizeof frame_);
+    const std::string_view text = parts_.events.front(nowMs, parts_.workspace.text, Workspace::textBytes);
     if (text.empty() || !parts_.session.send(text)) break;
     parts_.events.pop();
   }

@@ -21,6 +21,7 @@ class Uplink {
     StateReport& state;
     Challenges& challenges;
     LogRing& log;
+    Workspace& workspace;
   };
 
   explicit Uplink(const Parts& parts) : parts_(parts) {}
@@ -39,7 +40,6 @@ class Uplink {
  private:
   Parts parts_;
   UnsentResults results_;
-  char frame_[2048] = {};
 };
 
 }  // namespace esplock

@@ -8,6 +8,7 @@ namespace {
 constexpr char currentName[] = "key.cur";
 constexpr char spareName[] = "key.next";
 constexpr char rotatingName[] = "key.rot";
+constexpr std::size_t maxDerRoom = crypto::RsaKey::maxPrivateDerBytes + crypto::tagBytes;
 
 }  // namespace
 
@@ -17,9 +18,9 @@ Status KeyRing::readKey(const char* name, crypto::RsaKey& key, char* kid) {
   if (result == StoreResult::missing) return Status::not_found;
   if (result != StoreResult::ok) return Status::store_failed;
   std::size_t derLength = 0;
-  Status status = sealer_.open(name, {sealed_, sealedLength}, der_, sizeof der_, derLength);
+  Status status = sealer_.open(name, {sealed_, sealedLength}, der_, maxDerRoom, derLength);
   if (status == Status::ok) status = adopt(key, kid, derLength);
-  crypto::wipe(der_, sizeof der_);
+  crypto::wipe(sealed_, sizeof sealed_);
   return status == Status::ok ? Status::ok : Status::corrupt;
 }
 
@@ -32,11 +33,13 @@ Status KeyRing::adopt(crypto::RsaKey& key, char* kid, std::size_t derLength) {
   return status == Status::ok ? thumbprint({publicDer, publicLength}, kid) : status;
 }
 
+/// Sealed where it lies, and opened again, to be adopted.
 Status KeyRing::writeKey(const char* name, std::size_t derLength) {
   std::size_t sealedLength = 0;
   const Status status = sealer_.seal(name, {der_, derLength}, sealed_, sizeof sealed_, sealedLength);
   if (status != Status::ok) return status;
-  return store_.write(name, sealed_, sealedLength) ? Status::ok : Status::store_failed;
+  if (!store_.write(name, sealed_, sealedLength)) return Status::store_failed;
+  return sealer_.open(name, {sealed_, sealedLength}, der_, maxDerRoom, derLength);
 }
 
 Status KeyRing::load() {
@@ -63,7 +66,7 @@ Status KeyRing::load() {
 
 void KeyRing::generateWork(void* self) {
   auto* ring = static_cast<KeyRing*>(self);
-  ring->workStatus_ = crypto::RsaKey::generate(ring->bits_, ring->der_, sizeof ring->der_, ring->workLength_);
+  ring->workStatus_ = crypto::RsaKey::generate(ring->bits_, ring->der_, crypto::RsaKey::maxPrivateDerBytes, ring->workLength_);
   ring->workDone_.store(true, std::memory_order_release);
 }
 
@@ -88,7 +91,7 @@ Status KeyRing::pollGenerating() {
   if (status == Status::ok) {
     status = first ? adopt(current_, currentKid_, workLength_) : adopt(spare_, spareKid_, workLength_);
   }
-  crypto::wipe(der_, sizeof der_);
+  crypto::wipe(sealed_, sizeof sealed_);
   return status;
 }
 
@@ -105,10 +108,10 @@ Status KeyRing::finishRotation() {
   std::size_t sealedLength = 0;
   std::size_t derLength = 0;
   if (store_.read(spareName, sealed_, sizeof sealed_, sealedLength) != StoreResult::ok) return Status::store_failed;
-  Status status = sealer_.open(spareName, {sealed_, sealedLength}, der_, sizeof der_, derLength);
+  Status status = sealer_.open(spareName, {sealed_, sealedLength}, der_, maxDerRoom, derLength);
   if (status == Status::ok) status = writeKey(currentName, derLength);
   if (status == Status::ok) status = adopt(current_, currentKid_, derLength);
-  crypto::wipe(der_, sizeof der_);
+  crypto::wipe(sealed_, sizeof sealed_);
   if (status != Status::ok) return status;
   spare_.clear();
   rotating_ = false;

@@ -66,8 +66,9 @@ class KeyRing {
   std::atomic<bool> workDone_{false};
   Status workStatus_ = Status::ok;
   std::size_t workLength_ = 0;
-  std::uint8_t der_[crypto::RsaKey::maxPrivateDerBytes] = {};
+  /// A key as it is stored, and at `der_` opened. The ring's own: it is written in the background too.
   std::uint8_t sealed_[crypto::RsaKey::maxPrivateDerBytes + crypto::Sealer::overheadBytes] = {};
+  std::uint8_t* const der_ = sealed_ + crypto::Sealer::headBytes;
 };
 
 }  // namespace esplock

@@ -18,7 +18,7 @@ void hexOf(const std::uint8_t digest[32], char out[64]) {
 
 Status RegistrationWriter::writeProof(const crypto::RsaKey& key, std::string_view kid,
                                       const RegistrationInput& input) {
-  json::Writer json(payload_, sizeof payload_);
+  json::Writer json(payload(), maxPayloadBytes);
   json.beginObject().member("door", input.doorId).member("nonce", input.nonce).member("aud", input.audience);
   json.name("firmware").beginObject().member("version", input.version).member("board", input.board);
   json.member("securityVersion", static_cast<std::int64_t>(input.securityVersion));
@@ -29,15 +29,15 @@ Status RegistrationWriter::writeProof(const crypto::RsaKey& key, std::string_vie
   }
   json.endObject().endObject();
   if (!json.ok()) return Status::too_big;
-  return writeJws(key, "openlock-proof+jws", kid, json.view(), proof_, sizeof proof_, proofLength_);
+  return writeJws(key, "openlock-proof+jws", kid, json.view(), proof(), maxProofChars, proofLength_);
 }
 
 Status RegistrationWriter::writeRotation(const KeyRing& keys, const RegistrationInput& input) {
-  json::Writer json(payload_, sizeof payload_);
+  json::Writer json(payload(), maxPayloadBytes);
   json.beginObject().member("door", input.doorId).member("nonce", input.nonce);
   json.member("newKid", keys.spareKid()).endObject();
   if (!json.ok()) return Status::too_big;
-  return writeJws(keys.current(), "openlock-rotation+jws", keys.kid(), json.view(), rotation_, sizeof rotation_,
+  return writeJws(keys.current(), "openlock-rotation+jws", keys.kid(), json.view(), rotation(), maxRotationChars,
                   rotationLength_);
 }
 
@@ -49,15 +49,15 @@ Status RegistrationWriter::write(const KeyRing& keys, const RegistrationInput& i
   std::uint8_t publicDer[crypto::RsaKey::maxPublicDerBytes];
   std::size_t publicLength = 0;
   Status status = key.publicDer(publicDer, sizeof publicDer, publicLength);
-  if (status == Status::ok) status = publicPem({publicDer, publicLength}, pem_, sizeof pem_);
+  if (status == Status::ok) status = publicPem({publicDer, publicLength}, pem(), maxPublicPemChars);
   if (status == Status::ok) status = writeProof(key, rotating ? keys.spareKid() : keys.kid(), input);
   if (status == Status::ok && rotating) status = writeRotation(keys, input);
   if (status != Status::ok) return status;
   json::Writer json(out, capacity);
-  json.beginObject().member("doorId", input.doorId).member("publicKey", pem_);
-  json.member("proof", std::string_view(proof_, proofLength_));
+  json.beginObject().member("doorId", input.doorId).member("publicKey", pem());
+  json.member("proof", std::string_view(proof(), proofLength_));
   if (!input.enrolmentToken.empty()) json.member("enrolmentToken", input.enrolmentToken);
-  if (rotating) json.member("rotation", std::string_view(rotation_, rotationLength_));
+  if (rotating) json.member("rotation", std::string_view(rotation(), rotationLength_));
   json.endObject();
   length = json.length();
   return json.ok() ? Status::ok : Status::too_big;

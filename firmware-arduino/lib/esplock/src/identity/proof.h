@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "identity/key_ring.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
@@ -23,6 +24,8 @@ struct RegistrationInput {
 
 class RegistrationWriter {
  public:
+  explicit RegistrationWriter(Workspace& workspace) : workspace_(workspace) {}
+
   /// With a rotation under way the new key registers, vouched for by the old one.
   Status write(const KeyRing& keys, const RegistrationInput& input, char* out, std::size_t capacity,
                std::size_t& length);
@@ -31,10 +34,18 @@ class RegistrationWriter {
   Status writeProof(const crypto::RsaKey& key, std::string_view kid, const RegistrationInput& input);
   Status writeRotation(const KeyRing& keys, const RegistrationInput& input);
 
-  char pem_[maxPublicPemChars] = {};
-  char proof_[1800] = {};
-  char rotation_[1300] = {};
-  char payload_[800] = {};
+  static constexpr std::size_t maxProofChars = 1800;
+  static constexpr std::size_t maxRotationChars = 1300;
+  static constexpr std::size_t maxPayloadBytes = 800;
+  static_assert(maxPublicPemChars + maxProofChars + maxRotationChars + maxPayloadBytes <= Workspace::roomBytes,
+                "what goes into the body is made in the workspace's room");
+
+  char* pem() const { return reinterpret_cast<char*>(workspace_.room); }
+  char* proof() const { return pem() + maxPublicPemChars; }
+  char* rotation() const { return proof() + maxProofChars; }
+  char* payload() const { return rotation() + maxRotationChars; }
+
+  Workspace& workspace_;
   std::size_t proofLength_ = 0;
   std::size_t rotationLength_ = 0;
 };

@@ -56,18 +56,19 @@ Status EnvelopeOpener::decodeParts(std::string_view jwe, const crypto::RsaKey& k
   std::size_t tagLength = 0;
   std::size_t cipherLength = 0;
   protected_ = parts[0];
-  if (base64url::decode(parts[0], headerText_, sizeof headerText_, headerLength) != Status::ok ||
-      base64url::decode(parts[1], wrapped_, sizeof wrapped_, wrappedLength_) != Status::ok ||
+  std::uint8_t* const headerText = wrapped() + crypto::RsaKey::maxModulusBytes;
+  if (base64url::decode(parts[0], headerText, maxHeaderBytes, headerLength) != Status::ok ||
+      base64url::decode(parts[1], wrapped(), crypto::RsaKey::maxModulusBytes, wrappedLength_) != Status::ok ||
       base64url::decode(parts[2], nonce_, sizeof nonce_, nonceLength) != Status::ok ||
-      base64url::decode(parts[3], sealed_, maxPlainBytes, cipherLength) != Status::ok ||
-      base64url::decode(parts[4], sealed_ + cipherLength, crypto::tagBytes, tagLength) != Status::ok) {
+      base64url::decode(parts[3], sealed(), maxPlainBytes, cipherLength) != Status::ok ||
+      base64url::decode(parts[4], sealed() + cipherLength, crypto::tagBytes, tagLength) != Status::ok) {
     return Status::malformed;
   }
   if (wrappedLength_ != key.modulusBytes() || nonceLength != crypto::nonceBytes || tagLength != crypto::tagBytes) {
     return Status::malformed;
   }
   sealedLength_ = cipherLength + tagLength;
-  return readEnvelopeHeader({reinterpret_cast<const char*>(headerText_), headerLength}, document_, header_);
+  return readEnvelopeHeader({reinterpret_cast<const char*>(headerText), headerLength}, workspace_.document, header_);
 }
 
 Status EnvelopeOpener::decrypt(const crypto::RsaKey& key) {
@@ -77,18 +78,18 @@ Status EnvelopeOpener::decrypt(const crypto::RsaKey& key) {
   std::size_t unwrappedLength = 0;
   if (!random_.fill(contentKey.bytes, sizeof contentKey.bytes)) return Status::crypto_failed;
   const Status status =
-      key.decryptOaep({wrapped_, wrappedLength_}, unwrapped.bytes, sizeof unwrapped.bytes, unwrappedLength);
+      key.decryptOaep({wrapped(), wrappedLength_}, unwrapped.bytes, sizeof unwrapped.bytes, unwrappedLength);
   if (status == Status::out_of_memory) return status;   // nothing of the message
   if (status == Status::ok && unwrappedLength == sizeof contentKey.bytes) {
     std::memcpy(contentKey.bytes, unwrapped.bytes, sizeof contentKey.bytes);
   }
   const crypto::Bytes aad{reinterpret_cast<const std::uint8_t*>(protected_.data()), protected_.size()};
-  return crypto::gcmDecrypt(contentKey.bytes, nonce_, aad, {sealed_, sealedLength_}, plain_, sizeof plain_,
+  return crypto::gcmDecrypt(contentKey.bytes, nonce_, aad, {sealed(), sealedLength_}, sealed(), maxSealedBytes,
                             plainLength_);
 }
 
 void EnvelopeOpener::wipe() {
-  crypto::wipe(plain_, sizeof plain_);
+  crypto::wipe(workspace_.text, maxSealedBytes);
   plainLength_ = 0;
 }
 

@@ -10,6 +10,7 @@
 #include "crypto/rsa_key.h"
 #include "json/reader.h"
 #include "ports/random.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
@@ -36,27 +37,30 @@ class EnvelopeOpener {
   static constexpr std::size_t maxPlainBytes = 3072;
   static constexpr std::size_t maxHeaderBytes = 384;
 
-  explicit EnvelopeOpener(Random& random) : random_(random) {}
+  EnvelopeOpener(Random& random, Workspace& workspace) : random_(random), workspace_(workspace) {}
 
-  /// On ok header() and plain() hold what was sent, until the next open or wipe.
+  /// On ok header() holds what was sent until the next open, and plain() too, as long as nobody else uses the workspace's text.
   Status open(std::string_view jwe, const crypto::RsaKey& key, std::string_view kid);
   const EnvelopeHeader& header() const { return header_; }
-  std::string_view plain() const { return {reinterpret_cast<const char*>(plain_), plainLength_}; }
+  std::string_view plain() const { return {workspace_.text, plainLength_}; }
   void wipe();
 
  private:
   Status decodeParts(std::string_view jwe, const crypto::RsaKey& key);
   Status decrypt(const crypto::RsaKey& key);
 
+  static constexpr std::size_t maxSealedBytes = maxPlainBytes + crypto::tagBytes;
+  static_assert(maxSealedBytes <= Workspace::textBytes, "an envelope is opened where it lies, in the workspace's text");
+  static_assert(crypto::RsaKey::maxModulusBytes + maxHeaderBytes <= Workspace::roomBytes);
+
+  std::uint8_t* sealed() const { return reinterpret_cast<std::uint8_t*>(workspace_.text); }
+  std::uint8_t* wrapped() const { return workspace_.room; }
+
   Random& random_;
-  json::Document document_;
+  Workspace& workspace_;
   EnvelopeHeader header_;
   std::string_view protected_;
-  std::uint8_t wrapped_[crypto::RsaKey::maxModulusBytes] = {};
   std::uint8_t nonce_[crypto::nonceBytes] = {};
-  std::uint8_t sealed_[maxPlainBytes + crypto::tagBytes] = {};
-  std::uint8_t plain_[maxPlainBytes] = {};
-  std::uint8_t headerText_[maxHeaderBytes] = {};
   std::size_t wrappedLength_ = 0;
   std::size_t sealedLength_ = 0;
   std::size_t plainLength_ = 0;

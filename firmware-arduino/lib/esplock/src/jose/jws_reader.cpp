@@ -13,21 +13,21 @@ Status JwsReader::read(std::string_view jws, std::string_view alg, std::string_v
   std::uint8_t header[192];
   std::size_t headerLength = 0;
   if (base64url::decode(parts[0], header, sizeof header, headerLength) != Status::ok ||
-      base64url::decode(parts[2], signature_, sizeof signature_, signatureLength_) != Status::ok) {
+      base64url::decode(parts[2], signature(), maxSignatureBytes, signatureLength_) != Status::ok) {
     return Status::malformed;
   }
-  if (document_.parse({reinterpret_cast<const char*>(header), headerLength}) != Status::ok) return Status::malformed;
-  const json::Value root = document_.root();
+  if (workspace_.document.parse({reinterpret_cast<const char*>(header), headerLength}) != Status::ok) return Status::malformed;
+  const json::Value root = workspace_.document.root();
   if (!root.isObject() || root.size() != 3 || !root["alg"].equals(alg) || !root["typ"].equals(typ)) {
     return Status::malformed;
   }
   if (root["kid"].cString(kid_, sizeof kid_) != Status::ok) return Status::malformed;
   signed_ = jws.substr(0, parts[0].size() + 1 + parts[1].size());
-  return base64url::decode(parts[1], payload_, sizeof payload_, payloadLength_);
+  return base64url::decode(parts[1], workspace_.room, maxPayloadBytes, payloadLength_);
 }
 
 json::Value JwsReader::parsePayload() {
-  return document_.parse(payload()) == Status::ok ? document_.root() : json::Value();
+  return workspace_.document.parse(payload()) == Status::ok ? workspace_.document.root() : json::Value();
 }
 
 Status JwsReader::hashInput(std::uint8_t out[crypto::hashBytes]) const {
@@ -37,13 +37,13 @@ Status JwsReader::hashInput(std::uint8_t out[crypto::hashBytes]) const {
 Status JwsReader::verifyEs256(crypto::Bytes publicPoint) const {
   std::uint8_t hash[crypto::hashBytes];
   if (hashInput(hash) != Status::ok) return Status::crypto_failed;
-  return crypto::verifyEs256(publicPoint, hash, {signature_, signatureLength_});
+  return crypto::verifyEs256(publicPoint, hash, {signature(), signatureLength_});
 }
 
 Status JwsReader::verifyRs256(crypto::Bytes publicKey) const {
   std::uint8_t hash[crypto::hashBytes];
   if (hashInput(hash) != Status::ok) return Status::crypto_failed;
-  return crypto::verifyRs256(publicKey, hash, {signature_, signatureLength_});
+  return crypto::verifyRs256(publicKey, hash, {signature(), signatureLength_});
 }
 
 }  // namespace esplock

@@ -28,25 +28,35 @@ Status append(crypto::Bytes part, bool dot, char* out, std::size_t capacity, std
 
 }  // namespace
 
-Status ReceiptJwe::write(const std::uint8_t replyKey[32], std::string_view plain, char* out, std::size_t capacity,
-                         std::size_t& length) {
+Status ReceiptJwe::seal(const std::uint8_t replyKey[32], std::uint8_t* buffer, std::size_t plainLength,
+                        std::size_t& length) {
   length = 0;
-  if (plain.size() > maxPlainBytes) return Status::too_big;
-  std::uint8_t nonce[crypto::nonceBytes];
-  if (!random_.fill(nonce, sizeof nonce)) return Status::crypto_failed;
-  if (append(bytesOf(header), false, out, capacity, length) != Status::ok) return Status::too_big;
-  const crypto::Bytes aad{reinterpret_cast<const std::uint8_t*>(out), length};
-  std::size_t sealedLength = 0;
-  const Status sealed =
-      crypto::gcmEncrypt(replyKey, nonce, aad, bytesOf(plain), sealed_, sizeof sealed_, sealedLength);
-  if (sealed != Status::ok) return sealed;
-  const std::size_t cipherLength = sealedLength - crypto::tagBytes;
-  if (append({}, true, out, capacity, length) != Status::ok ||
-      append({nonce, sizeof nonce}, true, out, capacity, length) != Status::ok ||
-      append({sealed_, cipherLength}, true, out, capacity, length) != Status::ok) {
+  if (plainLength > maxPlainBytes) return Status::too_big;
+  if (!random_.fill(buffer, headBytes)) return Status::crypto_failed;
+  char protectedText[base64url::encodedLength(header.size())];
+  std::size_t protectedLength = 0;
+  if (append(bytesOf(header), false, protectedText, sizeof protectedText, protectedLength) != Status::ok) {
     return Status::too_big;
   }
-  return append({sealed_ + cipherLength, crypto::tagBytes}, true, out, capacity, length);
+  std::uint8_t* const text = buffer + headBytes;
+  const Status status = crypto::gcmEncrypt(replyKey, buffer, bytesOf({protectedText, protectedLength}), {text, plainLength},
+                                           text, maxPlainBytes + crypto::tagBytes, length);
+  length += status == Status::ok ? headBytes : 0;
+  return status;
+}
+
+Status ReceiptJwe::write(crypto::Bytes sealed, char* out, std::size_t capacity, std::size_t& length) {
+  length = 0;
+  if (sealed.length < headBytes + crypto::tagBytes) return Status::malformed;
+  const std::size_t cipherLength = sealed.length - headBytes - crypto::tagBytes;
+  const std::uint8_t* const cipher = sealed.data + headBytes;
+  if (append(bytesOf(header), false, out, capacity, length) != Status::ok ||
+      append({}, true, out, capacity, length) != Status::ok ||
+      append({sealed.data, headBytes}, true, out, capacity, length) != Status::ok ||
+      append({cipher, cipherLength}, true, out, capacity, length) != Status::ok) {
+    return Status::too_big;
+  }
+  return append({cipher + cipherLength, crypto::tagBytes}, true, out, capacity, length);
 }
 
 }  // namespace esplock

@@ -38,6 +38,8 @@ UpdateCode checkClaims(json::Value root, const ManifestRules& rules, Manifest& o
 
 class ManifestReader {
  public:
+  explicit ManifestReader(Workspace& workspace) : reader_(workspace) {}
+
   /// `none` when the release may be taken; `out` is filled then, and not to be used otherwise. The first fault found in
   /// the order of protocol 12.5 gives the code: signature, product, board, expiry, security version, version, size.
   UpdateCode check(std::string_view jws, const ManifestRules& rules, Manifest& out);

@@ -17,7 +17,8 @@ SlotWriter::Reading SlotWriter::read() {
   for (std::size_t done = 0; done < sliceBytes && readAt_ < readEnd_;) {
     const std::size_t left = readEnd_ - readAt_;
     const std::size_t length = left < readBytes ? left : readBytes;
-    if (!slot_->read(readAt_, buffer_, length) || hash_.add(buffer_, length) != Status::ok) return Reading::failed;
+    std::uint8_t* const slice = workspace_.room;
+    if (!slot_->read(readAt_, slice, length) || hash_.add(slice, length) != Status::ok) return Reading::failed;
     readAt_ += length;
     done += length;
   }

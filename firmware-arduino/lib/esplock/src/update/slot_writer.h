@@ -7,15 +7,19 @@
 
 #include "crypto/stream_hash.h"
 #include "ports/update_slot.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
 class SlotWriter {
  public:
   static constexpr std::size_t readBytes = 1024;
+  static_assert(readBytes <= Workspace::roomBytes);
   static constexpr std::size_t sliceBytes = 16 * 1024;   ///< a turn: some milliseconds on a board
 
   enum class Reading : std::uint8_t { more, done, failed };
+
+  explicit SlotWriter(Workspace& workspace) : workspace_(workspace) {}
 
   /// Ready to write from `offset` on; what is before it must be read (`startReading(offset)`) to be in the hash.
   bool begin(UpdateSlot& slot, std::size_t size, std::size_t offset);
@@ -32,11 +36,11 @@ class SlotWriter {
   void drop();
 
  private:
+  Workspace& workspace_;
   UpdateSlot* slot_ = nullptr;
   crypto::StreamHash hash_;
   std::size_t readAt_ = 0;
   std::size_t readEnd_ = 0;
-  std::uint8_t buffer_[readBytes] = {};
 };
 
 }  // namespace esplock

@@ -60,11 +60,13 @@ class Updater {
     LogRing& log;
     LightPlayer& light;
     UpdateDoor& door;
+    Workspace& workspace;
     UpdateOptions options;
   };
 
   explicit Updater(const Parts& parts)
-      : parts_(parts), memory_(parts.store), boot_(parts.slot, memory_, parts.log) {}
+      : parts_(parts), memory_(parts.store), boot_(parts.slot, memory_, parts.log), reader_(parts.workspace),
+        writer_(parts.workspace) {}
 
   /// Once a boot.
   void start(const RunningImage& image);

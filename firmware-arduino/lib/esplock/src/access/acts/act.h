@@ -11,6 +11,7 @@
 #include "json/reader.h"
 #include "light/light_player.h"
 #include "lock/lock_model.h"
+#include "workspace/workspace.h"
 
 namespace esplock {
 
@@ -19,6 +20,7 @@ struct ActContext {
   SettingsManager& settings;
   KeyRing& keys;
   LightPlayer& light;
+  Workspace& workspace;
 
   std::uint64_t nowMs = 0;          ///< monotonic
   std::uint32_t holdMs = 0;         ///< from check to run of `unlock`

@@ -3,39 +3,44 @@
 namespace esplock {
 namespace {
 
-/// Long enough for a certificate; params come from an envelope of at most 3 KiB anyway.
-char valueText[EnvelopeOpener::maxPlainBytes];
+/// Where one value is decoded: long enough for any, since params come from an envelope of at most 3 KiB.
+struct Decoded {
+  explicit Decoded(Workspace& workspace) : text(reinterpret_cast<char*>(workspace.room)) {}
+  static constexpr std::size_t capacity = EnvelopeOpener::maxPlainBytes;
+  static_assert(capacity <= Workspace::roomBytes);
+  char* const text;
+};
 
-Status applyReleaseKeys(Settings& candidate, json::Value keys) {
+Status applyReleaseKeys(Settings& candidate, json::Value keys, Decoded decoded) {
   if (!keys.isArray() || keys.size() > Settings::maxReleaseKeys) return Status::invalid_value;
   clearReleaseKeys(candidate);
   for (json::Value key = keys.first(); key.exists(); key = key.next()) {
     std::size_t length = 0;
-    Status status = key.text(valueText, sizeof valueText, length);
-    if (status == Status::ok) status = setText(candidate, SettingId::releaseKeys, {valueText, length});
+    Status status = key.text(decoded.text, Decoded::capacity, length);
+    if (status == Status::ok) status = setText(candidate, SettingId::releaseKeys, {decoded.text, length});
     if (status != Status::ok) return status;
   }
   return Status::ok;
 }
 
-Status applyOne(Settings& candidate, const SettingInfo& info, json::Value value) {
-  if (info.id == SettingId::releaseKeys) return applyReleaseKeys(candidate, value);
+Status applyOne(Settings& candidate, const SettingInfo& info, json::Value value, Decoded decoded) {
+  if (info.id == SettingId::releaseKeys) return applyReleaseKeys(candidate, value, decoded);
   if (isNumber(info.id)) {
     std::int64_t number = 0;
     return value.integer(number) ? setNumber(candidate, info.id, number) : Status::invalid_value;
   }
   std::size_t length = 0;
-  const Status status = value.text(valueText, sizeof valueText, length);
-  return status == Status::ok ? setText(candidate, info.id, {valueText, length}) : status;
+  const Status status = value.text(decoded.text, Decoded::capacity, length);
+  return status == Status::ok ? setText(candidate, info.id, {decoded.text, length}) : status;
 }
 
-Status applyAll(Settings& candidate, json::Value params) {
+Status applyAll(Settings& candidate, json::Value params, Decoded decoded) {
   std::size_t known = 0;
   for (const SettingInfo& info : settingTable) {
     const json::Value value = params[info.name];
     if (!value.exists()) continue;
     ++known;
-    const Status status = applyOne(candidate, info, value);
+    const Status status = applyOne(candidate, info, value, decoded);
     if (status != Status::ok) return status;
   }
   return known > 0 && known == params.size() ? Status::ok : Status::invalid_value;
@@ -46,8 +51,9 @@ ReceiptCode check(ActContext& context, json::Value params) {
   if (context.settings.awaitingRestart() || context.settings.changing()) return ReceiptCode::busy;
   context.settings.beginChange();
   context.changeOpen = true;
-  const Status status = applyAll(context.settings.candidate(), params);
-  crypto::wipe(valueText, sizeof valueText);   // it may have held the new password
+  const Decoded decoded(context.workspace);
+  const Status status = applyAll(context.settings.candidate(), params, decoded);
+  crypto::wipe(decoded.text, Decoded::capacity);   // it may have held the new password
   if (status == Status::ok) return ReceiptCode::ok;
   context.settings.dropChange();
   return ReceiptCode::invalid_params;
