@@ -7,7 +7,7 @@
 #include "net/jobs.h"
 #include "net/relay_socket.h"
 #include "net/send_queue.h"
-#include "net/server_trust.h"
+#include "net/server.h"
 
 namespace board {
 
@@ -16,9 +16,8 @@ namespace board {
 /// tells whether it still turns.
 class NetworkTask {
  public:
-  NetworkTask() : socket_(events) {}
+  NetworkTask() : post(events.bytes), socket_(events) {}
 
-  /// Makes the queues and starts the task.
   bool start();
 
   /// One turn; the task does nothing else, for ever.
@@ -27,11 +26,15 @@ class NetworkTask {
   /// Turns so far: unchanged for minutes means hung.
   std::uint32_t beat() const { return beat_.load(std::memory_order_relaxed); }
 
+  /// D: neither POST nor socket is under way, so a job and the server may be filled in. The two are never under way
+  /// together (the core registers without a socket), which is why a POST's body lies in the bytes of the events.
+  bool idle() const { return post.turn.isFree() && socketJob.turn.isFree(); }
+
+  EventSlot events;
   PostJob post;
   SocketJob socketJob;
-  EventSlot events;
   SendQueue outgoing;
-  ServerTrust trust;
+  Server server;
 
  private:
   static void run(void* self);
