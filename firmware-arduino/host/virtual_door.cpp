@@ -21,6 +21,8 @@ constexpr unsigned unreachableLimit = 4;   ///< tries before a server never reac
 esplock::DoorOptions optionsOf(const Arguments& arguments) {
   esplock::DoorOptions options;
   options.rsaKeyBits = arguments.keyBits;
+  options.commandsPerSecond = 20;   // a processor of the host's kind opens hundreds
+  options.commandBurst = 40;
   options.probationMs = arguments.probationMs;
   options.updateTrialMs = arguments.updateTrialMs;
   options.heldOpenAfterMs = arguments.heldOpenMs;

@@ -1,7 +1,7 @@
 import { LIMITS } from '../protocol/limits.js';
 import type { RandomSource } from './ambient.js';
 
-/** Full-jitter exponential backoff between attempts to reach the relay, 0.5 s to 60 s (protocol 5.6). */
+/** Full-jitter exponential backoff between attempts to reach the relay (protocol 5.6). */
 export class Backoff {
   readonly #random: RandomSource;
   #attempt = 0;
@@ -10,11 +10,11 @@ export class Backoff {
     this.#random = random;
   }
 
-  /** Milliseconds until the next attempt; the range doubles with each call. */
+  /** Milliseconds until the next attempt, between 0.5 s and a ceiling that doubles with each call, from 1 s to 60 s. */
   next(): number {
-    const range = Math.min(LIMITS.backoffMaxMs, LIMITS.backoffMinMs * 2 ** this.#attempt);
     this.#attempt = Math.min(this.#attempt + 1, 16);
-    return this.#random.fraction() * range;
+    const ceiling = Math.min(LIMITS.backoffMaxMs, LIMITS.backoffMinMs * 2 ** this.#attempt);
+    return LIMITS.backoffMinMs + this.#random.fraction() * (ceiling - LIMITS.backoffMinMs);
   }
 
   /**

@@ -5,16 +5,17 @@ import { Backoff } from '../../src/simulator/backoff.js';
 const fixed = (value: number) => ({ bytes: (length: number) => Buffer.alloc(length), fraction: () => value });
 
 describe('Backoff (protocol 5.6)', () => {
-  it('doubles its range from 0.5 s to 60 s', () => {
+  it('doubles its ceiling from 1 s to 60 s', () => {
     const backoff = new Backoff(fixed(1));
     expect(Array.from({ length: 10 }, () => backoff.next())).to.deep.equal([
-      500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000,
+      1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000, 60_000,
     ]);
   });
 
-  it('is spread over the whole range, down to nothing', () => {
-    expect(new Backoff(fixed(0)).next()).to.equal(0);
-    expect(new Backoff(fixed(0.5)).next()).to.equal(250);
+  it('is spread over the whole range, and never under half a second', () => {
+    const least = new Backoff(fixed(0));
+    expect(Array.from({ length: 10 }, () => least.next())).to.deep.equal(new Array(10).fill(500));
+    expect(new Backoff(fixed(0.5)).next()).to.equal(750);
   });
 
   it('begins anew after a reset', () => {
@@ -22,7 +23,7 @@ describe('Backoff (protocol 5.6)', () => {
     backoff.next();
     backoff.next();
     backoff.reset();
-    expect(backoff.next()).to.equal(500);
+    expect(backoff.next()).to.equal(1000);
   });
 
   it('stays at the slow end for a superseded door', () => {

@@ -110,11 +110,11 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
     });
 
     it('tries again by itself otherwise, not sooner than it was told', async () => {
-      relay.registerScript.push({ status: 503, body: { code: 'store_unavailable', retryAfterMs: 30 } });
+      relay.registerScript.push({ status: 503, body: { code: 'store_unavailable', retryAfterMs: 700 } });
       const door = make();
       const first = trouble(door);
       await door.start();
-      expect(await first).to.include({ stage: 'register', status: 503, code: 'store_unavailable', retryInMs: 30 });
+      expect(await first).to.include({ stage: 'register', status: 503, code: 'store_unavailable', retryInMs: 700 });
     });
 
     it('says its highest epoch in every hello and refuses a welcome that does not pass it', async () => {
@@ -203,7 +203,7 @@ describe('SimulatedDoor against a stand-in relay (protocol 4, 5)', () => {
         if (door.live || time.waiting.length === 0) continue;
         time.advance(Math.min(60_000, waits.at(-1) ?? 0));
       }
-      expect(waits.slice(0, 5)).to.deep.equal([500, 1000, 2000, 4000, 8000]);
+      expect(waits.slice(0, 5)).to.deep.equal([1000, 2000, 4000, 8000, 16_000]);
     });
 
     it('closes a socket on which three keep-alives stayed unanswered', async () => {

@@ -19,7 +19,7 @@ struct World {
   fakes::FakeStore store;
   std::unique_ptr<ReplayGuard> guard;
   std::vector<std::pair<std::uint8_t, std::int64_t>> ran;   ///< id and `iat`, -1 with a challenge
-  bool cleared = false;
+  std::int64_t wholeToMs = INT64_MAX;   ///< how far what was taken must stay refused; a cleared mark lowers it
   std::int64_t nowMs = t0;
   std::uint64_t monotonicMs = 1'000;
 
@@ -27,14 +27,15 @@ struct World {
     guard = std::make_unique<ReplayGuard>(store);
     guard->load(monotonicMs);
   }
-  /// The last ones must be known whatever happens; an envelope of before must be refused as long as the mark is whole.
+  /// The last ones must be known whatever happens; an envelope of before must be refused, also with the
+  /// mark cleared, unless it was later than any right clock could have taken.
   void take(std::uint8_t id, std::int64_t iatMs) {
     const std::size_t last = std::min(ran.size(), ReplayGuard::keptLength);
     for (std::size_t i = ran.size() - last; i < ran.size(); ++i) {
       if (ran[i].first == id) std::abort();
     }
     for (const auto& old : ran) {
-      if (!cleared && iatMs >= 0 && old.first == id && old.second == iatMs) std::abort();
+      if (iatMs >= 0 && iatMs <= wholeToMs && old.first == id && old.second == iatMs) std::abort();
     }
     ran.emplace_back(id, iatMs);
   }
@@ -58,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   World world;
   const std::size_t stored = std::min<std::size_t>(data[1], size - 2);
   if ((data[0] & 1) != 0) world.store.values["mark"].assign(data + 2, data + 2 + stored);
-  if ((data[0] & 2) != 0) world.store.values["mark.ids"].assign(data + 2, data + 2 + stored);
+  if ((data[0] & 2) != 0) world.store.values["mark.kept"].assign(data + 2, data + 2 + stored);
   world.boot();
   for (std::size_t at = 2; at + 2 < size; at += 3) {
     const std::uint8_t a = data[at + 1];
@@ -72,8 +73,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 5: world.monotonicMs += a * 1'000U; break;
       case 6: world.store.writesLeft = a % 4 == 0 ? b % 3 : -1; break;
       default:
-        if (a % 4 == 0 && world.guard->clearMark() == Status::ok) world.cleared = true;
-        else world.boot();
+        if (a % 4 != 0) {
+          world.boot();
+          break;
+        }
+        world.guard->clearMark(true, world.nowMs);   // one that could not be stored may have gone half of the way
+        world.wholeToMs = std::min(world.wholeToMs, world.nowMs + ReplayGuard::windowMs);
     }
   }
   return 0;

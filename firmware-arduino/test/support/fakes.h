@@ -140,6 +140,8 @@ struct FakeSystem final : System {
   std::vector<std::pair<void (*)(void*), void*>> pending;
   void restart() override { ++restarts; }
   std::size_t freeHeap() override { return heap; }
+  std::size_t largestFreeBlock() override { return heap / 2; }
+  std::size_t stackLeft() override { return 9'000; }
   bool sealingKey(std::uint8_t out[32]) override {
     std::memset(out, 0x5A, 32);
     return keyWorks;

@@ -50,7 +50,7 @@ TEST_CASE("pin trace: no boot pulses the relay, whatever the store holds") {
     bootsQuietly(f);
   }
   SUBCASE("damaged store, key and random source") {
-    for (const char* name : {"set.a", "set.b", "key.cur", "key.next", "mark", "mark.ids", "epoch", "key.rot"}) {
+    for (const char* name : {"set.a", "set.b", "key.cur", "key.next", "mark", "mark.ids", "mark.kept", "epoch", "key.rot"}) {
       CAPTURE(name);
       DoorFixture f;
       REQUIRE(f.startLive());
@@ -209,6 +209,7 @@ TEST_CASE("results that could not be sent wait for the next welcome, eight of th
 
 TEST_CASE("events are numbered within the boot, ten a second, and gaps show") {
   DoorFixture f;
+  f.options.contactDebounceMs = 0;
   REQUIRE(f.startLive());
   f.run(2'000);
   f.transport.sent.clear();

@@ -77,7 +77,7 @@ TEST_CASE("clearing the mark keeps the ring, in memory and over a boot; erasing 
   REQUIRE(guard->record(jti(1).data(), t0, 1'000) == Status::ok);
   REQUIRE(guard->recordBound(jti(2).data(), 1'000) == Status::ok);
   for (int boot = 0; boot < 2; ++boot) {
-    REQUIRE(guard->clearMark() == Status::ok);
+    REQUIRE(guard->clearMark(true, t0) == Status::ok);
     CHECK(guard->mark() == 0);
     CHECK(guard->judge(jti(1).data(), t0, t0) == Replay::replayed);
     CHECK(guard->has(jti(2).data()));
@@ -90,6 +90,66 @@ TEST_CASE("clearing the mark keeps the ring, in memory and over a boot; erasing 
   CHECK(guard->judge(jti(1).data(), t0, t0) == Replay::fresh);
 }
 
+TEST_CASE("what has left the ids in the store stays refused, also with the mark cleared and over boots") {
+  constexpr int taken = 40;
+  fakes::FakeStore store;
+  auto guard = std::make_unique<ReplayGuard>(store);
+  const auto boot = [&] {
+    guard = std::make_unique<ReplayGuard>(store);
+    REQUIRE(guard->load(1'000) == Status::ok);
+  };
+  boot();
+  for (int i = 0; i < taken; ++i) REQUIRE(guard->record(jti(i).data(), t0 + i, 1'000) == Status::ok);
+  const auto allRefused = [&] {
+    for (int i = 0; i < taken; ++i) {
+      CAPTURE(i);
+      CHECK(guard->judge(jti(i).data(), t0 + i, t0) != Replay::fresh);
+    }
+  };
+  boot();
+  REQUIRE(guard->clearMark(true, t0) == Status::ok);
+  allRefused();
+  CHECK(guard->judge(jti(900).data(), t0 + 20, t0) == Replay::fresh);   // newer than what the ids have forgotten
+  boot();
+  allRefused();
+  // Later ones, made earlier, push the ids of the first out of the store: the floor must rise by what leaves.
+  for (int i = 0; i < taken; ++i) REQUIRE(guard->record(jti(100 + i).data(), t0 + 10, 1'000) == Status::ok);
+  boot();
+  allRefused();
+  REQUIRE(guard->clearMark(true, t0) == Status::ok);
+  allRefused();
+}
+
+TEST_CASE("a floor in the future gives way to a minute from now when the mark is cleared, and waits for a time to compare with") {
+  constexpr std::int64_t day = 86'400'000;
+  fakes::FakeStore store;
+  auto guard = std::make_unique<ReplayGuard>(store);
+  REQUIRE(guard->load(1'000) == Status::ok);
+  for (int i = 0; i < 40; ++i) REQUIRE(guard->record(jti(i).data(), t0 + day + i, 1'000) == Status::ok);
+  for (int boot = 0; boot < 2; ++boot) {
+    CHECK(guard->clearMark(false, 0) == Status::busy);
+    REQUIRE(guard->clearMark(true, t0) == Status::ok);
+    CHECK(guard->judge(jti(900).data(), t0 + 60'000, t0) == Replay::stale);
+    CHECK(guard->judge(jti(900).data(), t0 + 60'001, t0 + 1) == Replay::fresh);
+    guard = std::make_unique<ReplayGuard>(store);
+    REQUIRE(guard->load(1'000) == Status::ok);
+  }
+}
+
+TEST_CASE("ids kept by older firmware are known, and held by the mark when they leave") {
+  fakes::FakeStore store;
+  for (int i = 0; i < 32; ++i) {
+    const auto id = jti(i);
+    store.values["mark.ids"].insert(store.values["mark.ids"].end(), id.data(), id.data() + ReplayGuard::idBytes);
+  }
+  store.values["mark"] = {0x10, 0x27, 0, 0, 0, 0, 0, 0};   // 10,000
+  ReplayGuard guard(store);
+  REQUIRE(guard.load(1'000) == Status::ok);
+  CHECK(guard.judge(jti(31).data(), 9'999, 9'000) == Replay::replayed);
+  REQUIRE(guard.clearMark(true, 9'000) == Status::ok);
+  CHECK(guard.judge(jti(900).data(), 10'000, 9'000) == Replay::stale);
+}
+
 TEST_CASE("a boot keeps the last ids, as many as there are places, in their order") {
   fakes::FakeStore store;
   for (int round = 0; round < 3; ++round) {
@@ -100,7 +160,7 @@ TEST_CASE("a boot keeps the last ids, as many as there are places, in their orde
   ReplayGuard guard(store);
   REQUIRE(guard.load(1'000) == Status::ok);
   for (int i = 0; i < 60; ++i) CHECK(guard.has(jti(i).data()) == (i >= 60 - static_cast<int>(ReplayGuard::keptLength)));
-  CHECK(store.values["mark.ids"].size() == ReplayGuard::keptLength * ReplayGuard::idBytes);
+  CHECK(store.values["mark.kept"].size() == 8 + ReplayGuard::keptLength * (ReplayGuard::idBytes + 8));
 }
 
 TEST_CASE("a command with a challenge moves neither mark nor floor, whatever its iat") {
@@ -124,7 +184,7 @@ TEST_CASE("ids that cannot be stored stop the act, and ids that cannot be read a
   CHECK(guard.record(jti(1).data(), t0, 1'000) == Status::store_failed);
   CHECK_FALSE(guard.has(jti(1).data()));
   store.writesLeft = -1;
-  store.values["mark.ids"] = {1, 2, 3};
+  store.values["mark.kept"] = {1, 2, 3};
   ReplayGuard damaged(store);
   CHECK(damaged.load(1'000) == Status::corrupt);
   CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::stale);   // the mark is whole
@@ -143,7 +203,7 @@ TEST_CASE("a mark that cannot be stored stops the act; one that cannot be read s
   ReplayGuard damaged(store);
   CHECK(damaged.load(1'000) == Status::corrupt);
   CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::stale);
-  CHECK(damaged.clearMark() == Status::ok);
+  CHECK(damaged.clearMark(true, t0) == Status::ok);
   CHECK(damaged.judge(jti(1).data(), t0, t0) == Replay::fresh);
 }
 
@@ -198,21 +258,22 @@ TEST_CASE("the bucket lets a burst through and then its rate") {
   for (int i = 0; i < 100; ++i) CHECK(open.take(1));
 }
 
-TEST_CASE("backoff is full jitter under a ceiling from 0.5 s to 60 s") {
+TEST_CASE("backoff is full jitter between 0.5 s and a ceiling that doubles from 1 s to 60 s") {
   fakes::FakeRandom random;
   Backoff backoff(random);
-  std::uint32_t ceiling = 500;
+  std::uint32_t ceiling = 1'000;
   std::uint32_t largest = 0;
   for (int i = 0; i < 200; ++i) {
     const std::uint32_t delay = backoff.next();
+    CHECK(delay >= 500);
     CHECK(delay <= ceiling);
     largest = delay > largest ? delay : largest;
     ceiling = ceiling * 2 > 60'000 ? 60'000 : ceiling * 2;
   }
   CHECK(largest > 50'000);
   backoff.reset();
-  CHECK(backoff.next() <= 500);
+  CHECK(backoff.next() <= 1'000);
   random.works = false;
-  CHECK(backoff.next() == 1'000);
+  CHECK(backoff.next() == 2'000);
 }
 

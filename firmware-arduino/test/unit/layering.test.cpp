@@ -26,13 +26,13 @@ const Layers allowed = {
     {"identity", {"base", "json", "ports", "crypto", "jose"}},
     {"config", {"base", "ports", "crypto"}},
     {"light", {"ports"}},
-    {"lock", {"protocol", "ports", "config"}},
+    {"lock", {"base", "protocol", "ports", "config"}},
     {"access/acts", {"base", "json", "jose", "identity", "config", "light", "lock"}},
     {"access/verifiers", {"base", "crypto"}},
     {"access", {"base", "json", "ports", "log", "time", "crypto", "jose", "access/acts", "access/verifiers"}},
     {"channels", {"base", "json", "protocol", "ports", "log", "time", "jose", "identity", "config"}},
     {"update", {"base", "json", "protocol", "ports", "log", "time", "crypto", "jose", "identity", "config", "light"}},
-    {"door", {"base", "ports", "log", "crypto", "config", "light", "lock", "access", "channels", "update"}},
+    {"door", {"base", "protocol", "ports", "log", "time", "crypto", "identity", "config", "light", "lock", "access/verifiers", "access", "channels", "update"}},
     {"console", {"crypto", "config", "door"}},
 };
 

@@ -89,6 +89,46 @@ TEST_CASE("the bolt waits for an open leaf: asked locked, reported unlocked") {
   CHECK(rig.lock.reading().reported == LockState::locked);
 }
 
+TEST_CASE("a bolt waits a minute for the leaf and no longer: a cut contact wire does not keep the door open") {
+  Rig rig;
+  rig.lock.unlock(rig.now, 500, "command");
+  rig.contact.on = true;   // and stays so
+  rig.run(60'400);
+  CHECK(rig.pin.active());
+  rig.run(200);
+  CHECK_FALSE(rig.pin.active());
+  CHECK(rig.saw("held_open bolt=thrown"));
+  CHECK(rig.events.kinds.back() == "locked cause=relock");
+  CHECK(rig.lock.reading().reported == LockState::unknown);   // the contact still says open
+  rig.lock.unlock(rig.now, 0, "command");
+  CHECK(rig.pin.active());
+  rig.lock.lock(rig.now, "command");
+  rig.run(59'900);
+  CHECK(rig.pin.active());
+  rig.run(200);
+  CHECK_FALSE(rig.pin.active());
+}
+
+TEST_CASE("the wait for the leaf begins anew with each lock, and without a bound it has no end") {
+  LockOptions options;
+  options.boltWaitMs = 0;
+  Rig ever(options);
+  ever.lock.unlock(ever.now, 500, "command");
+  ever.contact.on = true;
+  ever.run(600'000);
+  CHECK(ever.pin.active());
+  Rig rig;
+  rig.lock.unlock(rig.now, 0, "command");
+  rig.contact.on = true;
+  rig.run(100);
+  for (int i = 0; i < 3; ++i) {
+    rig.lock.lock(rig.now, "command");
+    rig.run(50'000);
+    rig.lock.unlock(rig.now, 0, "command");
+  }
+  CHECK(rig.pin.trace == std::vector<bool>{false, true});
+}
+
 TEST_CASE("without the interlock the bolt does not wait, and an open leaf is not called locked") {
   LockOptions options;
   options.boltWaitsForLeaf = false;

@@ -30,7 +30,12 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   parts_.light.play(LightPattern::command_received);
   if (jwe.size() > EnvelopeOpener::maxChars) return bare("command.too_long");
   if (!gate_.take(parts_.time.monotonicMs())) return bare("command.too_many");
-  if (opener_.open(jwe, parts_.keys.current(), parts_.keys.kid()) != Status::ok) return bare("command.unreadable");
+  const Status opened = opener_.open(jwe, parts_.keys.current(), parts_.keys.kid());
+  if (opened != Status::ok) {
+    CommandOutcome outcome = bare(opened == Status::out_of_memory ? "command.no_memory" : "command.unreadable");
+    if (opened == Status::out_of_memory) outcome.memory = CommandOutcome::Memory::none;
+    return outcome;
+  }
   requestGood_ = readRequest(opener_.plain(), document_, request_) == Status::ok;
   credentialGood_ = false;
   if (!request_.hasReplyKey) return bare("command.no_reply_key");
@@ -38,6 +43,7 @@ CommandOutcome CommandProcessor::run(std::string_view jwe) {
   context.nowMs = parts_.time.monotonicMs();
   CommandOutcome outcome;
   outcome.bare = false;
+  outcome.memory = CommandOutcome::Memory::enough;
   outcome.code = judge(context, outcome);
   outcome.restartWanted = context.restartWanted;
   outcome.rotationWanted = context.rotationWanted;

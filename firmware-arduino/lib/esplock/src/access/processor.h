@@ -27,6 +27,7 @@ struct CommandOutcome {
   bool restartWanted = false;
   bool rotationWanted = false;
   bool settingsKept = false;
+  enum class Memory : std::uint8_t { unasked, enough, none } memory = Memory::unasked;   ///< of opening the envelope
 
   int status() const { return !bare && code == ReceiptCode::ok ? 200 : 400; }
 };

@@ -1,7 +1,7 @@
 // At most once across restarts (protocol 6.6): a ring of the ids taken, and under it a floor of `iat` that only rises.
 // What leaves the ring raises the floor, so that no movement of the clock brings an old envelope back. What survives a
-// restart is the persisted mark, the highest `iat` ever accepted, and the last ids: a sender who tries again in a new
-// envelope keeps the id, and learns by `replayed` that the first one was taken.
+// restart is the persisted mark, the highest `iat` ever accepted, the last ids, and the floor of what has left these: a
+// sender who tries again in a new envelope keeps the id, and learns by `replayed` that the first one was taken.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ class ReplayGuard {
 
   explicit ReplayGuard(KeyValueStore& store) : store_(store) {}
 
-  /// After a boot nothing at or below the mark is accepted. `corrupt` when mark or ids cannot be read; without the mark
-  /// nothing is accepted until the owner clears it.
+  /// After a boot nothing at or below the mark is accepted. `corrupt` when mark or ids cannot be read; with an unreadable
+  /// mark nothing is accepted until the owner clears it.
   Status load(std::uint64_t monotonicMs);
   std::int64_t mark() const { return markMs_; }
 
@@ -42,8 +42,10 @@ class ReplayGuard {
   /// For a command that proved by a challenge that it is new: its `iat` means nothing and moves neither mark nor floor.
   Status recordBound(const std::uint8_t jti[idBytes], std::uint64_t monotonicMs);
 
-  /// Forgets the mark of a clock gone wrong; the ring stays, in memory and in the store: nothing runs twice by it.
-  Status clearMark();
+  /// Forgets the mark of a clock gone wrong. The ring stays, in memory and in the store, and so does the floor of what has
+  /// left it, as far as it is not in the future itself: nothing runs twice by it. `busy`: there is such a floor, and no
+  /// time to compare it with yet.
+  Status clearMark(bool timeKnown, std::int64_t nowMs);
 
   /// Forgets everything, for a door that begins anew with another key.
   Status erase();
@@ -51,18 +53,19 @@ class ReplayGuard {
  private:
   struct Entry {
     std::uint8_t jti[idBytes];
-    std::int64_t iatMs;      ///< -1: none that counts, with a challenge or from before the boot
+    std::int64_t iatMs;      ///< -1: none that counts, with a challenge
     std::uint64_t takenMs;   ///< monotonic
   };
-  Status loadIds(std::uint64_t monotonicMs);
+  Status loadKept(std::int64_t highestMs, std::uint64_t monotonicMs);
   Status remember(const Entry& entry);
-  bool storeIds(const Entry& newest);
+  bool storeKept(std::size_t total, std::int64_t floorMs);
 
   KeyValueStore& store_;
   Entry ring_[ringLength] = {};
   std::size_t count_ = 0;
   std::int64_t markMs_ = 0;
-  std::int64_t bootFloorMs_ = 0;   ///< the mark as it was at boot
+  std::int64_t bootFloorMs_ = 0;   ///< the mark as it was at boot, or what the owner left of it
+  std::int64_t keptFloorMs_ = 0;   ///< of what has left the ids in the store
   std::int64_t leftFloorMs_ = 0;   ///< of what has left the ring
 };
 

@@ -10,6 +10,7 @@ const char* textOf(Status status) {
     case Status::invalid_value: return "value not allowed";
     case Status::not_found: return "not found";
     case Status::corrupt: return "stored data is damaged";
+    case Status::out_of_memory: return "out of memory";
     case Status::crypto_failed: return "cryptographic operation failed";
     case Status::store_failed: return "could not be stored";
     case Status::busy: return "busy, try again";

@@ -13,6 +13,7 @@ enum class Status : std::uint8_t {
   invalid_value,    ///< well formed, but outside what is allowed
   not_found,        ///< nothing stored under that name
   corrupt,          ///< stored, but does not authenticate or decode
+  out_of_memory,    ///< the device had none to spare
   crypto_failed,    ///< the crypto library refused; deliberately without detail
   store_failed,     ///< the key-value store could not write or read
   busy,             ///< not now, try again

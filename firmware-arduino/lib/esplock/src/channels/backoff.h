@@ -6,7 +6,7 @@
 
 namespace esplock {
 
-/// Full-jitter exponential backoff, 0.5 s to 60 s (protocol 5.6): after a relay's death its doors come back spread out.
+/// Full-jitter exponential backoff (protocol 5.6): after a relay's death its doors come back spread out, and never at once.
 class Backoff {
  public:
   static constexpr std::uint32_t firstMs = 500;
@@ -14,7 +14,7 @@ class Backoff {
 
   explicit Backoff(Random& random) : random_(random) {}
 
-  /// Anything from 0 to the present ceiling, which then doubles. Without randomness the ceiling itself.
+  /// Anything from 0.5 s to the present ceiling, which then doubles, from 1 s to 60 s. Without randomness the ceiling itself.
   std::uint32_t next() {
     const std::uint32_t ceiling = ceilingMs_;
     ceilingMs_ = ceiling * 2 > longestMs ? longestMs : ceiling * 2;
@@ -23,13 +23,13 @@ class Backoff {
     const std::uint32_t value = static_cast<std::uint32_t>(bytes[0]) | (static_cast<std::uint32_t>(bytes[1]) << 8) |
                                 (static_cast<std::uint32_t>(bytes[2]) << 16) |
                                 (static_cast<std::uint32_t>(bytes[3]) << 24);
-    return value % (ceiling + 1);
+    return firstMs + value % (ceiling - firstMs + 1);
   }
-  void reset() { ceilingMs_ = firstMs; }
+  void reset() { ceilingMs_ = 2 * firstMs; }
 
  private:
   Random& random_;
-  std::uint32_t ceilingMs_ = firstMs;
+  std::uint32_t ceilingMs_ = 2 * firstMs;
 };
 
 }  // namespace esplock

@@ -18,9 +18,15 @@ std::string_view writeResult(std::string_view id, int status, bool credentialRef
 
 void UnsentResults::keep(std::uint64_t nowMs, std::string_view id, int status, bool credentialRefused,
                          std::string_view receipt) {
-  if (count_ == capacity) pop();
-  Entry& entry = entries_[(first_ + count_) % capacity];
-  ++count_;
+  if (count_ == capacity) {
+    std::size_t victim = 0;
+    for (std::size_t i = capacity; i-- > 0;) {
+      if (at(i).stage != Stage::waiting) victim = i;
+    }
+    drop(victim);
+  }
+  Entry& entry = at(count_++);
+  entry.stage = Stage::waiting;
   entry.atMs = nowMs;
   entry.status = status;
   entry.credentialRefused = credentialRefused;
@@ -31,18 +37,50 @@ void UnsentResults::keep(std::uint64_t nowMs, std::string_view id, int status, b
   if (entry.receiptLength > 0) std::memcpy(entry.receipt, receipt.data(), entry.receiptLength);
 }
 
-std::string_view UnsentResults::front(std::uint64_t nowMs, char* out, std::size_t outCapacity) {
-  while (count_ > 0 && nowMs - entries_[first_].atMs > keepMs) pop();
-  if (count_ == 0) return {};
-  const Entry& entry = entries_[first_];
-  return writeResult(entry.id, entry.status, entry.credentialRefused,
-                     std::string_view(entry.receipt, entry.receiptLength), out, outCapacity);
+void UnsentResults::drop(std::size_t index) {
+  const std::uint8_t freed = order_[index];
+  --count_;
+  for (std::size_t i = index; i < count_; ++i) order_[i] = order_[i + 1];
+  order_[count_] = freed;
 }
 
-void UnsentResults::pop() {
-  if (count_ == 0) return;
-  first_ = (first_ + 1) % capacity;
-  --count_;
+std::string_view UnsentResults::front(std::uint64_t nowMs, char* out, std::size_t outCapacity) {
+  while (count_ > 0 && nowMs - at(0).atMs > keepMs) drop(0);
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Entry& entry = at(i);
+    if (entry.stage != Stage::waiting) continue;
+    return writeResult(entry.id, entry.status, entry.credentialRefused,
+                       std::string_view(entry.receipt, entry.receiptLength), out, outCapacity);
+  }
+  return {};
+}
+
+void UnsentResults::sent() {
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (at(i).stage != Stage::waiting) continue;
+    at(i).stage = Stage::sent;
+    return;
+  }
+}
+
+void UnsentResults::onKeepAliveSent() {
+  // While another is unanswered, the next answer is to that one and says nothing of what was sent since.
+  if (unanswered_++ > 0) return;
+  for (std::size_t i = 0; i < count_; ++i) {
+    if (at(i).stage == Stage::sent) at(i).stage = Stage::asked;
+  }
+}
+
+void UnsentResults::onKeepAliveAnswered() {
+  if (unanswered_ > 0) --unanswered_;
+  for (std::size_t i = count_; i-- > 0;) {
+    if (at(i).stage == Stage::asked) drop(i);
+  }
+}
+
+void UnsentResults::onChannelLost() {
+  unanswered_ = 0;
+  for (std::size_t i = 0; i < count_; ++i) at(i).stage = Stage::waiting;
 }
 
 EventQueue::Entry& EventQueue::push(EventKind kind) {

@@ -86,7 +86,7 @@ void Session::poll() {
         if (nowMs() >= nextJoinMs_) joinIfDown();
         return;
       }
-      return apply(token_[0] != '\0' ? SessionInput::network_up_token : SessionInput::network_up);
+      return apply(tokenGood() ? SessionInput::network_up_token : SessionInput::network_up);
     case SessionState::waiting:
       if (nowMs() >= waitUntilMs_) apply(SessionInput::delay_over);
       return;

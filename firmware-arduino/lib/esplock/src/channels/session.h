@@ -29,6 +29,7 @@ class SessionListener {
   virtual void onState(SessionState state) = 0;
   virtual void onTrouble(const SessionTrouble& trouble) = 0;
   virtual void onWelcome() = 0;
+  virtual void onKeepAliveSent() = 0;
   virtual void onKeepAliveAnswered() = 0;
   virtual void onCommand(const Frame& frame) = 0;
   virtual void onStatusAsked(const char* id) = 0;
@@ -42,6 +43,7 @@ class SessionListener {
 class Session {
  public:
   static constexpr unsigned missedLimit = 3;
+  static constexpr unsigned silentRefusalLimit = 3;   ///< upgrades refused without a status, before the token is doubted
   static constexpr std::int64_t largestEpochStep = 1 << 20;   ///< a relay counts connections; more at once is none of its counting
 
   struct Identity {
@@ -97,13 +99,15 @@ class Session {
   void onPostRefused(const PostAnswer& answer);
   void pollChannel();
   void onChannelLost(const ChannelEvent& event);
-  void onFrame(std::string_view text);
+  /// True when it was a command: one RSA operation a poll is all the lock may wait for.
+  bool onFrame(std::string_view text);
   void onWelcome(const Frame& frame);
   void pollKeepAlive();
   void protocolError(const char* cause);
 
   void fail(const SessionTrouble& trouble, std::uint64_t atLeastMs);
   void dropToken();
+  bool tokenGood() const { return token_[0] != '\0' && silentRefusals_ < silentRefusalLimit; }
   std::uint64_t nowMs() const { return parts_.time.monotonicMs(); }
 
   Parts parts_;
@@ -122,6 +126,7 @@ class Session {
   std::uint64_t keepAliveMs_ = 10'000;
   std::uint64_t nextKeepAliveMs_ = 0;
   unsigned unanswered_ = 0;
+  unsigned silentRefusals_ = 0;
   std::uint64_t enteredMs_ = 0;
   std::uint64_t waitUntilMs_ = 0;
   std::uint64_t keyRetryMs_ = 0;

@@ -44,6 +44,7 @@ void Session::pollPost() {
     parts_.https.cancelPost();
     const TransportError error = post == PostState::failed ? answer.error : TransportError::timeout;
     stuck_ = error == TransportError::untrusted;
+    silentRefusals_ = 0;   // nobody there to register at: it may not have been the token
     return fail({state_, error}, 0);
   }
   if (answer.refusal != Refusal::none) return onPostRefused(answer);
@@ -68,6 +69,7 @@ void Session::onRegisterAnswer(std::string_view body) {
     return fail({state_, TransportError::protocol}, 0);
   }
   stuck_ = false;
+  silentRefusals_ = 0;
   if (parts_.keys.rotating()) {
     const Status status = parts_.keys.finishRotation();
     parts_.log.write(status == Status::ok ? LogLevel::info : LogLevel::error, "key.rotated", static_cast<int>(status));

@@ -41,12 +41,15 @@ void Session::pollChannel() {
       case ChannelEventKind::opened:
         channelPending_ = false;
         channelOpen_ = true;
+        silentRefusals_ = 0;
         if (state_ == SessionState::connecting && !renewing_) apply(SessionInput::opened);
         else parts_.channel.close(CloseReason::going_away);
         break;
       case ChannelEventKind::refused:
       case ChannelEventKind::closed: onChannelLost(event); break;
-      case ChannelEventKind::text: onFrame(event.data); break;
+      case ChannelEventKind::text:
+        if (onFrame(event.data)) return;
+        break;
       case ChannelEventKind::binary:
         if (state_ == SessionState::live) parts_.listener.onBytes(event.data);
         break;
@@ -68,6 +71,8 @@ void Session::onChannelLost(const ChannelEvent& event) {
   // Upgrade refused for what the token or the door is: registering again tells which, in words.
   const bool refused = event.refusal == Refusal::credentials || event.refusal == Refusal::door;
   if (refused || ended || disabled) dropToken();
+  // Where no status comes through, a token refused for ever looks like a relay that is away for ever.
+  if (event.refusal == Refusal::no_answer && state_ == SessionState::connecting) ++silentRefusals_;
   stuck_ = disabled || event.error == TransportError::untrusted;
   if (state_ == SessionState::live && nowMs() - enteredMs_ >= steadyMs) backoff_.reset();
   fail(trouble, disabled ? hourMs : 0);
@@ -79,28 +84,33 @@ void Session::protocolError(const char* cause) {
   enteredMs_ = nowMs();   // the close itself has its own limit; do not ask for it again and again
 }
 
-void Session::onFrame(std::string_view text) {
-  if (state_ != SessionState::greeting && state_ != SessionState::live) return;
-  if (readFrame(text, document_, frame_) != Status::ok) return protocolError("frame.malformed");
+bool Session::onFrame(std::string_view text) {
+  if (state_ != SessionState::greeting && state_ != SessionState::live) return false;
+  if (readFrame(text, document_, frame_) != Status::ok) {
+    protocolError("frame.malformed");
+    return false;
+  }
   if (state_ == SessionState::greeting) {
     if (frame_.type == FrameType::welcome) onWelcome(frame_);
     else if (frame_.type != FrameType::unknown) protocolError("frame.before_welcome");
-    return;
+    return false;
   }
   switch (frame_.type) {
-    case FrameType::command: return parts_.listener.onCommand(frame_);
-    case FrameType::status: return parts_.listener.onStatusAsked(frame_.id);
-    case FrameType::challenge: return parts_.listener.onChallengeAsked(frame_.id);
+    case FrameType::command: parts_.listener.onCommand(frame_); break;
+    case FrameType::status: parts_.listener.onStatusAsked(frame_.id); break;
+    case FrameType::challenge: parts_.listener.onChallengeAsked(frame_.id); break;
     case FrameType::update:
       if (frame_.isOffer) parts_.listener.onUpdateOffered(frame_);
-      return;
+      break;
     case FrameType::keepalive:
       unanswered_ = 0;
       parts_.time.onRelayTime(frame_.timeMs);
-      return parts_.listener.onKeepAliveAnswered();
+      parts_.listener.onKeepAliveAnswered();
+      break;
     case FrameType::welcome:
-    case FrameType::unknown: return;
+    case FrameType::unknown: break;
   }
+  return frame_.type == FrameType::command;
 }
 
 void Session::onWelcome(const Frame& frame) {
@@ -131,7 +141,7 @@ void Session::pollKeepAlive() {
     return;
   }
   ++unanswered_;
-  send(R"({"t":"keepalive"})");
+  if (send(R"({"t":"keepalive"})")) parts_.listener.onKeepAliveSent();
 }
 
 }  // namespace esplock

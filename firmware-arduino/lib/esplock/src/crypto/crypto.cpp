@@ -1,6 +1,6 @@
 #include "crypto/crypto.h"
 
-#include <psa/crypto.h>
+#include "crypto/psa_status.h"
 
 namespace esplock::crypto {
 namespace {
@@ -13,20 +13,21 @@ Status importVolatile(psa_key_type_t type, psa_key_usage_t usage, psa_algorithm_
   psa_set_key_algorithm(&attributes, algorithm);
   const psa_status_t status = psa_import_key(&attributes, material.data, material.length, &id);
   psa_reset_key_attributes(&attributes);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status verify(psa_key_type_t type, psa_algorithm_t algorithm, Bytes key, const std::uint8_t* hash, Bytes signature) {
   psa_key_id_t id = 0;
-  if (importVolatile(type, PSA_KEY_USAGE_VERIFY_HASH, algorithm, key, id) != Status::ok) return Status::crypto_failed;
+  const Status imported = importVolatile(type, PSA_KEY_USAGE_VERIFY_HASH, algorithm, key, id);
+  if (imported != Status::ok) return imported;
   const psa_status_t status = psa_verify_hash(id, algorithm, hash, hashBytes, signature.data, signature.length);
   psa_destroy_key(id);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 }  // namespace
 
-Status start() { return psa_crypto_init() == PSA_SUCCESS ? Status::ok : Status::crypto_failed; }
+Status start() { return statusOf(psa_crypto_init()); }
 
 Status sha256(const void* data, std::size_t length, std::uint8_t out[hashBytes]) {
   std::size_t written = 0;
@@ -52,29 +53,27 @@ Status gcmEncrypt(const std::uint8_t key[aesKeyBytes], const std::uint8_t nonce[
                   std::uint8_t* out, std::size_t capacity, std::size_t& length) {
   length = 0;
   psa_key_id_t id = 0;
-  if (importVolatile(PSA_KEY_TYPE_AES, PSA_KEY_USAGE_ENCRYPT, PSA_ALG_GCM, {key, aesKeyBytes}, id) != Status::ok) {
-    return Status::crypto_failed;
-  }
+  const Status imported = importVolatile(PSA_KEY_TYPE_AES, PSA_KEY_USAGE_ENCRYPT, PSA_ALG_GCM, {key, aesKeyBytes}, id);
+  if (imported != Status::ok) return imported;
   const psa_status_t status = psa_aead_encrypt(id, PSA_ALG_GCM, nonce, nonceBytes, aad.data, aad.length, plain.data,
                                                plain.length, out, capacity, &length);
   psa_destroy_key(id);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status gcmDecrypt(const std::uint8_t key[aesKeyBytes], const std::uint8_t nonce[nonceBytes], Bytes aad, Bytes sealed,
                   std::uint8_t* out, std::size_t capacity, std::size_t& length) {
   length = 0;
   psa_key_id_t id = 0;
-  if (importVolatile(PSA_KEY_TYPE_AES, PSA_KEY_USAGE_DECRYPT, PSA_ALG_GCM, {key, aesKeyBytes}, id) != Status::ok) {
-    return Status::crypto_failed;
-  }
+  const Status imported = importVolatile(PSA_KEY_TYPE_AES, PSA_KEY_USAGE_DECRYPT, PSA_ALG_GCM, {key, aesKeyBytes}, id);
+  if (imported != Status::ok) return imported;
   const psa_status_t status = psa_aead_decrypt(id, PSA_ALG_GCM, nonce, nonceBytes, aad.data, aad.length, sealed.data,
                                                sealed.length, out, capacity, &length);
   psa_destroy_key(id);
   if (status == PSA_SUCCESS) return Status::ok;
   wipe(out, capacity);
   length = 0;
-  return Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status verifyRs256(Bytes publicKey, const std::uint8_t hash[hashBytes], Bytes signature) {

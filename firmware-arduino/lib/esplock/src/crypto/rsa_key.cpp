@@ -1,6 +1,6 @@
 #include "crypto/rsa_key.h"
 
-#include <psa/crypto.h>
+#include "crypto/psa_status.h"
 
 namespace esplock::crypto {
 namespace {
@@ -17,12 +17,12 @@ Status importPair(Bytes der, psa_key_usage_t usage, psa_algorithm_t algorithm, s
   psa_key_id_t id = 0;
   psa_status_t status = psa_import_key(&attributes, der.data, der.length, &id);
   psa_reset_key_attributes(&attributes);
-  if (status != PSA_SUCCESS) return Status::crypto_failed;
+  if (status != PSA_SUCCESS) return statusOf(status);
   status = psa_get_key_attributes(id, &attributes);
   outBits = psa_get_key_bits(&attributes);
   psa_reset_key_attributes(&attributes);
   outId = id;
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 }  // namespace
@@ -37,10 +37,10 @@ Status RsaKey::generate(std::size_t bits, std::uint8_t* der, std::size_t capacit
   psa_key_id_t id = 0;
   psa_status_t status = psa_generate_key(&attributes, &id);
   psa_reset_key_attributes(&attributes);
-  if (status != PSA_SUCCESS) return Status::crypto_failed;
+  if (status != PSA_SUCCESS) return statusOf(status);
   status = psa_export_key(id, der, capacity, &length);
   psa_destroy_key(id);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status RsaKey::load(Bytes privateDer) {
@@ -68,7 +68,7 @@ void RsaKey::clear() {
 Status RsaKey::publicDer(std::uint8_t* out, std::size_t capacity, std::size_t& length) const {
   length = 0;
   if (!loaded()) return Status::not_found;
-  return psa_export_public_key(signId_, out, capacity, &length) == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(psa_export_public_key(signId_, out, capacity, &length));
 }
 
 Status RsaKey::decryptOaep(Bytes cipher, std::uint8_t* out, std::size_t capacity, std::size_t& length) const {
@@ -76,15 +76,14 @@ Status RsaKey::decryptOaep(Bytes cipher, std::uint8_t* out, std::size_t capacity
   if (!loaded()) return Status::not_found;
   const psa_status_t status =
       psa_asymmetric_decrypt(decryptId_, oaep, cipher.data, cipher.length, nullptr, 0, out, capacity, &length);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status RsaKey::signRs256(const std::uint8_t hash[hashBytes], std::uint8_t* out, std::size_t capacity,
                          std::size_t& length) const {
   length = 0;
   if (!loaded()) return Status::not_found;
-  return psa_sign_hash(signId_, rs256, hash, hashBytes, out, capacity, &length) == PSA_SUCCESS ? Status::ok
-                                                                                              : Status::crypto_failed;
+  return statusOf(psa_sign_hash(signId_, rs256, hash, hashBytes, out, capacity, &length));
 }
 
 }  // namespace esplock::crypto

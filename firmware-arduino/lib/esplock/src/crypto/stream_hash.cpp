@@ -1,15 +1,17 @@
 #include "crypto/stream_hash.h"
 
+#include "crypto/psa_status.h"
+
 namespace esplock::crypto {
 
 Status StreamHash::begin() {
   drop();
-  return psa_hash_setup(&operation_, PSA_ALG_SHA_256) == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(psa_hash_setup(&operation_, PSA_ALG_SHA_256));
 }
 
 Status StreamHash::add(const void* data, std::size_t length) {
   const psa_status_t status = psa_hash_update(&operation_, static_cast<const std::uint8_t*>(data), length);
-  return status == PSA_SUCCESS ? Status::ok : Status::crypto_failed;
+  return statusOf(status);
 }
 
 Status StreamHash::finish(std::uint8_t out[hashBytes]) {

@@ -65,14 +65,14 @@ Status Door::stageSetting(std::string_view name, std::string_view value) {
 
 Status Door::commitSettings() {
   SettingsManager& settings = parts_->settings;
-  if (parts_->keys.generating() || parts_->restarting) return Status::busy;
+  if (parts_->keys.generating() || parts_->restart.requested()) return Status::busy;
   if (!settings.changing()) return Status::not_found;
   const bool wifiChanged = std::strcmp(settings.active().wifiSsid, settings.candidate().wifiSsid) != 0 ||
                            std::strcmp(settings.active().wifiPassword, settings.candidate().wifiPassword) != 0;
   const Status status = settings.commitByOwner();
   if (status != Status::ok) return status;
   parts_->damaged = false;
-  parts_->probationEndsMs = 0;
+  parts_->probation.end();
   parts_->light.play(LightPattern::settings_changed);
   if (wifiChanged) parts_->ports.network.join(settings.active().wifiSsid, settings.active().wifiPassword);
   parts_->session.renew();
@@ -92,21 +92,15 @@ Status Door::showSetting(std::string_view name, char* out, std::size_t capacity)
 }
 
 Status Door::clearMark() {
-  const Status status = parts_->replay.clearMark();
-  if (status == Status::ok) parts_->time.setFloor(0);
+  // The clock stands on the mark; what it says without it is the time to compare with.
+  TimeKeeper& time = parts_->time;
+  time.setFloor(0);
+  const Status status = parts_->replay.clearMark(time.known(), time.nowMs());
+  if (status != Status::ok) time.setFloor(parts_->replay.mark());
   return status;
 }
 
-Status Door::factoryReset() {
-  if (parts_->keys.generating()) return Status::busy;
-  Status status = parts_->settings.erase();
-  if (status == Status::ok) status = parts_->keys.erase();
-  if (status == Status::ok) status = parts_->replay.erase();
-  if (status == Status::ok && !parts_->ports.store.erase("epoch")) status = Status::store_failed;
-  parts_->updater.forget();
-  parts_->requestRestart();
-  return status;
-}
+Status Door::factoryReset() { return parts_->resetToFactory(); }
 
 std::size_t Door::logCount() const { return parts_->log.count(); }
 

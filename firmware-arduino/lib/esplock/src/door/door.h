@@ -41,6 +41,10 @@ class DoorObserver {
   virtual void onSessionTrouble(SessionTrouble trouble) { (void)trouble; }
   virtual void onCommand(const char* act, ReceiptCode code) { (void)act; (void)code; }
 
+  /// How a factory reset ended, also one that had to wait or was begun before a power cut. After `ok` the door restarts as
+  /// new; after anything else it says so (the log has `factory_reset`), and what is left goes at its next start.
+  virtual void onFactoryReset(Status status) { (void)status; }
+
   /// An update moves on: "downloading", "verified", "rebooting", "confirmed", "rolled_back" or "failed"; `code` "" or why.
   virtual void onUpdate(const char* phase, const char* version, const char* code) {
     (void)phase;
@@ -80,11 +84,12 @@ struct FirmwareInfo {
 /// Build-time choices; all times in milliseconds. The owner's choices are settings, changed by `configure`.
 struct DoorOptions {
   std::size_t rsaKeyBits = 2048;                  ///< 2048 to 4096 (protocol 4.2)
-  std::uint32_t commandsPerSecond = 20;           ///< refill of the bucket in front of decryption; 0: no limit
-  std::uint32_t commandBurst = 40;
+  std::uint32_t commandsPerSecond = 2;            ///< refill of the bucket in front of decryption; 0: no limit
+  std::uint32_t commandBurst = 5;                 ///< a board's numbers: one takes it 0.7 s
   std::uint32_t heldOpenAfterMs = 30'000;         ///< an open leaf is `held_open` after this; 0: never
-  std::uint32_t contactDebounceMs = 50;
+  std::uint32_t contactDebounceMs = 50;           ///< of contact and tamper switch
   bool boltWaitsForLeaf = true;                   ///< interlock: no bolt is thrown into an open door
+  std::uint32_t boltWaitMs = 60'000;              ///< longest; an open contact may be a cut wire. 0: it waits for ever
   std::uint32_t probationMs = 180'000;            ///< a critical change not accepted in this time is taken back
   std::uint32_t updateTrialMs = 180'000;          ///< a new image not welcomed in this time gives way to the old one
   std::uint32_t updateStallMs = 60'000;           ///< a download that gets no byte for so long is given up, to be resumed
@@ -129,10 +134,12 @@ class Door {
   /// One setting as text, secrets as "(set)"; `not_found` for an unknown name.
   Status showSetting(std::string_view name, char* out, std::size_t capacity) const;
 
-  /// Forgets the replay mark (protocol 6.6) after a clock gone wrong. The ring stays: nothing runs twice by it.
+  /// Forgets the replay mark (protocol 6.6) after a clock gone wrong. The ring stays: nothing runs twice by it. `busy`:
+  /// there is no time yet to tell by what of it is in the future.
   Status clearMark();
 
-  /// Erases settings, key and mark; the door restarts as new.
+  /// Erases settings, key and mark; the door restarts as new. `busy`: a key is being made, and it is carried out when that
+  /// is done. The observer is told the end in every case.
   Status factoryReset();
 
   void restart();

@@ -2,30 +2,32 @@
 #pragma once
 
 #include "access/processor.h"
-#include "channels/outbox.h"
-#include "channels/session.h"
 #include "config/settings_manager.h"
 #include "crypto/sealer.h"
 #include "door/door.h"
+#include "door/factory_reset.h"
+#include "door/health_watch.h"
+#include "door/probation.h"
+#include "door/restart.h"
+#include "door/state_report.h"
+#include "door/uplink.h"
 #include "light/light_player.h"
-#include "lock/fail_safe.h"
-#include "lock/lock_model.h"
-#include "log/log_ring.h"
-#include "update/updater.h"
 
 namespace esplock {
 
-struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDoor {
+struct Door::Parts final : SessionListener, LightListener, UpdateDoor {
   Parts(const DoorPorts& doorPorts, const FirmwareInfo& firmwareInfo, const DoorOptions& doorOptions);
 
   Status start();
   void poll();
   void requestRestart();
+  Status resetToFactory();
 
   // SessionListener
   void onState(SessionState state) override;
   void onTrouble(const SessionTrouble& trouble) override;
   void onWelcome() override;
+  void onKeepAliveSent() override;
   void onKeepAliveAnswered() override;
   void onCommand(const Frame& frame) override;
   void onStatusAsked(const char* id) override;
@@ -44,19 +46,7 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   void restartForUpdate() override;
   void onUpdatePhase(const char* phase, const char* version, const char* code) override;
 
-  // StateSource
-  void writeState(json::Writer& json) override;
-
-  const char* mode() const;
-  void sendStatus(std::string_view id);
-  void sendResult(std::string_view id, const CommandOutcome& outcome);
   void watchLock();
-  void watchClock();
-  void watchProbation(std::uint64_t nowMs);
-  void watchRestart(std::uint64_t nowMs);
-  void watchTamper();
-  void watchHeap(std::uint64_t nowMs);
-  void flush(std::uint64_t nowMs);
 
   DoorPorts ports;
   FirmwareInfo firmware;
@@ -66,7 +56,6 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   LogRing log;
   TimeKeeper time;
   EventQueue events;
-  UnsentResults unsent;
   LightPlayer light;
   LockModel lock;
   FailSafeWatch failSafe;
@@ -77,25 +66,20 @@ struct Door::Parts final : SessionListener, StateSource, LightListener, UpdateDo
   ReplayGuard replay;
   Challenges challenges;
   CredentialGuard credentials;
+  StateReport state;
   CommandProcessor processor;
   Session session;
   Updater updater;
+  Uplink uplink;
+  Restart restart;
+  Probation probation;
+  HealthWatch health;
+  FactoryReset reset;
 
-  char frameOut[2048] = {};
   LockReading lastReading;
   const char* lastMode = "normal";
-  enum class ClockTold : std::uint8_t { nothing, sure, unsure };
-  ClockTold clockTold = ClockTold::nothing;
   bool damaged = false;             ///< settings, key or mark cannot be read: lasting red
   bool networkSeen = false;
-  bool tampered = false;
-  bool restarting = false;
-  bool restartDone = false;
-  std::uint64_t restartLimitMs = 0;
-  std::uint64_t probationEndsMs = 0;
-  std::uint64_t nextHeapReportMs = 0;
-  std::int64_t lastCommandAtMs = 0;
-  int lastCommandStatus = 0;
 };
 
 }  // namespace esplock

@@ -78,6 +78,7 @@ Status EnvelopeOpener::decrypt(const crypto::RsaKey& key) {
   if (!random_.fill(contentKey.bytes, sizeof contentKey.bytes)) return Status::crypto_failed;
   const Status status =
       key.decryptOaep({wrapped_, wrappedLength_}, unwrapped.bytes, sizeof unwrapped.bytes, unwrappedLength);
+  if (status == Status::out_of_memory) return status;   // nothing of the message
   if (status == Status::ok && unwrappedLength == sizeof contentKey.bytes) {
     std::memcpy(contentKey.bytes, unwrapped.bytes, sizeof contentKey.bytes);
   }

@@ -28,7 +28,7 @@ void LockModel::poll(std::uint64_t nowMs) {
   watchContact(nowMs);
   if (relockSet_ && nowMs >= relockAtMs_) lock(nowMs, "relock");
   settle(nowMs);
-  const bool heldLong = leafOpen_ && options_.heldOpenAfterMs > 0 && !heldReported_ &&
+  const bool heldLong = leaf_.on() && options_.heldOpenAfterMs > 0 && !heldReported_ &&
                         nowMs - leafOpenSinceMs_ >= options_.heldOpenAfterMs;
   if (!heldLong) return;
   heldReported_ = true;
@@ -36,11 +36,21 @@ void LockModel::poll(std::uint64_t nowMs) {
 }
 
 void LockModel::settle(std::uint64_t nowMs) {
-  (void)nowMs;
   const bool wanted = requested_ == LockState::unlocked;
-  if (wanted == active_) return;
-  // Interlock: a bolt thrown into an open door looks locked and is not; wait until the leaf is shut.
-  if (!wanted && options_.boltWaitsForLeaf && leafKnown_ && leafOpen_) return;
+  if (wanted == active_) {
+    boltWaits_ = false;
+    return;
+  }
+  // Interlock: a bolt thrown into an open door looks locked and is not; wait until the leaf is shut. But not for ever:
+  // the wire of a contact may be cut, and then nothing would lock this door again.
+  if (!wanted && options_.boltWaitsForLeaf && leafKnown_ && leaf_.on()) {
+    if (!boltWaits_) boltWaitSinceMs_ = nowMs;
+    boltWaits_ = true;
+    if (options_.boltWaitMs == 0 || nowMs - boltWaitSinceMs_ < options_.boltWaitMs) return;
+    events_.emit(EventKind::held_open, "bolt", "thrown");
+    heldReported_ = true;
+  }
+  boltWaits_ = false;
   drive(wanted);
 }
 
@@ -53,28 +63,22 @@ void LockModel::drive(bool active) {
 void LockModel::watchContact(std::uint64_t nowMs) {
   if (contact_ == nullptr || !contact_->present()) {
     leafKnown_ = false;
-    leafOpen_ = false;
+    leaf_.set(false);
     return;
   }
   const bool open = contact_->active();
   if (!leafKnown_) {
     // The first look tells how things are, not that anything happened.
     leafKnown_ = true;
-    leafOpen_ = open;
-    leafCandidate_ = open;
+    leaf_.set(open);
     leafOpenSinceMs_ = nowMs;
     heldReported_ = false;
     return;
   }
-  if (open != leafCandidate_) {
-    leafCandidate_ = open;
-    leafCandidateSinceMs_ = nowMs;
-  }
-  if (leafCandidate_ != leafOpen_ && nowMs - leafCandidateSinceMs_ >= options_.contactDebounceMs) onLeaf(open, nowMs);
+  if (leaf_.update(open, nowMs, options_.contactDebounceMs)) onLeaf(open, nowMs);
 }
 
 void LockModel::onLeaf(bool open, std::uint64_t nowMs) {
-  leafOpen_ = open;
   heldReported_ = false;
   leafOpenSinceMs_ = nowMs;
   if (open && !active_) events_.emit(EventKind::forced_open);
@@ -83,9 +87,9 @@ void LockModel::onLeaf(bool open, std::uint64_t nowMs) {
 LockReading LockModel::reading() const {
   LockReading reading;
   reading.requested = requested_;
-  if (leafKnown_) reading.contact = leafOpen_ ? ContactState::open : ContactState::closed;
+  if (leafKnown_) reading.contact = leaf_.on() ? ContactState::open : ContactState::closed;
   if (active_) reading.reported = LockState::unlocked;
-  else reading.reported = leafOpen_ ? LockState::unknown : LockState::locked;
+  else reading.reported = leaf_.on() ? LockState::unknown : LockState::locked;
   return reading;
 }
 

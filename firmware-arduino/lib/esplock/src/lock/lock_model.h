@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/debounce.h"
 #include "lock/lock_types.h"
 #include "ports/input_pin.h"
 #include "ports/output_pin.h"
@@ -14,6 +15,7 @@ struct LockOptions {
   std::uint32_t heldOpenAfterMs = 30'000;   ///< 0: never reported
   std::uint32_t contactDebounceMs = 50;
   bool boltWaitsForLeaf = true;
+  std::uint32_t boltWaitMs = 60'000;          ///< then it is thrown all the same; 0: it waits for ever
 };
 
 class LockModel {
@@ -47,9 +49,9 @@ class LockModel {
   bool relockSet_ = false;
   std::uint64_t relockAtMs_ = 0;
   bool leafKnown_ = false;
-  bool leafOpen_ = false;
-  bool leafCandidate_ = false;
-  std::uint64_t leafCandidateSinceMs_ = 0;
+  Debounce leaf_;                    ///< on: open
+  bool boltWaits_ = false;
+  std::uint64_t boltWaitSinceMs_ = 0;
   std::uint64_t leafOpenSinceMs_ = 0;
   bool heldReported_ = false;
 };

@@ -14,6 +14,10 @@ struct LockReading {
   ContactState contact = ContactState::absent;
 };
 
+inline bool operator==(const LockReading& a, const LockReading& b) {
+  return a.requested == b.requested && a.reported == b.reported && a.contact == b.contact;
+}
+
 const char* textOf(LockState state);
 const char* textOf(ContactState state);
 

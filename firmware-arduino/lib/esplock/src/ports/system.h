@@ -16,6 +16,12 @@ class System {
   /// Free heap in bytes; 0 when unknown.
   virtual std::size_t freeHeap() = 0;
 
+  /// The largest block that can be had in one piece: a TLS handshake wants two of 16.7 KB. 0 when unknown.
+  virtual std::size_t largestFreeBlock() { return 0; }
+
+  /// The least, in bytes, that was ever left of the stack of any task of the door; 0 when unknown.
+  virtual std::size_t stackLeft() { return 0; }
+
   /// The 32 byte key that seals settings and the private key: from the eFuse HMAC where the chip has it, otherwise a
   /// random one in a partition of its own, made on first use. Must be the same on every boot.
   virtual bool sealingKey(std::uint8_t out[32]) = 0;
