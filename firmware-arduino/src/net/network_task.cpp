@@ -1,8 +1,5 @@
 #include "net/network_task.h"
 
-#include <freertos/FreeRTOS.h>
-#include <freertos/task.h>
-
 #include "board_defaults.h"
 #include "net/close_codes.h"
 #include "net/https_post.h"
@@ -15,7 +12,7 @@ constexpr TickType_t pause = pdMS_TO_TICKS(10);
 }  // namespace
 
 bool NetworkTask::start() {
-  return xTaskCreate(&NetworkTask::run, "esplock-net", networkStackBytes, this, networkPriority, nullptr) == pdPASS;
+  return xTaskCreate(&NetworkTask::run, "esplock-net", networkStackBytes, this, networkPriority, &handle_) == pdPASS;
 }
 
 void NetworkTask::run(void* self) {

@@ -79,7 +79,7 @@ void RelaySocket::runCbEvent(WStype_t type, uint8_t* payload, size_t length) {
 
 void RelaySocket::deliver(ChannelEventKind kind, const std::uint8_t* data, std::size_t length) {
   if (run_.closeWanted != 0) return;
-  if (length > sizeof events_.bytes) return close(closeTooBig);
+  if (length > esplock::Channel::maxFrameBytes) return close(closeTooBig);
   // A door that does not look for five seconds is stuck.
   for (int i = 0; i < 500 && !events_.isFree(); ++i) vTaskDelay(pdMS_TO_TICKS(10));
   if (!events_.isFree()) return close(closeInternal);

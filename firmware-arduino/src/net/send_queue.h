@@ -11,7 +11,7 @@ namespace board {
 class SendQueue {
  public:
   static constexpr std::size_t maxFrameBytes = 2048;   ///< the core's own bound for what it says
-  static constexpr std::size_t capacityBytes = 4608;   ///< two of the longest, and what is short
+  static constexpr std::size_t capacityBytes = 4608;   ///< two of the longest when empty, and always one
 
   /// D. False: full or too long, and nothing was queued.
   bool put(bool binary, const std::uint8_t* data, std::size_t length);

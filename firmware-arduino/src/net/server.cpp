@@ -11,7 +11,7 @@ void Server::set(const esplock::RelayAddress& relay) {
   port = 0;
   esplock::Origin parsed;
   const bool good = esplock::parseHttpsOrigin(relay.origin, parsed) && parsed.host.size() < sizeof host &&
-                    relay.caPem.size() < sizeof ca;
+                    relay.caPem.size() < caBytes;
   if (!good) return;
   std::memcpy(host, parsed.host.data(), parsed.host.size());
   host[parsed.host.size()] = '\0';

@@ -33,16 +33,35 @@ TEST_CASE("every connection has the CA, from a copy that outlives the caller's")
   stub::world().http = [](const std::string&, const std::string&) { return stub::HttpAnswer{200, "{}", 0}; };
   PostAnswer answer;
   CHECK(net.post(answer) == PostState::done);
-  net.open();
+  stub::world().steps = {{Step::upgrade, 101, "openlock.door.v1"}};
+  REQUIRE(net.transport.open(net.request()));
   std::fill(net.caPem.begin(), net.caPem.end(), '#');
-  REQUIRE(stub::world().caPointers.size() == 2);
-  for (const char* pointer : stub::world().caPointers) CHECK(pointer == ca);
-  // Nothing touches the library's PEM while the socket is there: another job is not taken.
+  REQUIRE(net.next().kind == ChannelEventKind::opened);
+  CHECK(stub::world().cas == std::vector<std::string>{ca, ca});
+  // While the socket is there another job is not taken: body and CA would lie where its frames do.
   net.caPem = "-----BEGIN CERTIFICATE-----\nBBBB";
   CHECK_FALSE(net.transport.startPost(net.relay(), "/v1/devices/challenge", "{}"));
   CHECK_FALSE(net.transport.open(net.request()));
-  CHECK(stub::world().caPointers[1] == ca);
   CHECK(stub::world().setInsecureCalls == 0);
+}
+
+TEST_CASE("the longest body, CA and answer do not get into each other's way, nor the longest frame after them") {
+  Net net;
+  net.caPem = ca + std::string(4096 - ca.size(), '\n');
+  const std::string body(4096, 'b');
+  std::string seen;
+  stub::world().http = [&seen](const std::string&, const std::string& sent) {
+    seen = sent;
+    return stub::HttpAnswer{200, std::string(4096, 'a'), 0};
+  };
+  PostAnswer answer;
+  CHECK(net.post(answer, body) == PostState::done);
+  CHECK(seen == body);
+  CHECK(answer.body == std::string(4096, 'a'));
+  net.open();
+  CHECK(stub::world().cas == std::vector<std::string>{net.caPem, net.caPem});
+  stub::world().steps = {{Step::text, 0, std::string(8192, 'x')}};
+  CHECK(net.next().data == std::string(8192, 'x'));
 }
 
 TEST_CASE("without a CA, or with something else in its place, nothing is connected at all") {

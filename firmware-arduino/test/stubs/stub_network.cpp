@@ -43,7 +43,6 @@ void NetworkClientSecure::setInsecure() {
 }
 void NetworkClientSecure::setCACert(const char* rootCA) {
   _CA_cert = rootCA;
-  world().caPointers.push_back(rootCA);
 }
 void NetworkClientSecure::setCertificate(const char* client_ca) { _cert = client_ca; }
 void NetworkClientSecure::setPrivateKey(const char* private_key) { _private_key = private_key; }
@@ -69,6 +68,7 @@ int NetworkClientSecure::connect(const char*, uint16_t, int32_t timeout) {
     lastError_ = -1;
     return 0;
   }
+  if (_CA_cert != nullptr) world().cas.emplace_back(_CA_cert);
   const bool tooSlow = world().handshakeTakesMs > handshakeMs_;
   world().nowMs += tooSlow ? handshakeMs_ : world().handshakeTakesMs;
   lastError_ = tooSlow ? -1 : world().connectError;

@@ -10,6 +10,7 @@
 #include "WiFi.h"
 #include "driver/gpio.h"
 #include "esp_efuse.h"
+#include "esp_heap_caps.h"
 #include "esp_hmac.h"
 #include "esp_random.h"
 #include "esp_sntp.h"
@@ -72,12 +73,15 @@ int gpio_get_level(gpio_num_t pin) {
 // ---- FreeRTOS ----
 
 BaseType_t xTaskCreate(TaskFunction_t function, const char* const name, const uint32_t stackBytes, void* const argument,
-                       UBaseType_t priority, TaskHandle_t* const) {
+                       UBaseType_t priority, TaskHandle_t* const handle) {
+  static char one;   // any address but null
+  if (handle != nullptr) *handle = reinterpret_cast<TaskHandle_t>(&one);
   if (world().taskCreationFails) return pdFAIL;
   world().tasks.push_back({function, name, stackBytes, argument, priority});
   return pdPASS;
 }
 void vTaskDelete(TaskHandle_t) {}
+UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task) { return task == nullptr ? world().ownStackLeft : world().netStackLeft; }
 void vTaskDelay(TickType_t ticks) { world().nowMs += ticks; }
 
 struct QueueDefinition {
@@ -130,6 +134,7 @@ size_t xMessageBufferSpacesAvailable(MessageBufferHandle_t buffer) { return buff
 
 void esp_restart(void) { ++world().restarts; }
 uint32_t esp_get_free_heap_size(void) { return 123'456; }
+size_t heap_caps_get_largest_free_block(uint32_t) { return 65'432; }
 void esp_fill_random(void* buffer, size_t length) {
   static uint32_t state = 0x12345678;
   auto* const bytes = static_cast<uint8_t*>(buffer);

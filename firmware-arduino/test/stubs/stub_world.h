@@ -78,6 +78,8 @@ struct World {
   int restarts = 0;
   std::vector<Task> tasks;
   bool taskCreationFails = false;
+  unsigned ownStackLeft = 5000;          ///< of the task that asks
+  unsigned netStackLeft = 4000;
 
   bool serialBegun = false;
   std::size_t serialRxBuffer = 256;
@@ -86,7 +88,7 @@ struct World {
   std::vector<std::uint32_t> pixels;
 
   int setInsecureCalls = 0;
-  std::vector<const char*> caPointers;   ///< every setCACert, in order
+  std::vector<std::string> cas;          ///< the CA of every connection, as it read when it was needed
 
   std::function<HttpAnswer(const std::string& path, const std::string& body)> http;
   std::vector<unsigned long> handshakeSeconds;   ///< every setHandshakeTimeout, in order

@@ -182,6 +182,11 @@ TEST_CASE("a token that has run out after 24 hours is replaced by registering, a
 
   SUBCASE("the relay says 401") { runUpgrades(chip, {{Step::upgrade, 401, ""}}); }
   SUBCASE("it says 403") { runUpgrades(chip, {{Step::upgrade, 403, ""}}); }
+  SUBCASE("something in between says nothing, three times") {
+    runUpgrades(chip, {{Step::cut, 0, ""}, {Step::cut, 0, ""}});
+    CHECK(registrations.count == 0);
+    runUpgrades(chip, {{Step::cut, 0, ""}});
+  }
   SUBCASE("it is starting and says 503 once: the token still holds") {
     runUpgrades(chip, {{Step::upgrade, 503, ""}});
     stub::world().steps = welcome;

@@ -9,5 +9,6 @@ extern "C" {
 BaseType_t xTaskCreate(TaskFunction_t pxTaskCode, const char* const pcName, const configSTACK_DEPTH_TYPE usStackDepth,
                        void* const pvParameters, UBaseType_t uxPriority, TaskHandle_t* const pxCreatedTask);
 void vTaskDelete(TaskHandle_t xTaskToDelete);
+UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t xTask);
 void vTaskDelay(const TickType_t xTicksToDelay);
 }
