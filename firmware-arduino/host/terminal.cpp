@@ -89,6 +89,11 @@ void Terminal::onSessionTrouble(esplock::SessionTrouble trouble) {
   }));
 }
 
+void Terminal::onFactoryReset(esplock::Status status) {
+  if (!json_) return line(std::string("reset    ") + textOf(status));
+  line(object("reset", [&](Writer& json) { json.member("outcome", textOf(status)); }));
+}
+
 bool Terminal::takeTrouble(esplock::SessionTrouble& out, std::string& code) {
   if (!hasTrouble_) return false;
   hasTrouble_ = false;

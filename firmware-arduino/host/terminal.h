@@ -26,6 +26,7 @@ class Terminal final : public esplock::DoorObserver,
   void onLight(esplock::LightPattern pattern) override;
   void onSessionTrouble(esplock::SessionTrouble trouble) override;
   void onCommand(const char* act, esplock::ReceiptCode code) override;
+  void onFactoryReset(esplock::Status status) override;
   void onUpdate(const char* phase, const char* version, const char* code) override;
 
   void write(bool active) override;                    ///< relay pin

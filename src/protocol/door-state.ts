@@ -9,6 +9,9 @@ export const doorStateSchema = z.object({
   contact: z.enum(['open', 'closed']).optional(),
   rssi: z.number().optional(),
   freeHeap: z.number().optional(),
+  /** Bytes: what can be had in one piece, and the least ever left of any task's stack. In status frames alone. */
+  largestFreeBlock: z.number().optional(),
+  stackLeft: z.number().optional(),
   uptimeMs: z.number().optional(),
   battery: z.number().optional(),
   mode: z.enum(['normal', 'fail_safe', 'lockout']),

@@ -46,6 +46,19 @@ describe('a virtual door on a network that fails', function () {
     expect(door.lines.slice(since).filter((line) => line.t === 'session')).to.deep.equal([]);
   });
 
+  it('sends a result again that was lost with its connection (protocol 5.7)', async () => {
+    const since = door.mark;
+    scene.cable.muffle();
+    const opened = pinned.unlock({ password: PASSWORD, holdMs: 0 });
+    await door.line({ t: 'relay', active: true }, since);
+    await delay(100); // the result is on its way, and will not arrive
+    scene.cable.unplug();
+    scene.cable.plug();
+    expect((await opened).receipt.code).to.equal('ok');
+    await door.live(since);
+    expect(door.pin).to.deep.equal([false, true]);
+  });
+
   it('relocks by itself while offline, and tells when it is back', async () => {
     const witness = await Witness.of(scene.sdk(), door.doorId);
     await pinned.unlock({ password: PASSWORD, holdMs: 2500 });

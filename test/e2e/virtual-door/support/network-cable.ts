@@ -7,6 +7,7 @@ export class NetworkCable {
   upstream = 0;
   readonly #server: Server = createServer((client) => this.#join(client));
   readonly #sockets = new Set<Socket>();
+  readonly #doorSide = new Set<Socket>();
   #silent = false;
   #unplugged = false;
 
@@ -37,6 +38,11 @@ export class NetworkCable {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** The door is told everything, and what it says gets nowhere; unplugged after that, it never arrives. */
+  muffle(): void {
+    for (const socket of this.#doorSide) socket.pause();
+  }
+
   /** Whole again. What was sent in the silence arrives late, as TCP repeats it. */
   plug(): void {
     this.#unplugged = false;
@@ -57,6 +63,7 @@ export class NetworkCable {
       return;
     }
     const server = connect(this.upstream, '127.0.0.1');
+    this.#doorSide.add(client);
     for (const [socket, other] of [
       [client, server],
       [server, client],
@@ -66,6 +73,7 @@ export class NetworkCable {
       socket.on('data', (chunk) => other.write(chunk));
       socket.on('close', () => {
         this.#sockets.delete(socket);
+        this.#doorSide.delete(socket);
         // A close is news, too, and news do not pass.
         if (this.#silent) this.#laterClose(other);
         else other.destroy();

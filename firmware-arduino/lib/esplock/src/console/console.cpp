@@ -48,12 +48,18 @@ bool Console::line(std::string_view text) {
   else if (command == "commit") say(door_.commitSettings());
   else if (command == "clear-mark") say(door_.clearMark());
   else if (command == "restart") door_.restart();
-  else if (command == "factory-reset") say(word(rest) == "yes" ? door_.factoryReset() : Status::invalid_value);
+  else if (command == "factory-reset") factoryReset(word(rest));
   else return false;
   return true;
 }
 
 void Console::say(Status status) { out_.print(textOf(status)); }
+
+void Console::factoryReset(std::string_view answer) {
+  const Status status = answer == "yes" ? door_.factoryReset() : Status::invalid_value;
+  if (status == Status::busy) return out_.print("a key is being made; the reset follows when that is done");
+  say(status);
+}
 
 void Console::show() {
   char value[300];

@@ -38,6 +38,7 @@ class Console {
   void set(std::string_view rest);
   void collect(std::string_view text);
   void say(Status status);
+  void factoryReset(std::string_view answer);
 
   Door& door_;
   ConsoleOutput& out_;
