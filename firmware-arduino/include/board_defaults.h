@@ -38,6 +38,13 @@ constexpr std::uint32_t pollEveryMs = 10;
 constexpr std::uint32_t watchdogMs = 10'000;
 constexpr std::uint32_t buttonHoldMs = 10'000;
 
+// Commands in front of decryption: the classic ESP32 takes 0.7 s for one (RSA-2048).
+constexpr std::uint32_t commandsPerSecond = 2;
+constexpr std::uint32_t commandBurst = 5;
+
+/// How long the bolt waits for an open leaf before it is thrown all the same: an open contact may be a cut wire.
+constexpr std::uint32_t boltWaitMs = 60'000;
+
 /// A network task silent for so long hangs in the TLS library; longer than the longest handshake it may wait for.
 constexpr std::uint32_t networkHungMs = 300'000;
 

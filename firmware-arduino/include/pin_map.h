@@ -1,29 +1,25 @@
-// Which pin does what, a table a board. Chosen so that no pin here is a strapping pin, a flash pin or the USB pair, and
-// so that the relay's pin is quiet while the chip starts (data sheets; see docs/door.md for what to avoid and why).
+// Which pin does what, a table a board, held against pin_rules.h when it is compiled: no pin of the flash or the console,
+// the relay on a pin that is quiet while the chip starts, and no strapping pin, with one exception: the pixel soldered to
+// GPIO 8 of the C3 boards, which is one (docs/door.md, "Pins to leave alone").
 #pragma once
+
+#include "pin_rules.h"
 
 namespace board {
 
-constexpr int noPin = -1;
-
-struct PinMap {
-  const char* board;   ///< the name in proofs and release manifests (protocol 4.4, 12.1)
-  int relay;
-  int light;           ///< data line of the NeoPixel strip
-  int contact;         ///< reed switch to ground, closed while the leaf is shut
-  int tamper;          ///< switch to ground, closed while the case is shut
-  int button;          ///< push button to ground; held for ten seconds it makes the door new
-};
-
 #if defined(ESPLOCK_BOARD_ESP32DEV)
-constexpr PinMap pins{"esp32dev", 27, 19, 32, 33, 26};
+constexpr PinMap pins{"esp32dev", 27, 19, 32, 33, 26, noPin};
+constexpr ChipPins chipPins = esp32;
 #elif defined(ESPLOCK_BOARD_ESP32_S3)
-constexpr PinMap pins{"esp32-s3", 21, 48, 4, 5, 6};
+constexpr PinMap pins{"esp32-s3", 21, 48, 4, 5, 6, 48};
+constexpr ChipPins chipPins = esp32S3;
 #elif defined(ESPLOCK_BOARD_ESP32_C3)
-constexpr PinMap pins{"esp32-c3", 3, 8, 0, 1, 10};
+constexpr PinMap pins{"esp32-c3", 3, 8, 0, 1, 10, 8};
+constexpr ChipPins chipPins = esp32C3;
 #else
 #error "No board chosen: build one of the environments of platformio.ini"
 #endif
+static_assert(pinFault(pins, chipPins) == nullptr, "this table has a pin that cannot be what it is for: see pin_rules.h");
 
 #if defined(ESPLOCK_RELAY_ACTIVE_LOW)
 constexpr bool relayActiveHigh = false;

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "net/server.h"
 #include "ports/channel.h"
+#include "ports/https.h"
 
 namespace board {
 
@@ -33,7 +35,10 @@ class EventSlot {
   /// D: done with event and bytes.
   void release() { full_.store(false, std::memory_order_release); }
 
-  std::uint8_t bytes[esplock::Channel::maxFrameBytes] = {};
+  /// The frame; before there is one, and while there is no socket, a POST's body and the CA of either (NetworkTask).
+  static constexpr std::size_t sharedBytes = esplock::Https::maxBodyBytes + Server::caBytes;
+  static_assert(sharedBytes >= esplock::Channel::maxFrameBytes, "the frame is the smaller");
+  std::uint8_t bytes[sharedBytes] = {};
 
  private:
   Event event_;

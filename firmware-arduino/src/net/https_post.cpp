@@ -5,15 +5,13 @@
 
 #include <cstring>
 
-#include "net/tls_error.h"
+#include "net/tls.h"
 
 namespace board {
 namespace {
 
 using esplock::TransportError;
 
-constexpr std::int32_t connectMs = 5'000;
-constexpr unsigned long handshakeSeconds = 8;
 constexpr std::uint16_t readMs = 8'000;
 
 /// Takes what the library has unpacked (chunks, lengths), as far as it fits.
@@ -47,10 +45,16 @@ class BoundedSink final : public Stream {
 };
 
 TransportError failure(int httpCode, NetworkClientSecure& client) {
-  if (httpCode == HTTPC_ERROR_READ_TIMEOUT) return TransportError::timeout;
-  if (httpCode != HTTPC_ERROR_CONNECTION_REFUSED) return TransportError::protocol;
-  char text[80];
-  return tlsErrorOf(client.lastError(text, sizeof text));
+  switch (httpCode) {
+    case HTTPC_ERROR_CONNECTION_REFUSED: return tlsErrorOf(client);
+    case HTTPC_ERROR_SEND_HEADER_FAILED:
+    case HTTPC_ERROR_SEND_PAYLOAD_FAILED:
+    case HTTPC_ERROR_NOT_CONNECTED:
+    case HTTPC_ERROR_CONNECTION_LOST: return TransportError::unreachable;
+    case HTTPC_ERROR_TOO_LESS_RAM: return TransportError::out_of_memory;
+    case HTTPC_ERROR_READ_TIMEOUT: return TransportError::timeout;
+    default: return TransportError::protocol;
+  }
 }
 
 }  // namespace
@@ -64,7 +68,7 @@ void runPost(const Server& server, PostJob& job) {
   }
   NetworkClientSecure client;
   client.setCACert(server.ca);
-  client.setHandshakeTimeout(handshakeSeconds);   // two minutes unless told
+  client.setHandshakeTimeout(handshakeSeconds);
   HTTPClient http;
   http.setReuse(false);
   http.setConnectTimeout(connectMs);
@@ -81,7 +85,7 @@ void runPost(const Server& server, PostJob& job) {
   if (code <= 0) {
     job.error = failure(code, client);
   } else {
-    BoundedSink sink(job.body, sizeof job.body);
+    BoundedSink sink(job.body, PostJob::bodyBytes);
     const int written = http.getSize() == 0 ? 0 : http.writeToStream(&sink);
     job.httpStatus = code;
     job.length = sink.length();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "net/jobs.h"
-#include "net/server_trust.h"
+#include "net/server.h"
 
 namespace board {
 

@@ -36,9 +36,13 @@ bool joinText(std::string_view start, std::string_view from, char (&to)[N]) {
 }
 
 struct PostJob {
+  static constexpr std::size_t bodyBytes = esplock::Https::maxBodyBytes;
+
+  explicit PostJob(std::uint8_t* shared) : body(shared) {}
+
   Handover turn;
   char path[129] = {};
-  std::uint8_t body[esplock::Https::maxBodyBytes] = {};   ///< the request, and then the answer in its place
+  std::uint8_t* const body;   ///< `bodyBytes`: the request, and then the answer in its place
   std::size_t length = 0;
   int httpStatus = 0;
   esplock::TransportError error = esplock::TransportError::none;   ///< none: there is an answer

@@ -1,8 +1,5 @@
 #include "net/network_task.h"
 
-#include <freertos/FreeRTOS.h>
-#include <freertos/task.h>
-
 #include "board_defaults.h"
 #include "net/close_codes.h"
 #include "net/https_post.h"
@@ -15,8 +12,7 @@ constexpr TickType_t pause = pdMS_TO_TICKS(10);
 }  // namespace
 
 bool NetworkTask::start() {
-  return outgoing.create() && trust.create() &&
-         xTaskCreate(&NetworkTask::run, "esplock-net", networkStackBytes, this, networkPriority, nullptr) == pdPASS;
+  return xTaskCreate(&NetworkTask::run, "esplock-net", networkStackBytes, this, networkPriority, &handle_) == pdPASS;
 }
 
 void NetworkTask::run(void* self) {
@@ -28,12 +24,12 @@ void NetworkTask::turn() {
   if (socketRunning_) {
     turnSocket();
   } else if (post.turn.begin()) {
-    runPost(trust.adopt(), post);
+    runPost(server, post);
     post.turn.finish();
   } else if (socketJob.turn.begin()) {
     outgoing.drop();   // what the socket before left behind
     socketRunning_ = true;
-    socket_.open(trust.adopt(), socketJob);
+    socket_.open(server, socketJob);
   }
   vTaskDelay(pause);
 }
@@ -43,8 +39,12 @@ void NetworkTask::turnSocket() {
   bool binary = false;
   const std::uint8_t* data = nullptr;
   std::size_t length = 0;
-  while (socket_.isOpen() && outgoing.take(binary, data, length)) {
-    if (!socket_.send(binary, data, length)) socket_.close(closeInternal);   // half a frame cannot be mended
+  while (socket_.isOpen() && outgoing.front(binary, data, length)) {
+    if (!socket_.send(binary, data, length)) {
+      socket_.close(closeInternal);   // half a frame cannot be mended
+      break;
+    }
+    outgoing.pop();
   }
   const std::uint16_t code = socketJob.closeCode.load(std::memory_order_acquire);
   if (code != 0) socket_.close(code);   // after what was queued

@@ -13,8 +13,9 @@ constexpr std::uint64_t limitMs = 10'000;
 
 }  // namespace
 
-bool PostLink::start(std::string_view path, std::string_view body) {
-  if (posting_ || !job_.turn.isFree() || body.size() > sizeof job_.body || !copyText(path, job_.path)) return false;
+bool PostLink::start(const esplock::RelayAddress& relay, std::string_view path, std::string_view body) {
+  if (!network_.idle() || body.size() > PostJob::bodyBytes || !copyText(path, job_.path)) return false;
+  network_.server.set(relay);
   std::memcpy(job_.body, body.data(), body.size());
   job_.length = body.size();
   posting_ = true;

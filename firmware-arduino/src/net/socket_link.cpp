@@ -19,11 +19,12 @@ constexpr std::uint16_t goingAway = 1001;
 bool SocketLink::open(const esplock::ChannelRequest& request) {
   SocketJob& job = network_.socketJob;
   drainLost();
-  if (link_ != Link::none || !job.turn.isFree()) return false;
+  if (link_ != Link::none || !network_.idle()) return false;
   const bool fits = copyText(request.path, job.path) && copyText(request.subprotocol, job.subprotocol) &&
                     joinText("Bearer ", request.bearer, job.authorization) &&
                     joinText("X-OpenLock-Door: ", request.doorId, job.doorHeader);
   if (!fits) return false;
+  network_.server.set(request.relay);
   job.closeCode.store(0, std::memory_order_relaxed);
   link_ = Link::opening;
   socketLimitMs_ = clock_.monotonicMs() + startLimitMs;

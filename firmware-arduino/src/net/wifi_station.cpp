@@ -17,6 +17,10 @@ bool WifiStation::begin() {
   const bool on = WiFi.mode(WIFI_STA);
   WiFi.setAutoReconnect(true);
   WiFi.setSleep(false);     // a door that dozes between beacons answers a tenth of a second late
+  // Where several access points carry one name, the strongest: the library takes the first one heard, unless it is told to
+  // listen on all channels before it chooses (some two seconds).
+  WiFi.setScanMethod(WIFI_ALL_CHANNEL_SCAN);
+  WiFi.setSortMethod(WIFI_CONNECT_AP_BY_SIGNAL);
   return on;
 }
 
@@ -24,12 +28,12 @@ void WifiStation::join(std::string_view ssid, std::string_view password) {
   esplock::crypto::wipe(password_, sizeof password_);
   joining_ = !ssid.empty() && copyText(ssid, ssid_) && copyText(password, password_);
   if (joining_) tryAgain();
-  else WiFi.disconnect(false);   // not the radio
+  else WiFi.disconnectAsync(false);   // not the radio
 }
 
 void WifiStation::tryAgain() {
   triedMs_ = clock_.monotonicMs();
-  WiFi.disconnect(false);
+  WiFi.disconnectAsync(false);   // the other one waits
   WiFi.begin(ssid_, password_[0] == '\0' ? nullptr : password_);   // null: an open network
 }
 

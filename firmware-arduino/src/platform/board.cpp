@@ -9,6 +9,18 @@ namespace board {
 
 using esplock::Status;
 
+namespace {
+
+esplock::DoorOptions doorOptions() {
+  esplock::DoorOptions options;
+  options.commandsPerSecond = commandsPerSecond;
+  options.commandBurst = commandBurst;
+  options.boltWaitMs = boltWaitMs;
+  return options;
+}
+
+}  // namespace
+
 Board::Board(esplock::OutputPin& relay)
     : store_(doorPartition, storeNamespace),
       sealStore_(sealPartition, storeNamespace),
@@ -21,7 +33,8 @@ Board::Board(esplock::OutputPin& relay)
       wifi_(clock_),
       transport_(wifi_, network_, clock_),
       door_({clock_, random_, store_, transport_, transport_, transport_, relay, light_, out_, system_, &contact_, &tamper_, &updateSlot_, this},
-            {firmwareVersion, pins.board, securityVersion, {releaseKeys[0], releaseKeys[1], releaseKeys[2], releaseKeys[3]}}),
+            {firmwareVersion, pins.board, securityVersion, {releaseKeys[0], releaseKeys[1], releaseKeys[2], releaseKeys[3]}},
+            doorOptions()),
       console_(door_, out_) {}
 
 void Board::begin() {
@@ -35,6 +48,7 @@ void Board::begin() {
   if (!store_.open()) out_.write(esplock::LogLevel::error, "store.not_open", 0);
   if (!sealStore_.open()) out_.write(esplock::LogLevel::error, "seal.not_open", 0);
   if (!network_.start()) out_.write(esplock::LogLevel::error, "network.not_started", 0);
+  system_.alsoWatch(network_.handle());
   const Status status = door_.start();
   if (status != Status::ok) out_.print(esplock::textOf(status));
   if (status == Status::not_configured) out_.print("new door: set it up here; help lists the words");
@@ -83,6 +97,11 @@ void Board::onSessionTrouble(esplock::SessionTrouble trouble) {
     if (static_cast<unsigned char>(*c) < 0x20 || *c == 0x7F) *c = '?';   // the code comes from the network
   }
   out_.print(text);
+}
+
+void Board::onFactoryReset(esplock::Status status) {
+  out_.print(status == Status::ok ? "factory reset done: this is a new door" : "factory reset not finished:");
+  if (status != Status::ok) out_.print(esplock::textOf(status));
 }
 
 }  // namespace board

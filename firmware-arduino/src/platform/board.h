@@ -32,6 +32,7 @@ class Board final : private esplock::DoorObserver {
 
  private:
   void onSessionTrouble(esplock::SessionTrouble trouble) override;
+  void onFactoryReset(esplock::Status status) override;
   void showKid();
   void watchNetworkTask(std::uint64_t nowMs);
 

@@ -1,8 +1,9 @@
 #include "platform/esp_system_port.h"
 
+#include <esp_heap_caps.h>
 #include <esp_system.h>
-#include <freertos/FreeRTOS.h>
-#include <freertos/task.h>
+
+#include <algorithm>
 
 #include "board_defaults.h"
 #include "platform/efuse_key.h"
@@ -12,6 +13,15 @@ namespace board {
 void EspSystemPort::restart() { esp_restart(); }
 
 std::size_t EspSystemPort::freeHeap() { return esp_get_free_heap_size(); }
+
+std::size_t EspSystemPort::largestFreeBlock() { return heap_caps_get_largest_free_block(MALLOC_CAP_8BIT); }
+
+std::size_t EspSystemPort::stackLeft() {
+  // In bytes, as ESP-IDF counts stacks; null is the task that asks.
+  std::size_t left = std::min<std::size_t>(uxTaskGetStackHighWaterMark(nullptr), workStackLeft_.load());
+  if (watched_ != nullptr) left = std::min<std::size_t>(left, uxTaskGetStackHighWaterMark(watched_));
+  return left;
+}
 
 bool EspSystemPort::sealingKey(std::uint8_t out[32]) {
   // A burnt key comes first and is never fallen back from: a key planted in flash must not be able to take its place.
@@ -41,6 +51,7 @@ bool EspSystemPort::runInBackground(void (*work)(void*), void* argument) {
 void EspSystemPort::workTask(void* self) {
   auto* const port = static_cast<EspSystemPort*>(self);
   port->work_(port->argument_);
+  port->workStackLeft_.store(std::min<std::size_t>(port->workStackLeft_.load(), uxTaskGetStackHighWaterMark(nullptr)));
   port->working_.store(false, std::memory_order_release);
   vTaskDelete(nullptr);
 }

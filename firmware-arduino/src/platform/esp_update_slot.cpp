@@ -2,7 +2,6 @@
 
 #include <esp_image_format.h>
 #include <esp_ota_ops.h>
-#include <esp_partition.h>
 
 #include "crypto/stream_hash.h"
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ports/update_slot.h"
+#include <esp_partition.h>
 
-struct esp_partition_t;   // ESP-IDF's; a pointer to it is all that is kept
+#include "ports/update_slot.h"
 
 namespace board {
 

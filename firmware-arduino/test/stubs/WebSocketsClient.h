@@ -1,76 +1,70 @@
-// The part of links2004/WebSockets 2.7.3 that a subclass sees, with its habits: it connects inside loop(), goes insecure
-// without a CA, keeps the pointer to the PEM, reconnects by itself, says `Origin: file://`, and leaves the subprotocol
-// asked for in the field where the one selected belongs.
+// Mirrors WebSocketsClient.h of links2004/WebSockets 2.7.3, for ESP32.
+// Its habits, as its source has them: loop() connects by itself, without a limit to the handshake, and insecurely without a
+// CA; the pointer to the PEM is kept; `Origin: file://` is said; the subprotocol asked for stands where the one selected
+// belongs. The pointers to a client certificate are set by beginSslWithClientKey() alone, not by the constructor, and
+// loop() follows them. The end of a connection, a refused upgrade too, comes as DISCONNECTED with a text, through the
+// two-argument clientDisconnect, which is not virtual:
+//   "WebSocket handshake failed - HTTP 401"   the usual refusal
+//   "HTTP 401"                                a refusal that says `Connection: upgrade`
+//   "Header response timeout", "Connection lost", "TCP connection cleanup" (a failed connect), or none at all
 #pragma once
 
-#include "NetworkClientSecure.h"
-
-typedef enum { WSC_NOT_CONNECTED, WSC_HEADER, WSC_BODY, WSC_CONNECTED } WSclientsStatus_t;
-typedef enum {
-  WStype_ERROR,
-  WStype_DISCONNECTED,
-  WStype_CONNECTED,
-  WStype_TEXT,
-  WStype_BIN,
-  WStype_FRAGMENT_TEXT_START,
-  WStype_FRAGMENT_BIN_START,
-  WStype_FRAGMENT,
-  WStype_FRAGMENT_FIN,
-  WStype_PING,
-  WStype_PONG,
-} WStype_t;
-typedef enum { WSop_continuation = 0, WSop_text = 1, WSop_binary = 2, WSop_close = 8, WSop_ping = 9 } WSopcode_t;
-typedef struct {
-  WSopcode_t opCode;
-} WSMessageHeader_t;
-
-struct WSclient_t {
-  WSclientsStatus_t status = WSC_NOT_CONNECTED;
-  WiFiClientSecure* tcp = nullptr;
-  bool isSSL = false;
-  WiFiClientSecure* ssl = nullptr;
-  String cUrl;
-  uint16_t cCode = 0;
-  String cProtocol;
-  WSMessageHeader_t cWsHeaderDecode{WSop_continuation};
-  String plainAuthorization;
-  String extraHeaders;
-};
-
-class WebSockets {
- public:
-  virtual ~WebSockets() = default;
-
- protected:
-  virtual void clientDisconnect(WSclient_t* client) = 0;
-  void clientDisconnect(WSclient_t* client, uint16_t code, char* reason = nullptr, size_t reasonLength = 0);
-};
+#include "WebSockets.h"
 
 class WebSocketsClient : protected WebSockets {
  public:
-  WebSocketsClient() { _client.extraHeaders = "Origin: file://"; }
-  ~WebSocketsClient() override { delete _client.ssl; }
-  void beginSslWithCA(const char* host, uint16_t port, const char* url = "/", const char* CA_cert = nullptr,
+  typedef std::function<void(WStype_t type, uint8_t* payload, size_t length)> WebSocketClientEvent;
+
+  WebSocketsClient(void);
+  virtual ~WebSocketsClient(void);
+
+  void begin(const char* host, uint16_t port, const char* url = "/", const char* protocol = "arduino");
+  void beginSslWithCA(const char* host, uint16_t port, const char* url = "/", const char* CA_cert = NULL,
                       const char* protocol = "arduino");
+  void beginSslWithClientKey(const char* host, uint16_t port, const char* url, const char* CA_cert,
+                             const char* clientCert, const char* clientPrivateKey, const char* protocol = "arduino");
   void loop(void);
+  void onEvent(WebSocketClientEvent cbEvent) { _cbEvent = cbEvent; }
+
+  bool sendTXT(uint8_t* payload, size_t length = 0, bool headerToPayload = false);
   bool sendTXT(const uint8_t* payload, size_t length = 0);
+  bool sendTXT(char* payload, size_t length = 0, bool headerToPayload = false);
+  bool sendTXT(const char* payload, size_t length = 0);
+  bool sendTXT(String& payload);
+  bool sendTXT(char payload);
+  bool sendBIN(uint8_t* payload, size_t length, bool headerToPayload = false);
   bool sendBIN(const uint8_t* payload, size_t length);
-  void setAuthorization(const char* auth) { _client.plainAuthorization = auth; }
-  void setExtraHeaders(const char* extraHeaders = nullptr) { _client.extraHeaders = extraHeaders; }
-  void setReconnectInterval(unsigned long time) { _reconnectInterval = time; }
+  bool sendPing(uint8_t* payload = NULL, size_t length = 0);
+
+  void disconnect(void);
+  void setAuthorization(const char* user, const char* password);
+  void setAuthorization(const char* auth);
+  void setExtraHeaders(const char* extraHeaders = NULL);
+  void setReconnectInterval(unsigned long time);
+  bool isConnected(void);
 
  protected:
-  WSclient_t _client;
-  void clientDisconnect(WSclient_t* client) override;
-  virtual void runCbEvent(WStype_t, uint8_t*, size_t) {}
-
- private:
-  void connect();
-  void step();
-
   String _host;
-  uint16_t _port = 0;
-  const char* _CA_cert = nullptr;
-  unsigned long _lastConnectionFail = 0;
-  unsigned long _reconnectInterval = 500;
+  uint16_t _port;
+  String _fingerprint;
+  const char* _CA_cert;
+  const char* _client_cert;
+  const char* _client_key;
+  WSclient_t _client;
+  WebSocketClientEvent _cbEvent;
+  unsigned long _lastConnectionFail;
+  unsigned long _reconnectInterval;
+  unsigned long _lastHeaderSent;
+
+  void messageReceived(WSclient_t* client, WSopcode_t opcode, uint8_t* payload, size_t length, bool fin);
+  void clientDisconnect(WSclient_t* client) { clientDisconnect(client, NULL); }
+  void clientDisconnect(WSclient_t* client, const char* reason = NULL);
+  bool clientIsConnected(WSclient_t* client);
+  void handleClientData(void);
+  void sendHeader(WSclient_t* client);
+  void connectedCb();
+  void connectFailedCb();
+  virtual void runCbEvent(WStype_t type, uint8_t* payload, size_t length) {
+    if (_cbEvent) _cbEvent(type, payload, length);
+  }
 };

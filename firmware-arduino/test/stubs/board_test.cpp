@@ -9,6 +9,7 @@
 #include "Arduino.h"
 #include "board_defaults.h"
 #include "light/pattern.h"
+#include "net/network_task.h"
 #include "pin_map.h"
 #include "pins/gpio_input.h"
 #include "pins/gpio_output.h"
@@ -227,6 +228,24 @@ TEST_CASE("work runs in a task of its own at idle priority, one at a time") {
   CHECK_FALSE(system.runInBackground(work, &done));
   stub::world().taskCreationFails = false;
   CHECK(system.runInBackground(work, &done));
+}
+
+TEST_CASE("the least that was left of any stack is told, in one number, and the largest free block") {
+  stub::reset();
+  board::EspRandom random;
+  board::PreferencesStore seal(board::sealPartition, board::storeNamespace);
+  board::EspSystemPort system(seal, random);
+  CHECK(system.largestFreeBlock() == 65'432);
+  CHECK(system.stackLeft() == 5000);
+  board::NetworkTask network;
+  REQUIRE(network.start());
+  system.alsoWatch(network.handle());
+  CHECK(system.stackLeft() == 4000);
+  stub::world().ownStackLeft = 900;
+  REQUIRE(system.runInBackground([](void*) {}, nullptr));
+  REQUIRE(stub::runTask("esplock-work"));
+  stub::world().ownStackLeft = 5000;
+  CHECK(system.stackLeft() == 900);   // the work is over, its stack was the tightest
 }
 
 TEST_CASE("SNTP is asked when the network is there and whenever the core wants to know, and answers once each time") {

@@ -126,6 +126,8 @@ TEST_CASE("the button, where fitted, makes the door new after ten seconds, and n
   stub::world().nowMs += 1'000;
   chip.board->turn();
   CHECK(chip.board->door().kid().empty());
+  chip.run(2);
+  CHECK(chip.said("factory reset done"));
   chip.power();
   CHECK(chip.board->door().sessionState() == SessionState::unconfigured);
   CHECK_FALSE(chip.relayEverActive());
@@ -144,6 +146,21 @@ TEST_CASE("a board without the memory for its tasks stays locked and starts over
   }
   CHECK(stub::world().serialOut.find("network.not_started") != std::string::npos);
   CHECK(stub::world().restarts == 1);
+}
+
+TEST_CASE("what the board itself keeps, beside the core, stays within its 20 KiB") {
+  // On the chip pointers are half as long, and WebSocketsClient and NeoPixel a little longer than the stubs: a few hundred bytes.
+  const struct {
+    const char* name;
+    std::size_t bytes;
+  } parts[] = {{"events and POST body", sizeof(board::EventSlot)},   {"outgoing frames", sizeof(board::SendQueue)},
+               {"relay's address and CA", sizeof(board::Server)},    {"jobs", sizeof(board::PostJob) + sizeof(board::SocketJob)},
+               {"socket", sizeof(board::RelaySocket)},               {"console", sizeof(board::SerialConsole)},
+               {"board, all of it", sizeof(board::Board)}};
+  std::string table;
+  for (const auto& part : parts) table += std::string(part.name) + ": " + std::to_string(part.bytes) + "\n";
+  MESSAGE(table);
+  CHECK(sizeof(board::Board) <= 20 * 1024);
 }
 
 TEST_CASE("log lines are plain text with level, cause and number") {

@@ -1,3 +1,4 @@
+// Mirrors esp_random.h of ESP-IDF 5.5.5.
 #pragma once
 #include <cstddef>
-void esp_fill_random(void* buffer, size_t length);
+extern "C" void esp_fill_random(void* buf, size_t len);

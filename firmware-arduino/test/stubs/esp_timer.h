@@ -1,3 +1,4 @@
+// Mirrors esp_timer.h of ESP-IDF 5.5.5.
 #pragma once
 #include <cstdint>
-int64_t esp_timer_get_time();
+extern "C" int64_t esp_timer_get_time(void);

@@ -10,7 +10,11 @@ namespace stub {
 namespace {
 
 constexpr std::size_t sectorBytes = 4096;
-const esp_partition_t partitions[2] = {{0x10000, Flash::slotBytes}, {0x1e0000, Flash::slotBytes}};
+constexpr esp_partition_t slotAt(std::uint32_t address, esp_partition_subtype_t subtype) {
+  return {nullptr, ESP_PARTITION_TYPE_APP, subtype, address, Flash::slotBytes, sectorBytes, "app", false, false};
+}
+const esp_partition_t partitions[2] = {slotAt(0x10000, ESP_PARTITION_SUBTYPE_APP_OTA_0),
+                                       slotAt(0x1e0000, ESP_PARTITION_SUBTYPE_APP_OTA_1)};
 
 int slotOf(const esp_partition_t* partition) { return partition == &partitions[1] ? 1 : 0; }
 

@@ -1,3 +1,4 @@
+#define STUB_WORLD   // the world has every chip's parts
 #include "stub_world.h"
 
 #include <cstdlib>
@@ -5,12 +6,11 @@
 #include <memory>
 
 #include "Arduino.h"
-#include "HTTPClient.h"
 #include "Preferences.h"
-#include "WebSocketsClient.h"
 #include "WiFi.h"
 #include "driver/gpio.h"
 #include "esp_efuse.h"
+#include "esp_heap_caps.h"
 #include "esp_hmac.h"
 #include "esp_random.h"
 #include "esp_sntp.h"
@@ -47,8 +47,7 @@ bool runTask(const std::string& name) {
 
 using stub::world;
 
-HardwareSerial Serial;
-WiFiClass WiFi;
+HardwareSerial Serial(0);
 
 unsigned long millis() { return static_cast<unsigned long>(world().nowMs); }
 
@@ -73,13 +72,16 @@ int gpio_get_level(gpio_num_t pin) {
 
 // ---- FreeRTOS ----
 
-BaseType_t xTaskCreate(TaskFunction_t function, const char* name, uint32_t stackBytes, void* argument,
-                       UBaseType_t priority, TaskHandle_t*) {
+BaseType_t xTaskCreate(TaskFunction_t function, const char* const name, const uint32_t stackBytes, void* const argument,
+                       UBaseType_t priority, TaskHandle_t* const handle) {
+  static char one;   // any address but null
+  if (handle != nullptr) *handle = reinterpret_cast<TaskHandle_t>(&one);
   if (world().taskCreationFails) return pdFAIL;
   world().tasks.push_back({function, name, stackBytes, argument, priority});
   return pdPASS;
 }
 void vTaskDelete(TaskHandle_t) {}
+UBaseType_t uxTaskGetStackHighWaterMark(TaskHandle_t task) { return task == nullptr ? world().ownStackLeft : world().netStackLeft; }
 void vTaskDelay(TickType_t ticks) { world().nowMs += ticks; }
 
 struct QueueDefinition {
@@ -132,6 +134,7 @@ size_t xMessageBufferSpacesAvailable(MessageBufferHandle_t buffer) { return buff
 
 void esp_restart(void) { ++world().restarts; }
 uint32_t esp_get_free_heap_size(void) { return 123'456; }
+size_t heap_caps_get_largest_free_block(uint32_t) { return 65'432; }
 void esp_fill_random(void* buffer, size_t length) {
   static uint32_t state = 0x12345678;
   auto* const bytes = static_cast<uint8_t*>(buffer);
@@ -213,129 +216,3 @@ size_t Preferences::putBytes(const char* key, const void* value, size_t length) 
   return length;
 }
 bool Preferences::remove(const char* key) { return world().nvs[place_].erase(key) > 0; }
-
-// ---- network ----
-
-bool WiFiClass::mode(wifi_mode_t mode) {
-  world().radioOn = mode != WIFI_MODE_NULL;
-  world().radioEverOff = world().radioEverOff || !world().radioOn;
-  return true;
-}
-bool WiFiClass::disconnect(bool radioOff, bool) {
-  if (radioOff) mode(WIFI_MODE_NULL);
-  world().wifiStatus = WL_DISCONNECTED;
-  return true;
-}
-wl_status_t WiFiClass::begin(const char* ssid, const char* password) {
-  world().wifiJoins.push_back(std::string(ssid) + "/" + (password == nullptr ? "(open)" : password));
-  return WL_DISCONNECTED;
-}
-
-bool HTTPClient::begin(NetworkClient& client, String, uint16_t, String uri, bool https) {
-  client_ = static_cast<NetworkClientSecure*>(&client);
-  path_ = uri.c_str();
-  return https;
-}
-void HTTPClient::addHeader(const String&, const String&, bool, bool) {}
-int HTTPClient::POST(uint8_t* payload, size_t size) {
-  answer_ = world().http ? world().http(path_, std::string(reinterpret_cast<const char*>(payload), size))
-                         : stub::HttpAnswer{HTTPC_ERROR_CONNECTION_REFUSED, "", 0};
-  client_->error = answer_.tlsError;
-  return answer_.code;
-}
-int HTTPClient::getSize() { return static_cast<int>(answer_.body.size()); }
-int HTTPClient::writeToStream(Stream* stream) {
-  // In pieces, as the library does it.
-  for (std::size_t at = 0; at < answer_.body.size(); at += 1460) {
-    const std::size_t part = answer_.body.size() - at < 1460 ? answer_.body.size() - at : 1460;
-    if (stream->write(reinterpret_cast<const uint8_t*>(answer_.body.data()) + at, part) != part) {
-      return HTTPC_ERROR_STREAM_WRITE;
-    }
-  }
-  return static_cast<int>(answer_.body.size());
-}
-
-// ---- WebSocket ----
-
-void WebSockets::clientDisconnect(WSclient_t* client, uint16_t code, char*, size_t) {
-  if (client->status == WSC_CONNECTED) world().closeCodes.push_back(code);
-  clientDisconnect(client);
-}
-void WebSocketsClient::beginSslWithCA(const char* host, uint16_t port, const char* url, const char* CA_cert,
-                                      const char* protocol) {
-  _host = host;
-  _port = port;
-  _client.isSSL = true;
-  _client.cUrl = url;
-  _client.cProtocol = protocol;
-  _client.plainAuthorization = "";
-  _client.status = WSC_NOT_CONNECTED;
-  _client.cCode = 0;
-  _CA_cert = CA_cert;
-  _lastConnectionFail = 0;
-}
-void WebSocketsClient::clientDisconnect(WSclient_t* client) {
-  const bool event = client->ssl != nullptr;
-  delete client->ssl;
-  client->ssl = client->tcp = nullptr;
-  client->cCode = 0;
-  client->status = WSC_NOT_CONNECTED;
-  _lastConnectionFail = millis();
-  if (event) runCbEvent(WStype_DISCONNECTED, nullptr, 0);
-}
-void WebSocketsClient::loop() {
-  if (_port == 0) return;
-  if (_client.tcp != nullptr && _client.status == WSC_NOT_CONNECTED) clientDisconnect(&_client);
-  if (_client.tcp != nullptr) return step();
-  if (millis() - _lastConnectionFail >= _reconnectInterval) connect();
-}
-void WebSocketsClient::connect() {
-  ++world().connects;
-  _client.ssl = _client.tcp = new NetworkClientSecure();
-  if (_CA_cert != nullptr) _client.ssl->setCACert(_CA_cert);
-  else _client.ssl->setInsecure();
-  if (world().connectError != 0) {
-    _client.ssl->error = world().connectError;
-    _lastConnectionFail = millis();
-    return;
-  }
-  _client.status = WSC_HEADER;
-  std::string& out = world().handshake;
-  out = std::string("GET ") + _client.cUrl.c_str() + " HTTP/1.1\r\nHost: " + _host.c_str() + ":" +
-        std::to_string(_port) + "\r\nSec-WebSocket-Protocol: " + _client.cProtocol.c_str() + "\r\n" +
-        _client.extraHeaders.c_str() + "\r\nAuthorization: " + _client.plainAuthorization.c_str() + "\r\n";
-}
-void WebSocketsClient::step() {
-  if (world().steps.empty()) return;
-  const stub::SocketStep next = world().steps.front();
-  world().steps.pop_front();
-  stub::Blob bytes(next.text.begin(), next.text.end());
-  switch (next.kind) {
-    case stub::SocketStep::Kind::upgrade:
-      _client.cCode = static_cast<uint16_t>(next.httpStatus);
-      if (!next.text.empty()) _client.cProtocol = next.text.c_str();
-      if (next.httpStatus != 101) return clientDisconnect(&_client);
-      _client.status = WSC_CONNECTED;
-      return runCbEvent(WStype_CONNECTED, nullptr, 0);
-    case stub::SocketStep::Kind::text:
-      _client.cWsHeaderDecode.opCode = WSop_text;
-      return runCbEvent(WStype_TEXT, bytes.data(), bytes.size());
-    case stub::SocketStep::Kind::binary:
-      _client.cWsHeaderDecode.opCode = WSop_binary;
-      return runCbEvent(WStype_BIN, bytes.data(), bytes.size());
-    case stub::SocketStep::Kind::fragment:
-      return runCbEvent(WStype_FRAGMENT_TEXT_START, bytes.data(), bytes.size());
-    case stub::SocketStep::Kind::close:
-      _client.cWsHeaderDecode.opCode = WSop_close;
-      return WebSockets::clientDisconnect(&_client, 1000);
-    case stub::SocketStep::Kind::cut:
-      _client.cWsHeaderDecode.opCode = WSop_text;
-      return clientDisconnect(&_client);
-  }
-}
-bool WebSocketsClient::sendTXT(const uint8_t* payload, size_t length) {
-  if (_client.status != WSC_CONNECTED) return false;
-  world().sent.emplace_back(reinterpret_cast<const char*>(payload), length);
-  return true;
-}
-bool WebSocketsClient::sendBIN(const uint8_t* payload, size_t length) { return sendTXT(payload, length); }

@@ -33,8 +33,9 @@ struct Task {
 /// One thing the relay does on the socket once the connection stands.
 struct SocketStep {
   enum class Kind { upgrade, text, binary, fragment, close, cut } kind;
-  int httpStatus = 0;
+  int httpStatus = 0;   ///< of an upgrade; of a close the code, 0 for none
   std::string text;   ///< upgrade: the subprotocol selected; text: the frame
+  bool saysUpgrade = false;   ///< a refusal with `Connection: upgrade`, of which the library speaks otherwise
 };
 
 struct HttpAnswer {
@@ -56,6 +57,8 @@ struct World {
   bool radioOn = false;
   bool radioEverOff = false;
   bool wifiPersistent = true;
+  bool wifiAllChannels = false;
+  bool wifiBySignal = true;
   int wifiStatus = 6;   // WL_DISCONNECTED
   std::vector<std::string> wifiJoins;
 
@@ -75,19 +78,26 @@ struct World {
   int restarts = 0;
   std::vector<Task> tasks;
   bool taskCreationFails = false;
+  unsigned ownStackLeft = 5000;          ///< of the task that asks
+  unsigned netStackLeft = 4000;
 
+  bool serialBegun = false;
+  std::size_t serialRxBuffer = 256;
   std::string serialIn;
   std::string serialOut;
   std::vector<std::uint32_t> pixels;
 
   int setInsecureCalls = 0;
-  std::vector<const char*> caPointers;   ///< every setCACert, in order
+  std::vector<std::string> cas;          ///< the CA of every connection, as it read when it was needed
 
   std::function<HttpAnswer(const std::string& path, const std::string& body)> http;
-  std::vector<unsigned long> handshakeSeconds;
+  std::vector<unsigned long> handshakeSeconds;   ///< every setHandshakeTimeout, in order
+  unsigned long handshakeTakesMs = 0;            ///< how long the server takes for its part
 
-  int connects = 0;
-  int connectError = 0;                  ///< 0: the socket's connection succeeds
+  int connects = 0;                      ///< TLS connections tried
+  int connectError = 0;                  ///< 0: they succeed
+  int wildPointers = 0;                  ///< times a pointer that nobody set was followed
+  bool sendFails = false;                ///< the peer takes nothing more
   std::string handshake;                 ///< what the library would have sent
   std::deque<SocketStep> steps;
   std::vector<std::string> sent;

@@ -1,11 +1,19 @@
+// Mirrors driver/gpio.h and hal/gpio_types.h of ESP-IDF 5.5.5.
 #pragma once
 #include <cstdint>
 #include "esp_err.h"
-enum gpio_num_t : int { GPIO_NUM_0 = 0 };
-typedef enum { GPIO_MODE_DISABLE, GPIO_MODE_INPUT, GPIO_MODE_OUTPUT } gpio_mode_t;
-typedef enum { GPIO_PULLUP_DISABLE, GPIO_PULLUP_ENABLE } gpio_pullup_t;
-typedef enum { GPIO_PULLDOWN_DISABLE, GPIO_PULLDOWN_ENABLE } gpio_pulldown_t;
-typedef enum { GPIO_INTR_DISABLE } gpio_int_type_t;
+#include "soc/gpio_num.h"
+typedef enum { GPIO_INTR_DISABLE = 0 } gpio_int_type_t;
+typedef enum {
+  GPIO_MODE_DISABLE = 0,
+  GPIO_MODE_INPUT = 1,
+  GPIO_MODE_OUTPUT = 2,
+  GPIO_MODE_OUTPUT_OD = 6,
+  GPIO_MODE_INPUT_OUTPUT_OD = 7,
+  GPIO_MODE_INPUT_OUTPUT = 3,
+} gpio_mode_t;
+typedef enum { GPIO_PULLUP_DISABLE = 0x0, GPIO_PULLUP_ENABLE = 0x1 } gpio_pullup_t;
+typedef enum { GPIO_PULLDOWN_DISABLE = 0x0, GPIO_PULLDOWN_ENABLE = 0x1 } gpio_pulldown_t;
 typedef struct {
   uint64_t pin_bit_mask;
   gpio_mode_t mode;
@@ -13,6 +21,8 @@ typedef struct {
   gpio_pulldown_t pull_down_en;
   gpio_int_type_t intr_type;
 } gpio_config_t;
-esp_err_t gpio_config(const gpio_config_t* config);
-esp_err_t gpio_set_level(gpio_num_t pin, uint32_t level);
-int gpio_get_level(gpio_num_t pin);
+extern "C" {
+esp_err_t gpio_config(const gpio_config_t* pGPIOConfig);
+esp_err_t gpio_set_level(gpio_num_t gpio_num, uint32_t level);
+int gpio_get_level(gpio_num_t gpio_num);
+}

@@ -18,7 +18,7 @@ enum class PostState : std::uint8_t { idle, pending, done, failed };
 struct PostAnswer {
   Refusal refusal = Refusal::none;               ///< `done`: none, or how the relay refused
   int httpStatus = 0;                            ///< for people to read; decided by is `refusal`
-  std::string_view body;                         ///< to `maxBodyBytes`, valid until the next startPost
+  std::string_view body;                         ///< to `maxBodyBytes`, valid until the next startPost or Channel::open
   TransportError error = TransportError::none;
 };
 
