@@ -81,6 +81,8 @@ export class Gate {
   readonly #sitePlaces: Places;
   readonly #addressPlaces: Places;
   readonly #spent: SpentBuckets;
+  /** What the last of those turned away was refused with. */
+  #overloaded: OpenLockError | undefined;
 
   constructor(dependencies: GateDependencies) {
     this.#deps = dependencies;
@@ -205,8 +207,12 @@ export class Gate {
     const retryAfterMs = visit.givesWay ? this.#deps.overload.turnAway() : 0;
     if (retryAfterMs === 0) return undefined;
     visit.stage = 'load';
-    const detail = 'This relay has more commands than it can carry; try again later.';
-    return new OpenLockError('rate_limited', detail, { retryAfterMs });
+    // One for many: to make an error with its stack is a third of what refusing costs, just when there is no time.
+    if (this.#overloaded?.extras.retryAfterMs !== retryAfterMs) {
+      const detail = 'This relay has more commands than it can carry; try again later.';
+      this.#overloaded = new OpenLockError('rate_limited', detail, { retryAfterMs });
+    }
+    return this.#overloaded;
   }
 
   /** As `admit`, for a caller who asks for nothing just now; takes nothing from the bucket by default. */
