@@ -66,7 +66,7 @@ export class CommandService {
       // A pending one is on its way already: the store has published the hint.
       if (outcome === 'claimed') {
         if (link === undefined) throw new Error('claimed without a local connection');
-        if (!(await this.#deps.dispatcher.deliver(link, { ...name, jwe, deadline })))
+        if (!(await this.#deps.dispatcher.deliver(link, { jwe, deadline, ...name })))
           return this.#answer({ state: 'expired', beforeDeadline: true }, commandId, startedAt);
       }
       return this.#answer(await this.#await(waiter, name, outcome), commandId, startedAt);
@@ -171,7 +171,7 @@ export class CommandService {
     const nudges = outcome === 'pending' ? this.#nudge(command) : [];
     const ending = await waiter.promise;
     for (const cancel of nudges) cancel();
-    if (ending !== undefined) return { ...ending, beforeDeadline: true };
+    if (ending !== undefined) return { beforeDeadline: true, ...ending };
     // Time is up, or a message between relays was lost: the store knows.
     try {
       return (await this.#deps.store.read(command)) ?? { state: 'indeterminate' };
@@ -200,9 +200,9 @@ export class CommandService {
     const latencyMs = Math.round((this.#deps.clock.monotonic() - startedAt) * 10) / 10;
     this.#deps.metrics.commands.inc({ state });
     if (state === 'executed' || state === 'refused') this.#deps.metrics.commandSeconds.observe(latencyMs / 1000);
-    const extras = { commandId, state, ...(receipt !== undefined && { receipt }) };
     if (state === 'executed')
       return { commandId, state, status: 200, latencyMs, ...(receipt !== undefined && { receipt }) };
+    const extras = { commandId, state, ...(receipt !== undefined && { receipt }) };
     if (state === 'refused' || status === 400)
       throw new OpenLockError('door_refused', 'The door refused the command; the receipt says why.', {
         ...extras,

@@ -96,7 +96,7 @@ export class DoorDispatcher {
     if (link === undefined) return;
     try {
       const claim = await this.#deps.store.claim(command, this.#deps.relayId, link.conn);
-      if ('jwe' in claim) await this.deliver(link, { ...command, jwe: claim.jwe, deadline: claim.deadline });
+      if ('jwe' in claim) await this.deliver(link, { jwe: claim.jwe, deadline: claim.deadline, ...command });
     } catch (error) {
       // The reply is lost: the command may be claimed, but nothing was written. Its deadline ends it; it is never sent blindly.
       this.#deps.onError(error, 'claim');
