@@ -99,10 +99,7 @@ export class Pipeline {
     const { request, route } = exchange;
     if (route.body === undefined || (route.body.optional === true && !announcesBody(request.headers))) return undefined;
     requireJson(request.headers);
-    const bytes = await readBody(request, this.#bodyLimits);
-    const usual = route.body.readUsual?.(bytes);
-    if (usual !== undefined) return usual;
-    const json = parseBody(bytes);
+    const json = parseBody(await readBody(request, this.#bodyLimits));
     // Before the schema, so that a website can read what was wrong with its request.
     await this.#crossOrigin.enterWithBody(exchange, json);
     return checkSchema(route.body.schema, json);

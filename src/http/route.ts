@@ -23,8 +23,6 @@ export interface BodySpec<Body> {
   readonly schema: z.ZodType<Body>;
   /** True: the request may come without a body. */
   readonly optional?: boolean;
-  /** Reads the usual spelling of it faster than parser and schema, which read whatever this leaves alone; only where no origin stands in it. */
-  readonly readUsual?: (bytes: Buffer) => Body | undefined;
 }
 
 export interface AnswerSpec {

@@ -1,10 +1,6 @@
 import { expect } from 'chai';
 
-import { checkSchema, parseBody } from '../../src/http/request-body.js';
-import { readCommandRequest } from '../../src/http/routes/doors.js';
-import { commandRequestSchema } from '../../src/protocol/api.js';
 import { OpenLockError } from '../../src/protocol/problem.js';
-import { choices, compareReaders, everySmallEdit, manyEdits, SEED } from '../support/spellings.js';
 import { startTestApi, type TestApi } from './support/api.js';
 import { DOOR, ORIGIN } from './support/fakes.js';
 import { sendRaw } from './support/raw.js';
@@ -109,35 +105,5 @@ describe('the writes of an answer', () => {
       expect(writes, path).to.equal(1);
     }
     await api.stop();
-  });
-});
-
-describe('the body of a command', () => {
-  const read = (text: string, strictly: boolean): { jwe: string } | undefined => {
-    // As latin1, so that bytes that are no UTF-8 come along.
-    const bytes = Buffer.from(text, text.length % 2 === 0 ? 'utf8' : 'latin1');
-    const usual = strictly ? undefined : readCommandRequest(bytes);
-    if (usual !== undefined) return usual;
-    try {
-      return checkSchema(commandRequestSchema, parseBody(bytes));
-    } catch (error) {
-      if (error instanceof OpenLockError) return undefined;
-      throw error;
-    }
-  };
-
-  it(`is read as strictly in every other spelling (seed ${SEED})`, () => {
-    const usual = '{"jwe":"eyJh.bGci.T2-_"}';
-    expect(readCommandRequest(Buffer.from(usual))).to.deep.equal({ jwe: 'eyJh.bGci.T2-_' });
-    for (const texts of [everySmallEdit(usual), manyEdits(usual, 4000, choices(SEED))]) {
-      const isTaken = (value: object | undefined): boolean => value !== undefined;
-      const { texts: all, taken } = compareReaders(
-        texts,
-        (text) => read(text, false),
-        (text) => read(text, true),
-        isTaken,
-      );
-      expect(taken).to.be.within(50, all - 50);
-    }
   });
 });
