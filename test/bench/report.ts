@@ -129,7 +129,7 @@ function memoryLines(memory: NonNullable<BenchResult['memory']>): string {
   return [
     `Resident memory per TLS door (slope from ${few} to ${many} doors, after garbage collection)`,
     `bare ws+TLS server: ${range(memory.bareBytes, kib)} KiB, of it heap ${kib(memory.bareHeapBytes.median)}; OpenLock: ${range(memory.openlockBytes, kib)} KiB, of it heap ${kib(memory.openlockHeapBytes.median)}`,
-    `ratio ${range(memory.ratio, (value) => fixed(value, 2))}, aim at most 1.1: ${memory.ratio.median <= 1.1 ? 'reached' : 'NOT reached'}`,
+    `ratio ${range(memory.ratio, (value) => fixed(value, 2))}`,
     `from no door at all: bare ${kib(memory.bareBytesFromNone.median)} KiB, OpenLock ${kib(memory.openlockBytesFromNone.median)} KiB, ratio ${range(memory.ratioFromNone, (value) => fixed(value, 2))}`,
     `doors connected a second: bare ${whole(memory.bareConnectsPerSecond.median)}, OpenLock ${whole(memory.openlockConnectsPerSecond.median)}`,
   ].join('\n');
@@ -259,7 +259,6 @@ function rolloutLines(rollout: NonNullable<BenchResult['rollout']>): string {
   return [
     `Rollout of ${mib(imageBytes)} to ${whole(doors)} doors: ${fixed(seconds, 1)} s, ${mib(bytesSent / seconds)} a second; ${whole(commandsPerSecond)} commands a second to them, and as many to doors of another board`,
     table([['commands to', '', 'p50 ms', 'ratio', 'p99 ms', 'ratio', 'slices', 'answered / door restarting'], ...rows]),
-    `aim p99 under twice, to other doors: ${others.p99Ratio < 2 ? 'reached' : 'NOT reached'}; to updated doors (which share one thread here): ${updated.p99Ratio < 2 ? 'reached' : 'NOT reached'}`,
     `processors in use before -> during: relay ${fixed(processorsBefore.relay, 2)} -> ${fixed(processorsDuring.relay, 2)}, updated doors ${fixed(processorsBefore.updatedDoors, 2)} -> ${fixed(processorsDuring.updatedDoors, 2)}`,
     `relay memory before -> peak: resident ${mib(memory.rssBefore)} -> ${mib(memory.rssPeak)}, buffers ${mib(memory.externalBefore)} -> ${mib(memory.externalPeak)}, heap ${mib(memory.heapBefore)} -> ${mib(memory.heapPeak)}; an image a door would be ${mib(bytesIdeal)}`,
     `image bytes sent ${whole(bytesSent)} of ${whole(bytesIdeal)} (${fixed(bytesSent / bytesIdeal, 3)} of the ideal); blocks no door had asked for: ${whole(strays)}`,
@@ -271,7 +270,7 @@ function floodLines(flood: NonNullable<BenchResult['flood']>): string {
   const { frames, opened, refused } = flood.flood;
   return [
     `A website without a grant floods with ${flood.sockets} client sockets, 15 KiB frames full of escapes; another site sends ${flood.commandsPerSecond} commands a second`,
-    `p50 quiet ${range(flood.quietMs, ms)} ms, flooded ${range(flood.floodedMs, ms)} ms (p99 ${range(flood.quietP99Ms, ms)} and ${range(flood.floodedP99Ms, ms)} ms), ratio ${range(flood.ratio, (value) => fixed(value, 2))}, aim at most 2: ${flood.ratio.median <= 2 ? 'reached' : 'NOT reached'}; commands that failed: ${flood.failed}`,
+    `p50 quiet ${range(flood.quietMs, ms)} ms, flooded ${range(flood.floodedMs, ms)} ms (p99 ${range(flood.quietP99Ms, ms)} and ${range(flood.floodedP99Ms, ms)} ms), ratio ${range(flood.ratio, (value) => fixed(value, 2))}; commands that failed: ${flood.failed}`,
     `the flood: ${whole(frames)} frames, ${whole(opened)} sockets let in, ${whole(refused)} refused`,
   ].join('\n');
 }
