@@ -94,7 +94,7 @@ export class PrivateRedis {
       }
     } catch (error) {
       // Another who left at the same moment stopped it.
-      if (keeper.status === 'end') return;
+      if (keeper.status !== 'ready') return;
       this.#log.warn(
         { dir: this.#files.dir, err: error },
         'private redis-server could not be stopped; it is left running',
