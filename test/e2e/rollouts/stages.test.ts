@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 
 import type { UpdateFault } from '../../../src/simulator/updates/options.js';
+import { until } from '../../support/counting.js';
 import { startTestRelay, type TestRelay } from '../../support/relay.js';
 import { doorOf, RolloutLab } from './support/lab.js';
 import type { Watched } from './support/watched.js';
@@ -112,7 +113,7 @@ describe('a rollout in stages', function () {
   it('gives no further door its turn while it is paused, and goes on when it is resumed', async () => {
     const doors = await lab.addDoors(relay, 6, () => ({ update: { paceMs: 150 } }));
     const { rolloutId } = await lab.start(await lab.published('1.4.0'), { parallel: 2 });
-    await Promise.race(doors.map((door) => door.reaches('downloading')));
+    await until(() => doors.filter((door) => door.count('downloading') > 0).length === 2, 15_000);
     await lab.operator.rollouts.pause(rolloutId);
     const paused = await lab.until(
       rolloutId,
@@ -151,7 +152,7 @@ describe('a rollout in stages', function () {
     const doors = await lab.addDoors(relay, 4, () => ({ update: { paceMs: 100 } }));
     const release = await lab.published('1.6.0', { image: Buffer.alloc(60 * 4096, 9) });
     const { rolloutId } = await lab.start(release, { parallel: 2 });
-    await Promise.race(doors.map((door) => door.reaches('downloading')));
+    await until(() => doors.filter((door) => door.count('downloading') > 0).length === 2, 15_000);
     await lab.operator.releases.withdraw(release.sha256);
     const view = await lab.ended(rolloutId, 'halted', 5000);
     expect(view.reason).to.match(/withdrawn/);
